@@ -1,0 +1,74 @@
+# Every target sets up what it needs. Progress goes to stderr, so that `eval "$(make -s services)"` reads nothing but its exports.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+# Recipes here start one tool after another; running them side by side would only mix their output.
+.NOTPARALLEL:
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+STAMP := .venv/.synced
+CODE := precache bridge processor console tests $(wildcard bench)
+SERVICES := $(PYTHON) -m tests.services
+
+.PHONY: help venv services services-stop check format unit test soak demo bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+venv: $(STAMP) ## Set up .venv with everything the lock file names
+	@:
+
+$(STAMP): pyproject.toml uv.lock
+	@{ \
+	  echo "venv: setting up .venv"; \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "venv: Python 3.11 or newer is needed (make PYTHON=python3.x)"; exit 1; }; \
+	  [[ -x $(BIN)/python ]] || $(PYTHON) -m venv .venv; \
+	  [[ "$$($(BIN)/uv --version 2>/dev/null)" == "uv $(UV_VERSION)"* ]] || $(BIN)/python -m pip install --quiet "uv==$(UV_VERSION)"; \
+	  env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --quiet --frozen --all-extras; \
+	  touch $@; \
+	} >&2
+
+services: ## Start RabbitMQ, Kafka and InfluxDB for the tests, and print their addresses as exports
+	@$(SERVICES) start
+
+services-stop: ## End the servers that `make services` started
+	@$(SERVICES) stop
+
+check: venv ## Lint, format, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: venv ## Format the code, and fix what the linter can fix
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+unit: venv ## Tests without any server
+	$(BIN)/pytest tests/unit -q
+
+# Servers stay up between runs, so that the next one is quick; a build server (CI set) is left as it was found.
+# The assignment, other than eval of a substitution, fails when the servers could not be started.
+define with-services
+@if [[ -n "$${CI:-}" ]]; then trap '$(SERVICES) stop 2>/dev/null' EXIT; fi; \
+exports="$$($(SERVICES) start)"; eval "$$exports";
+endef
+
+test: venv ## All tests, on real servers
+	$(with-services) $(BIN)/pytest -m "not soak" tests/unit tests/integration tests/faults
+
+soak: venv ## The long forms, on real servers
+	$(with-services) $(BIN)/pytest -m soak
+
+demo: venv ## The main job on three simulated clouds, no server needed
+	@$(BIN)/precache demo
+
+bench: venv ## Measure speed
+	$(BIN)/python -m bench
+
+clean: ## Remove what builds and checks leave behind (servers and their caches stay)
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
