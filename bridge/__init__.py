@@ -1,0 +1,1 @@
+"""Nova's RabbitMQ to Kafka: runs beside each cloud, knows nothing of operations."""

@@ -1,0 +1,81 @@
+"""Dead letters: what could not be used, kept as it came, with the reason and the place.
+
+The value is the bytes as they came (credentials masked by whoever writes it); past :data:`MAX_BYTES` they are cut, and headers
+say the whole length and the SHA-256 of the whole.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+import orjson
+
+from precache.contract import cloudevents
+from precache.contract.topics import DEADLETTER_TYPE
+
+MAX_BYTES: Final = 256 * 1024
+# Headers share the record's size limit with the value.
+MAX_DETAIL_CHARS: Final = 2_000
+
+REASON: Final = "precache_reason"
+DETAIL: Final = "precache_detail"
+CLOUD: Final = "precache_cloud"
+ORIGIN: Final = "precache_origin"
+RECEIVED_AT: Final = "precache_received_at"
+PROPERTIES: Final = "precache_properties"
+LENGTH: Final = "precache_length"
+SHA256: Final = "precache_sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One rejected message.
+
+    Attributes:
+        reason: a fixed word, such as ``not-json`` or ``late``.
+        detail: one sentence for a person: what is wrong, and where in the message.
+        cloud: the cloud's name; ``""`` when even that can't be told.
+        origin: where it lay: a queue's name, or ``topic/partition/offset``.
+        received_at: RFC 3339, UTC.
+        body: the bytes, credentials already masked.
+        properties: AMQP properties or whatever else came beside the body; JSON-serialisable.
+    """
+
+    reason: str
+    detail: str
+    cloud: str
+    origin: str
+    received_at: str
+    body: bytes
+    properties: dict[str, object]
+
+    def key(self) -> bytes:
+        """Return the record's key: the cloud."""
+        return self.cloud.encode()
+
+    def value(self) -> bytes:
+        """Return the body, cut at :data:`MAX_BYTES`."""
+        return self.body[:MAX_BYTES]
+
+    def headers(self) -> cloudevents.Headers:
+        """Return the CloudEvents headers and those that say why, whence and, for a cut body, how long it was."""
+        extra: cloudevents.Headers = [
+            (REASON, self.reason.encode()),
+            (DETAIL, self.detail[:MAX_DETAIL_CHARS].encode(errors="replace")),
+            (CLOUD, self.cloud.encode()),
+            (ORIGIN, self.origin.encode()),
+            (RECEIVED_AT, self.received_at.encode()),
+            (PROPERTIES, orjson.dumps(self.properties, default=str)),
+        ]
+        if len(self.body) > MAX_BYTES:
+            extra.append((LENGTH, str(len(self.body)).encode()))
+            extra.append((SHA256, hashlib.sha256(self.body).hexdigest().encode()))
+        event = cloudevents.headers(
+            event_id=str(uuid4()),
+            source_path=cloudevents.source("precache", self.cloud),
+            event_type=DEADLETTER_TYPE,
+            subject=self.origin,
+            time=self.received_at,
+        )
+        return event + extra

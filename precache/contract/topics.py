@@ -1,0 +1,44 @@
+"""The topics: their roles, what each event in them is called, and the settings that they are made with."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Role = Literal["notifications", "progress", "operations", "deadletters"]
+
+NOVA_TYPE_PREFIX: Final = "org.openstack.nova."
+BRIDGE_TYPE: Final = "io.precache.bridge.v1"
+PROGRESS_TYPE: Final = "io.precache.progress.v1"
+OPERATION_TYPE: Final = "io.precache.operation.v1"
+DEADLETTER_TYPE: Final = "io.precache.deadletter.v1"
+
+_DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """How a topic is made. ``settings`` are Kafka's own topic configs; those in ``required`` are checked at start."""
+
+    role: Role
+    settings: dict[str, str]
+    required: frozenset[str] = frozenset()
+
+
+SPECS: Final[dict[Role, TopicSpec]] = {
+    "notifications": TopicSpec(
+        "notifications",
+        {
+            # The clock of every timer is the broker's own timestamp: a producer's could lie or lag.
+            "message.timestamp.type": "LogAppendTime",
+            "cleanup.policy": "delete",
+            "retention.ms": str(7 * _DAY_MS),
+        },
+        frozenset({"message.timestamp.type", "cleanup.policy"}),
+    ),
+    "progress": TopicSpec("progress", {"cleanup.policy": "delete", "retention.ms": str(7 * _DAY_MS)}),
+    "operations": TopicSpec(
+        "operations",
+        {"cleanup.policy": "compact,delete", "retention.ms": str(90 * _DAY_MS)},
+        frozenset({"cleanup.policy"}),
+    ),
+    "deadletters": TopicSpec("deadletters", {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY_MS)}),
+}

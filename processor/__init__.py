@@ -1,0 +1,1 @@
+"""Kafka to operations to InfluxDB and derived topics: runs centrally, scales by consumer group."""
