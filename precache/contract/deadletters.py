@@ -1,7 +1,7 @@
 """Dead letters: what could not be used, kept as it came, with the reason and the place.
 
-The value is the bytes as they came (credentials masked by whoever writes it); past :data:`MAX_BYTES` they are cut, and headers
-say the whole length and the SHA-256 of the whole.
+The value is the bytes as they came (credentials masked by whoever writes it); past :data:`MAX_BYTES` they are cut, and
+headers say the whole length and the SHA-256 of the whole.
 """
 
 import hashlib

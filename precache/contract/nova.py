@@ -1,8 +1,9 @@
 """Nova's image pre-cache notifications, and the value that carries them in Kafka.
 
 Source: Nova's ``notifications/objects/aggregate.py`` and notifications captured from a real nova-conductor. START and END
-carry an ``AggregatePayload`` 1.x (``id``, ``uuid``, ``name``, ``hosts``, ``metadata``), each progress an ``AggregateCachePayload`` 1.x
-(``id``, ``uuid``, ``name``, ``host``, ``images_cached``, ``images_failed``, ``index``, ``total``).
+carry an ``AggregatePayload`` 1.x (``id``, ``uuid``, ``name``, ``hosts``, ``metadata``), each progress an
+``AggregateCachePayload`` 1.x (``id``, ``uuid``, ``name``, ``host``, ``images_cached``, ``images_failed``, ``index``,
+``total``).
 """
 
 from typing import Any, Final, TypedDict
@@ -15,7 +16,7 @@ CACHE_IMAGES: Final = frozenset({START, PROGRESS, END})
 # The major version of every payload above that this program reads; another one is refused, never guessed at.
 PAYLOAD_MAJOR: Final = "1"
 
-# The only keys of the request's context that leave the cloud. Everything else (tokens, roles, service catalogues) stays there.
+# The only keys of the request's context that leave the cloud. The rest (tokens, roles, service catalogues) stays there.
 CONTEXT_KEYS: Final = ("request_id", "global_request_id", "project_id", "user_id")
 
 

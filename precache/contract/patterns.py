@@ -8,7 +8,7 @@ _MEMO_SIZE = 4096  # distinct event types; Nova has some two hundred
 
 
 class EventFilter:
-    """Says whether an event type matches any of some patterns; ``*`` stands for any run of characters, dots included."""
+    """Says whether an event type matches one of some patterns; ``*`` stands for any run of characters, dots too."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self.patterns = tuple(patterns)

@@ -1,7 +1,7 @@
 """The time of a point: Nova's microseconds, with a hash of the operation in the three spare digits.
 
-Two operations on one aggregate can stamp the same host at the same microsecond. In InfluxDB two points of one series at one time
-are one point, so the digits that Nova leaves at zero keep them apart (but for one case in a thousand).
+Two operations on one aggregate can stamp the same host at the same microsecond. In InfluxDB two points of one series at
+one time are one point, so the digits that Nova leaves at zero keep them apart (but for one case in a thousand).
 """
 
 from typing import Final

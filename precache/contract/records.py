@@ -23,7 +23,7 @@ class ImageCounts(TypedDict):
 class Progress(TypedDict):
     """One host's first report: a record of ``precache.progress``.
 
-    ``hosts_*``, ``percent`` (0.0 to 100.0) and ``errors`` (failed (host, image) pairs) stand as they were after this report.
+    ``hosts_*``, ``percent`` (0.0 to 100.0) and ``errors`` (failed (host, image) pairs) stand as after this report.
     """
 
     cloud: str

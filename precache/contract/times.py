@@ -1,8 +1,8 @@
 """Times as they stand on the wire, and as integers inside.
 
-Nova's notifications carry naive UTC with microseconds (``2026-11-22 06:24:38.695481``, oslo.utils' ``str(utcnow())``, which
-drops the fraction when it is zero). Inside, a time is an integer: nanoseconds since the epoch for Nova's times, milliseconds
-for Kafka's record timestamps. On the way out it is RFC 3339 in UTC with ``Z``.
+Nova's notifications carry naive UTC with microseconds (``2026-11-22 06:24:38.695481``, oslo.utils' ``str(utcnow())``,
+which drops the fraction when it is zero). Inside, a time is an integer: nanoseconds since the epoch for Nova's times,
+milliseconds for Kafka's record timestamps. On the way out it is RFC 3339 in UTC with ``Z``.
 """
 
 from datetime import UTC, datetime, timedelta
