@@ -1,7 +1,8 @@
 """Nova's image pre-cache notifications, and the value that carries them in Kafka.
 
-Source: Nova's ``notifications/objects/aggregate.py`` and notifications captured from a real nova-conductor. START and END
-carry an ``AggregatePayload`` 1.x (``id``, ``uuid``, ``name``, ``hosts``, ``metadata``), each progress an
+Source: Nova's ``notifications/objects/aggregate.py`` and notifications captured from a real nova-conductor.
+
+START and END carry an ``AggregatePayload`` 1.x (``id``, ``uuid``, ``name``, ``hosts``, ``metadata``), each progress an
 ``AggregateCachePayload`` 1.x (``id``, ``uuid``, ``name``, ``host``, ``images_cached``, ``images_failed``, ``index``,
 ``total``).
 """
