@@ -1,0 +1,66 @@
+"""Reading Kafka's topics to their end, as an ordinary client of ours would."""
+
+import time
+import uuid
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+
+def read_all(
+    bootstrap: str, topic: str, *, isolation: str = "read_committed", timeout_s: float = 30.0
+) -> list[Message]:
+    """Return every record of a topic, partition by partition, up to the end offsets taken at the start.
+
+    Raises:
+        TimeoutError: the end was not reached in time.
+    """
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": f"test-reader-{uuid.uuid4()}",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": isolation,
+            "enable.partition.eof": True,
+        }
+    )
+    try:
+        partitions = list(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+        consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+        return sorted(_until_eof(consumer, set(partitions), timeout_s), key=_place)
+    finally:
+        consumer.close()
+
+
+def _until_eof(consumer: Consumer, waiting: set[int], timeout_s: float) -> list[Message]:
+    found: list[Message] = []
+    end = time.monotonic() + timeout_s
+    while waiting:
+        if time.monotonic() > end:
+            raise TimeoutError(f"no end of partitions {sorted(waiting)} within {timeout_s} s")
+        for message in consumer.consume(1000, 0.2):
+            error = message.error()
+            if error is None:
+                found.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                waiting.discard(_place(message)[0])
+            else:
+                raise AssertionError(error.str())
+    return found
+
+
+def _place(message: Message) -> tuple[int, int]:
+    partition, offset = message.partition(), message.offset()
+    assert partition is not None
+    assert offset is not None
+    return partition, offset
+
+
+def header(message: Message, name: str) -> str:
+    """Return one header of a record as text."""
+    headers: Any = message.headers() or []
+    values = [value for key, value in headers if key == name]
+    assert len(values) == 1, f"header {name} stands {len(values)} times"
+    text: str = values[0].decode()
+    return text
