@@ -1,0 +1,78 @@
+"""The command: `python -m tests.services start|stop|status|env`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+
+from . import docker, native
+from .given import REQUIRED, GivenError, given_addresses
+from .node import StartError
+from .state import locked, say, state_dir
+
+
+def _own_addresses() -> dict[str, dict[str, str]]:
+    return docker.exports() if docker.was_used() else native.own_addresses()
+
+
+def _print_exports(addresses: dict[str, dict[str, str]]) -> None:
+    """Print lines for a shell to evaluate, and nothing else."""
+    for variables in addresses.values():
+        for name, value in variables.items():
+            print(f"export {name}={shlex.quote(value)}")  # noqa: T201 - the command's output
+
+
+def _start() -> int:
+    given = given_addresses(os.environ, _own_addresses())
+    for server in given:
+        say(server, "given by the environment: used as it is")
+    missing = [server for server in REQUIRED if server not in given]
+    own: dict[str, dict[str, str]] = {}
+    if missing:
+        way = docker if docker.usable() else native
+        way.start(missing)
+        own = _own_addresses()
+    _print_exports({server: given.get(server) or own[server] for server in REQUIRED})
+    return 0
+
+
+def _stop() -> int:
+    docker.stop()
+    native.stop()
+    return 0
+
+
+def _status() -> int:
+    print(docker.status() if docker.was_used() else native.status())  # noqa: T201 - the command's output
+    return 0
+
+
+def _env() -> int:
+    own = _own_addresses()
+    given = given_addresses(os.environ, own)
+    up = (docker if docker.was_used() else native).running()
+    addresses = {server: variables for server, variables in own.items() if server in up} | given
+    _print_exports(addresses)
+    for server in set(REQUIRED) - set(addresses):
+        say(server, "does not run")
+    return 0 if set(addresses) == set(REQUIRED) else 1
+
+
+def main() -> int:
+    """Carry out one command; a failure is told in words, with exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m tests.services", description="The real servers for the tests.")
+    commands = {"start": _start, "stop": _stop, "status": _status, "env": _env}
+    parser.add_argument("command", choices=commands)
+    command = commands[parser.parse_args().command]
+    try:
+        with locked(state_dir() / "lock", waiting="another run is starting or stopping the servers"):
+            return command()
+    except (StartError, GivenError) as error:
+        say("error", str(error))
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""Addresses that the environment gives: whoever runs the tests may bring servers of their own, one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# For each server the variables that have to be given, all or none.
+REQUIRED: Final[dict[str, tuple[str, ...]]] = {
+    "rabbitmq": ("PRECACHE_TEST_RABBITMQ_URL",),
+    "kafka": ("PRECACHE_TEST_KAFKA",),
+    "influxdb": ("PRECACHE_TEST_INFLUX_URL", "PRECACHE_TEST_INFLUX_ORG", "PRECACHE_TEST_INFLUX_TOKEN"),
+}
+
+# What else is known of a server that was started here; with one that is given, tests do without.
+OPTIONAL: Final[dict[str, tuple[str, ...]]] = {
+    "rabbitmq": ("PRECACHE_TEST_RABBITMQ_API", "PRECACHE_TEST_RABBITMQCTL"),
+    "kafka": (),
+    "influxdb": (),
+}
+
+
+class GivenError(ValueError):
+    """Some of a server's variables are set, and others are not."""
+
+
+def given_addresses(environment: Mapping[str, str], own: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Return, for each server whose address is given, its variables.
+
+    A shell that has read the exports of an earlier run has the variables set as well. What equals our `own` address is
+    not given by anybody: that server is looked after, and started again when it has ended.
+    """
+    given = {}
+    for server, names in REQUIRED.items():
+        values = {name: environment[name] for name in names + OPTIONAL[server] if environment.get(name)}
+        missing = [name for name in names if name not in values]
+        if len(missing) == len(names) or all(own.get(server, {}).get(name) == values.get(name) for name in names):
+            continue
+        if missing:
+            msg = f"{server}: {', '.join(missing)} is not set, while other variables of that server are"
+            raise GivenError(msg)
+        given[server] = values
+    return given

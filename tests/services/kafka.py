@@ -1,0 +1,147 @@
+"""Kafka in KRaft mode, one process that is broker and controller, from its Maven artifacts."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import struct
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from .build import made_once, require, run
+from .network import HOST, exchange, free_ports
+from .node import Node as BaseNode
+from .process import own_environment
+from .state import cache_dir, say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+VERSION: Final = "4.1.0"
+
+_POM: Final = f"""\
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>precache.tests</groupId><artifactId>kafka</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version></dependency>
+    <!-- Without it the server logs nothing, not even why it does not start. -->
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>2.24.3</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+
+_LOG4J: Final = """\
+rootLogger.level = INFO
+rootLogger.appenderRef.stdout.ref = STDOUT
+appender.stdout.type = Console
+appender.stdout.name = STDOUT
+appender.stdout.layout.type = PatternLayout
+appender.stdout.layout.pattern = [%d] %p %m (%c{1})%n
+"""
+
+# A metadata request: length, api 3, version 0, correlation id 1, no client id, no topic named, which here means all.
+_METADATA_REQUEST: Final = struct.pack(">ihhihi", 14, 3, 0, 1, -1, 0)
+
+
+class Node(BaseNode):
+    """A Kafka cluster of one node.
+
+    `properties` adds to server.properties and wins over what stands there; it may be changed while the node is stopped.
+    """
+
+    name: ClassVar[str] = "kafka"
+
+    def __init__(self, base: Path, *, properties: Mapping[str, str] | None = None, tied: bool = True) -> None:
+        super().__init__(base, tied=tied)
+        self.properties: dict[str, str] = dict(properties or {})
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The address as Kafka's clients take it."""
+        return f"{HOST}:{self._settings['port']}"
+
+    @classmethod
+    def _libs(cls) -> Path:
+        return cache_dir() / f"kafka-{VERSION}" / "libs"
+
+    @classmethod
+    def install(cls) -> None:
+        """Fetch the jars by Maven."""
+        if cls._libs().exists():
+            return
+        with made_once(f"kafka-{VERSION}") as folder:
+            if folder is None:
+                return
+            require(cls.name, "java", "mvn")
+            say(cls.name, f"fetching Kafka {VERSION} by Maven (about 20 seconds)")
+            (folder / "pom.xml").write_text(_POM)
+            goal = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+            argv = ["mvn", "--batch-mode", "--no-transfer-progress", goal, "-DoutputDirectory=libs"]
+            run(argv, cwd=folder, log=cache_dir() / "install-kafka.log")
+
+    def exports(self) -> dict[str, str]:
+        """Return the address."""
+        return {"PRECACHE_TEST_KAFKA": self.bootstrap_servers}
+
+    def answers(self) -> bool:
+        """Whether its metadata names a broker: the port is open before the broker is admitted to its own cluster."""
+        answer = exchange(int(self._settings["port"]), _METADATA_REQUEST)
+        return len(answer) >= 12 and struct.unpack_from(">iii", answer)[2] > 0
+
+    def _choose_settings(self) -> dict[str, str]:
+        port, controller_port = map(str, free_ports(2))
+        cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        return {"cluster_id": cluster_id} | self._settings | {"port": port, "controller_port": controller_port}
+
+    def _ports(self) -> list[int]:
+        return [int(self._settings["port"]), int(self._settings["controller_port"])]
+
+    def _server_properties(self) -> dict[str, str]:
+        port, controller_port = self._settings["port"], self._settings["controller_port"]
+        return {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@{HOST}:{controller_port}",
+            "controller.listener.names": "CONTROLLER",
+            "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
+            "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": str(self.data),
+            # A topic misspelt in a test has to fail, not to appear.
+            "auto.create.topics.enable": "false",
+            # One broker can't keep the three copies that are the default of the internal topics.
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            # Fifty partitions each by default: their folders are what the first consumer would wait for.
+            "offsets.topic.num.partitions": "8",
+            "transaction.state.log.num.partitions": "8",
+            # Consumers join at once, where a first group would else wait three seconds for more members.
+            "group.initial.rebalance.delay.ms": "0",
+        }
+
+    def _prepare(self) -> None:
+        properties = self._server_properties() | self.properties
+        self._properties_file.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+        (self.base / "log4j2.properties").write_text(_LOG4J)
+        if not self.data.exists():
+            tool = ["kafka.tools.StorageTool", "format", "-t", self._settings["cluster_id"]]
+            argv = [*self._java(), *tool, "-c", str(self._properties_file)]
+            run(argv, cwd=self.base, log=self.log)
+
+    @property
+    def _properties_file(self) -> Path:
+        return self.base / "server.properties"
+
+    def _java(self) -> list[str]:
+        # A small heap and one collector thread: three servers and the tests share the machine.
+        logging = f"-Dlog4j2.configurationFile={self.base / 'log4j2.properties'}"
+        return ["java", "-Xms128m", "-Xmx1g", "-XX:+UseSerialGC", logging, "-cp", f"{self._libs()}/*"]
+
+    def _launch(self) -> None:
+        self._spawn("server", [*self._java(), "kafka.Kafka", str(self._properties_file)], own_environment())
