@@ -1,0 +1,5 @@
+"""`python -m console` is `precache`."""
+
+from console.main import main
+
+main()

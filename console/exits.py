@@ -1,0 +1,27 @@
+"""How a command ends badly: what is said on stderr, and the exit code."""
+
+from typing import IO, Any, Final
+
+import click
+
+OK: Final = 0
+FATAL: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+
+
+class Failure(click.ClickException):
+    """Ends the command with a text that says what is wrong and what to do about it.
+
+    Args:
+        message: what is wrong, and what to do next; printed on stderr after ``precache: ``.
+        exit_code: the command's exit code.
+    """
+
+    def __init__(self, message: str, exit_code: int = FATAL) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]  # click itself sets it by instance
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the text on stderr, without colours and without the usage line."""
+        click.echo(f"precache: {self.message}", file=file, err=True)

@@ -1,0 +1,122 @@
+"""The command `precache`.
+
+Each subcommand lives in a module of its own, imported when it is run, so that help is quick and a part whose extra is
+not installed is in nobody's way.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, Final, get_args
+
+import click
+
+from console.exits import FATAL, INTERRUPTED, OK
+from console.invocation import Invocation, LogFormat
+from console.lazy import Entry, LazyGroup
+
+_COMMANDS: Final = {
+    "bridge": Entry("console.commands.bridge", "bridge", "Run the bridge, beside each cloud: RabbitMQ to Kafka."),
+    "processor": Entry("console.commands.processor", "processor", "Run the processor, centrally: Kafka to the store."),
+    "watch": Entry("console.commands.watch", "watch", "Follow one operation; the exit code tells how it went."),
+    "doctor": Entry("console.commands.doctor", "doctor", "Check what a configuration needs, with remedies."),
+    "deadletters": Entry("console.commands.deadletters", "deadletters", "List and show what could not be used."),
+    "demo": Entry("console.commands.demo", "demo", "The whole path on three simulated clouds, no server."),
+    "check-config": Entry("console.commands.check_config", "check_config", "Tell every fault of configuration files."),
+    "topics": Entry("console.commands.topics", "topics", "Create the Kafka topics."),
+}
+
+# The words of the contract for "internal error", where they are not the usual 1.
+_INTERNAL_ERROR_CODES: Final = {"watch": 6}
+
+_EPILOG: Final = """\b
+Examples:
+  precache demo
+  precache check-config bridge.yaml processor.yaml
+  precache topics create --config processor.yaml
+  precache watch --kafka kafka.example.org:9092 --cloud paris --aggregate my-application
+
+\b
+Exit codes (each command's --help tells its own):
+  0    done
+  1    failed
+  2    wrong usage or configuration, or a part that is not installed
+  130  interrupted by Ctrl-C
+"""
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+    if value and not ctx.resilient_parsing:
+        from precache import __version__
+
+        click.echo(f"precache {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, lazy=_COMMANDS, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-v", "--verbose", is_flag=True, help="Debug logs, and tracebacks with errors.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    default="info",
+    show_default=True,
+    help="For the logs on stderr.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(list(get_args(LogFormat))),
+    default="auto",
+    show_default=True,
+    help="auto: for people on a terminal, JSON lines in a pipe.",
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@click.pass_context
+def cli(ctx: click.Context, verbose: bool, log_level: str, log_format: LogFormat) -> None:  # noqa: FBT001 - click's signature
+    """Know when Nova has pre-cached an image on every host of an aggregate."""
+    invocation = ctx.ensure_object(Invocation)
+    invocation.command = ctx.invoked_subcommand or ""
+    invocation.verbose = verbose
+    invocation.log_level = log_level.lower()
+    invocation.log_format = log_format
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; nothing is raised, and no traceback is shown unless asked for."""
+    invocation = Invocation()
+    try:
+        result: Any = cli.main(args=arguments, prog_name="precache", standalone_mode=False, obj=invocation)
+    except click.ClickException as error:
+        error.show()
+        if invocation.verbose and error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has left (`| head`): nothing to tell it, and Python must not try at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FATAL
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a person gets words, not a traceback
+        return _internal(error, invocation)
+    return result if isinstance(result, int) else OK
+
+
+def _internal(error: Exception, invocation: Invocation) -> int:
+    if invocation.verbose:
+        traceback.print_exception(error)
+    click.echo(f"precache: internal error: {type(error).__name__}: {error}", err=True)
+    if not invocation.verbose:
+        click.echo(
+            f"Run it again as `precache -v {invocation.command} ...` for the traceback, and report it.", err=True
+        )
+    return _INTERNAL_ERROR_CODES.get(invocation.command, FATAL)
+
+
+def main() -> None:
+    """Be the command: the entry point of the distribution."""
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""What can happen while an operation is watched."""
+
+from dataclasses import dataclass
+
+from precache.contract.records import Operation, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The operation to follow is chosen; the record is the first that was seen of it."""
+
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """One more host reported."""
+
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """Nothing was heard for so long that somebody should look; it may still go on."""
+
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A stalled operation goes on."""
+
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The operation is over, or stalled where that ends the watch."""
+
+    operation: Operation
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The time was up: nothing began, or the operation is still running."""
+
+    operation: Operation | None
+    hosts_done: int
+    exit_code: int
+
+
+Event = Started | Progressed | Stalled | Resumed | Finished | TimedOut

@@ -1,0 +1,30 @@
+"""The same events as JSON, one object a line (`--json`). Shapes: docs/watch.md."""
+
+from typing import Any, Final
+
+from console.watch.events import Event, Finished, Progressed, Resumed, Stalled, Started
+
+_STARTED: Final = ("operation", "cloud", "aggregate_uuid", "aggregate_name", "hosts_total", "started_at", "status")
+_SO_FAR: Final = ("operation", "hosts_total", "hosts_done", "errors", "percent")
+
+
+def as_object(event: Event) -> dict[str, Any]:
+    """Return an event as a JSON object: its name in ``event``, then what it knows."""
+    match event:
+        case Started(operation):
+            return {"event": "started", **{key: operation.get(key) for key in _STARTED}}
+        case Progressed(progress):
+            return {"event": "progress", **progress}
+        case Stalled(operation) | Resumed(operation):
+            name = "stalled" if isinstance(event, Stalled) else "resumed"
+            return {"event": name, **{key: operation.get(key) for key in _SO_FAR}}
+        case Finished(operation, exit_code):
+            return {"event": "finished", "exit_code": exit_code, **operation}
+        case _:
+            which = None if event.operation is None else event.operation["operation"]
+            return {
+                "event": "timeout",
+                "exit_code": event.exit_code,
+                "operation": which,
+                "hosts_done": event.hosts_done,
+            }

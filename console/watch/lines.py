@@ -1,0 +1,115 @@
+"""The watcher's texts: what goes to stdout, word for word as the contract has it, and the warnings for stderr."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from precache.contract.records import Operation, Progress
+
+_DIGITS: Final = re.compile(r"(\d+)")
+_MINUTE_S: Final = 60
+_HOUR_S: Final = 3_600
+
+
+def started(operation: Operation) -> str:
+    """Return ``Image cache started on 95 hosts``."""
+    return f"Image cache started on {operation['hosts_total']} hosts"
+
+
+def progressed(progress: Progress) -> str:
+    """Return ``Aggregate 'foo' host 95: 100% complete (8 errors)``."""
+    return (
+        f"Aggregate '{printable(progress['aggregate_name'])}' host {progress['hosts_done']}: "
+        f"{progress['percent']:.0f}% complete ({progress['errors']} errors)"
+    )
+
+
+def finished(operation: Operation) -> list[str]:
+    """Return the summary: the count, then hosts with errors, hosts without an answer, images that failed, if any."""
+    took = duration(operation["duration_s"])
+    lines = [f"Completed {operation['hosts_done']} hosts, {operation['errors']} errors in {took}"]
+    if operation["failed_hosts"]:
+        lines += ["Errors from hosts:", *_hosts(operation["failed_hosts"])]
+    if operation["silent_hosts"]:
+        lines += ["No answer from hosts:", *_hosts(operation["silent_hosts"])]
+    lines += [
+        f"Image {printable(image)} failed {counts['hosts_failed']} times"
+        for image, counts in sorted(operation["image_counts"].items())
+        if counts["hosts_failed"]
+    ]
+    return lines
+
+
+def stalled(operation: Operation) -> str:
+    """Return the warning for a stall."""
+    return (
+        f"warning: stalled at {_so_far(operation)}: nothing was heard for longer than operations.stall_after; "
+        "look at nova-conductor's log and at `precache doctor`; still watching"
+    )
+
+
+def resumed(operation: Operation) -> str:
+    """Return the line for a stalled operation that goes on."""
+    return f"goes on after a stall, at {_so_far(operation)}"
+
+
+def ended_badly(operation: Operation) -> str:
+    """Return the warning for an end that is none of Nova's: abandoned, or stalled where that ends the watch."""
+    if operation["status"] == "stalled":
+        return f"warning: stalled at {_so_far(operation)}, and --fail-on-stall was given; Nova may still go on"
+    return (
+        f"warning: abandoned at {_so_far(operation)}: nothing was heard for longer than operations.abandon_after; "
+        "look at nova-conductor's log, and pre-cache again"
+    )
+
+
+def lists_cut(operation: Operation) -> str:
+    """Return the note for lists that had to be cut: the record was too large for Kafka."""
+    failed, silent = operation["hosts_failed"], operation["hosts_silent"]
+    return f"note: the lists of hosts were too long and are cut: in all, {failed} with errors, {silent} without answer"
+
+
+def nothing_began(timeout_s: float) -> str:
+    """Return the text for a timeout before anything began."""
+    return (
+        f"nothing began within {duration(timeout_s)}. If an image cache was asked for: check --cloud and --aggregate, "
+        "then that bridge and processor run (`precache doctor --config FILE`)"
+    )
+
+
+def still_running(operation: Operation, hosts_done: int, timeout_s: float) -> str:
+    """Return the text for a timeout while the operation runs, with the way to take the watch up again."""
+    return (
+        f"still running after {duration(timeout_s)}: {hosts_done} of {operation['hosts_total']} hosts. "
+        f"Go on with: precache watch --operation {operation['operation']}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as ``3s``, ``2m31s`` or ``1h02m``, to the nearest second."""
+    whole = int(seconds + 0.5)
+    if whole < _MINUTE_S:
+        return f"{whole}s"
+    if whole < _HOUR_S:
+        return f"{whole // _MINUTE_S}m{whole % _MINUTE_S:02d}s"
+    return f"{whole // _HOUR_S}h{whole % _HOUR_S // _MINUTE_S:02d}m"
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return the key by which ``db2`` sorts before ``db10``."""
+    parts = [part for part in _DIGITS.split(name) if part]
+    key = [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    return [*key, (-2, name)]  # `db01` and `db1` are two hosts: their order must not depend on how they came
+
+
+def printable(text: str) -> str:
+    """Return a name with its control characters escaped: it could rewrite a terminal else."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _hosts(names: Iterable[str]) -> list[str]:
+    return [printable(name) for name in sorted(names, key=natural)]
+
+
+def _so_far(operation: Operation) -> str:
+    return f"{operation['hosts_done']} of {operation['hosts_total']} hosts"
