@@ -1,0 +1,111 @@
+"""The whole path as processes: bridge and processor with configurations of one test's own."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from confluent_kafka import Consumer, TopicPartition
+
+from tests.services.testing import Bucket, Cloud, Servers, Topics
+from tests.support.captures import Captured, declare_as_nova, publish
+from tests.support.kafka import read_all
+from tests.support.process import Precache, free_port, wait_until
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One cloud, its bridge, a processor and a bucket; topics are made by `precache topics create`."""
+
+    folder: Path
+    servers: Servers
+    cloud: Cloud
+    topics: Topics
+    bucket: Bucket
+
+    def declare(self) -> None:
+        """Declare exchange and queue, and make the topics: what there is before the first process starts."""
+        declare_as_nova(self.cloud.transport_url, self.cloud.exchange, self.cloud.topic)
+        with self.precache("topics", "create", "--config", str(self.processor_file())) as created:
+            assert created.wait_end() == 0, created.stderr + created.stdout
+
+    def precache(self, *args: str, name: str | None = None, http: int | None = None) -> Precache:
+        """Start `precache ARGS...`."""
+        return Precache(args, self.folder, name=name or args[0], http=http)
+
+    def bridge(self, **cloud: Any) -> Precache:
+        """Start a bridge for the one cloud (called `paris`) and wait until it consumes."""
+        port = free_port()
+        config = {
+            "kafka": {"bootstrap.servers": self.servers.kafka},
+            "topics": self.topics.config(),
+            "clouds": [
+                {
+                    "name": "paris",
+                    "transport_url": self.cloud.transport_url,
+                    "exchange": self.cloud.exchange,
+                    "topic": self.cloud.topic,
+                }
+                | cloud
+            ],
+            "instance": "paris-1",
+            "http": {"listen": f"127.0.0.1:{port}"},
+        }
+        file = self._write("bridge.yaml", config)
+        return self.precache("bridge", "--config", str(file), http=port).wait_ready()
+
+    def processor_file(self, port: int = 0, instance: str = "central-1", **more: Any) -> Path:
+        """Write the processor's configuration and return where."""
+        config = {
+            "kafka": {"bootstrap.servers": self.servers.kafka, "group.id": self.topics.group},
+            "instance": instance,
+            "topics": self.topics.config(),
+            "store": {
+                "type": "influxdb",
+                "url": self.bucket.url,
+                "org": self.bucket.org,
+                "bucket": self.bucket.name,
+                "token": self.bucket.token,
+            },
+            "http": {"listen": f"127.0.0.1:{port or free_port()}"},
+        } | more
+        return self._write(f"processor-{instance}.yaml", config)
+
+    def processor(self, **more: Any) -> Precache:
+        """Start a processor and wait until it consumes."""
+        port = free_port()
+        file = self.processor_file(port, **more)
+        return self.precache("processor", "--config", str(file), http=port).wait_ready()
+
+    def publish(self, messages: Iterable[Captured]) -> int:
+        """Publish notifications as this cloud's Nova would; return how many."""
+        routing_key = f"{self.cloud.topic}.info"
+        return publish(self.cloud.transport_url, messages, exchange=self.cloud.exchange, routing_key=routing_key)
+
+    def forwarded(self) -> int:
+        """Count the notifications in Kafka; the bridge's signs of life are keyed by the cloud alone."""
+        return sum(b"/" in (record.key() or b"") for record in read_all(self.servers.kafka, self.topics.notifications))
+
+    def wait_processed(self, notifications: int, timeout_s: float = 60.0) -> None:
+        """Wait until so many notifications are in Kafka, and the group has committed the end of each partition."""
+        wait_until(lambda: self.forwarded() >= notifications, f"{notifications} notifications in Kafka", timeout_s)
+        wait_until(self._is_at_the_end, "the processor to commit the end of every partition", timeout_s)
+
+    def _is_at_the_end(self) -> bool:
+        topic = self.topics.notifications
+        consumer = Consumer({"bootstrap.servers": self.servers.kafka, "group.id": self.topics.group})
+        try:
+            partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            places = [TopicPartition(topic, number) for number in partitions]
+            ends = [consumer.get_watermark_offsets(place, timeout=10, cached=False) for place in places]
+            committed = consumer.committed(places, timeout=10)
+        finally:
+            consumer.close()
+        # A partition without records may be without a commit.
+        return all(high in (place.offset, 0) for place, (_, high) in zip(committed, ends, strict=True))
+
+    def _write(self, name: str, config: dict[str, Any]) -> Path:
+        file = self.folder / name
+        file.write_text(yaml.safe_dump(config))
+        return file
