@@ -20,7 +20,7 @@ _STEERING: Final = ("RABBITMQ_", "ERL_", "KAFKA_", "INFLUXD_", "INFLUX_", "CLASS
 # Reads from a pipe that only the test's process holds open for writing. However that process ends, SIGKILL included,
 # the pipe closes, and the whole session of the server is killed. (PR_SET_PDEATHSIG would be simpler, but it follows the
 # thread that started the child, not its process.)
-_WATCHDOG: Final = 'cat > /dev/null; kill -KILL -- "-$1" 2> /dev/null'
+_WATCHDOG: Final = 'cat > /dev/null; kill -s KILL -- "-$1" 2> /dev/null'
 
 # SIGKILL needs no cooperation; what is left after so long hangs in the kernel.
 _KILL_TIMEOUT_S: Final = 10.0
@@ -65,11 +65,13 @@ class Process:
 
     def is_alive(self) -> bool:
         """Whether it still runs; a zombie, which only waits to be collected, does not."""
-        child = _children.get(self.pid)
-        if child is not None and child.poll() is not None:
-            del _children[self.pid]
         stat = _stat(self.pid)
-        return self._is_this(stat) and stat is not None and stat[0] not in "ZX"
+        if self._is_this(stat) and stat is not None and stat[0] not in "ZX":
+            return True
+        child = _children.pop(self.pid, None)
+        if child is not None:
+            child.wait()
+        return False
 
     def signal(self, number: int) -> None:
         """Signal the process itself; nothing happens when it has ended."""

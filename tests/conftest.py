@@ -1,0 +1,62 @@
+"""Places on the real servers that each test has to itself. A test that asks for one fails where the servers are not."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from tests.services.testing import Bucket, Cloud, Servers, Topics
+
+
+@pytest.fixture(scope="session")
+def servers() -> Servers:
+    try:
+        return Servers.from_environment(os.environ)
+    except LookupError as error:
+        fault = str(error)
+    # Not skipped: a run that passes since nothing ran would say that all is well.
+    pytest.fail(fault, pytrace=False)
+
+
+@pytest.fixture
+def make_cloud(servers: Servers) -> Iterator[Callable[[], Cloud]]:
+    """Make as many clouds as a test needs."""
+    with_vhost: list[Cloud] = []
+
+    def make() -> Cloud:
+        name = uuid.uuid4().hex[:12]
+        cloud = Cloud(servers.rabbitmq_url, f"nova-{name}", f"precache-{name}", servers.rabbitmq_api)
+        if servers.rabbitmq_api is not None:
+            cloud = cloud.in_own_vhost(f"test-{name}")
+            with_vhost.append(cloud)
+        return cloud
+
+    yield make
+    for cloud in with_vhost:
+        cloud.remove_vhost()
+
+
+@pytest.fixture
+def cloud(make_cloud: Callable[[], Cloud]) -> Cloud:
+    return make_cloud()
+
+
+@pytest.fixture
+def topics(servers: Servers) -> Iterator[Topics]:
+    names = Topics(f"test-{uuid.uuid4().hex[:12]}")
+    yield names
+    admin = AdminClient({"bootstrap.servers": servers.kafka})
+    made = [name for name in admin.list_topics(timeout=30).topics if name.startswith(f"{names.prefix}.")]
+    if made:
+        for deleted in admin.delete_topics(made).values():
+            deleted.result(timeout=30)
+
+
+@pytest.fixture
+def bucket(servers: Servers) -> Iterator[Bucket]:
+    made = Bucket(servers.influx_url, servers.influx_org, servers.influx_token, f"test-{uuid.uuid4().hex[:12]}")
+    made.create()
+    yield made
+    made.remove()
