@@ -1,0 +1,62 @@
+"""What a partition asks to be done: gathered while records are applied, carried out by the loop."""
+
+from typing import NamedTuple
+
+from precache.contract.records import Operation as OperationRecord
+from processor.core.decode import Report, Sign
+from processor.core.explain import Reason
+from processor.core.operation import Operation
+
+
+class Point(NamedTuple):
+    """A host's first report, with the counts as after it."""
+
+    operation: Operation
+    report: Report
+    hosts_total: int
+    hosts_done: int
+    hosts_failed: int
+    errors: int
+
+
+class Decision(NamedTuple):
+    """A record for ``precache.operations``; ``at_ms`` is the partition's clock when it was decided."""
+
+    at_ms: int
+    record: OperationRecord
+    value: bytes
+
+
+class Refused(NamedTuple):
+    """A record of the input that could not be used."""
+
+    ts_ms: int
+    offset: int
+    key: bytes | None
+    value: bytes
+    reason: Reason
+    detail: str
+
+
+class Effects:
+    """Everything that some records and timers led to, in order.
+
+    Attributes:
+        points: the hosts that reported.
+        decisions: openings, changes of status and revisions, one at most by record or timer.
+        refused: for the dead-letter topic.
+        signs: the bridges' signs of life.
+        changed: the operations whose row must be written, closed ones included.
+        ignored, repeated: records that meant nothing here, and those that told nothing new.
+    """
+
+    __slots__ = ("changed", "decisions", "ignored", "points", "refused", "repeated", "signs")
+
+    def __init__(self) -> None:
+        self.points: list[Point] = []
+        self.decisions: list[Decision] = []
+        self.refused: list[Refused] = []
+        self.signs: list[Sign] = []
+        self.changed: dict[Operation, None] = {}
+        self.ignored = 0
+        self.repeated = 0

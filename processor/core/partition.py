@@ -1,0 +1,232 @@
+"""The operations of one input partition, and its clock.
+
+Live, :meth:`Partition.apply` and :meth:`Partition.advance` decide, and gather effects. After a start,
+:meth:`Partition.restore` takes the decisions from the records of ``precache.operations``, :meth:`Partition.replay`
+takes in the facts again, silently, and :meth:`Partition.resume` arms the timers.
+
+The clock follows the records' timestamps, and what :meth:`Partition.advance` is told; it never goes back.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from precache.contract.identity import SEPARATOR, aggregate_key, operation_id
+from precache.contract.records import Operation as OperationRecord
+from precache.contract.records import Status
+from processor.core.agenda import Agenda
+from processor.core.decode import Boundary, Report, Sign, read
+from processor.core.effects import Decision, Effects, Point, Refused
+from processor.core.explain import Unreadable
+from processor.core.operation import Operation
+from processor.core.records import fitted, operation_record, to_ns
+from processor.core.roster import Roster
+from processor.core.settings import Timers
+from processor.core.transitions import ON_EVENT, on_timer, situation
+
+
+class Partition:
+    """One partition's state. All its times are milliseconds on its own clock.
+
+    Args:
+        timers: how long things may take.
+        clock_ms: where the clock stands.
+    """
+
+    def __init__(self, timers: Timers, clock_ms: int = 0) -> None:
+        self.clock_ms = clock_ms
+        self._timers = timers
+        self._agenda = Agenda(timers)
+        self._roster = Roster()
+
+    def apply(self, ts_ms: int, offset: int, key: bytes | None, value: bytes, out: Effects) -> None:
+        """Fire the timers that are due at or before a record's timestamp, then apply the record."""
+        if ts_ms > self.clock_ms:  # noqa: PLR1730 - a call of max() costs more
+            self.clock_ms = ts_ms
+        if self._agenda.next_ms <= self.clock_ms:
+            self._fire(out)
+        try:
+            event = read(value)
+            if type(event) is Report:
+                self._on_report(ts_ms, offset, key, event, out)
+            elif type(event) is Boundary:
+                self._on_boundary(ts_ms, offset, key, event, out)
+            elif type(event) is Sign:
+                out.signs.append(event)
+            else:
+                out.ignored += 1
+        except Unreadable as fault:
+            out.refused.append(Refused(ts_ms, offset, key, value, fault.reason, fault.detail))
+
+    def advance(self, clock_ms: int, out: Effects) -> None:
+        """Move the clock and fire the timers due by then: only to a time at which nothing was left to be applied."""
+        self.clock_ms = max(self.clock_ms, clock_ms)
+        self._fire(out)
+
+    def due_at(self) -> int | None:
+        """Return when the first timer is due; ``None`` when there is none."""
+        return self._agenda.due_ms()
+
+    def low(self, frontier: int) -> int:
+        """Return the first offset that an operation needs, those just closed included; the frontier if none does."""
+        return self._roster.low(frontier)
+
+    def forget(self) -> None:
+        """Let those that were closed no longer hold :meth:`low` back."""
+        self._roster.forget()
+
+    def operations(self) -> Iterator[Operation]:
+        """Return the operations in memory, in the order in which they began."""
+        return iter(self._roster)
+
+    def restore(self, records: Iterable[OperationRecord], low: int) -> None:
+        """Take the last record of each operation: those that began before ``low`` are closed, others await facts."""
+        for record in sorted(records, key=lambda record: record["first_offset"]):
+            if record["first_offset"] < low:
+                self._roster.mark_closed(record["operation"])
+            else:
+                self._roster.admit(Operation.from_record(record))
+
+    def replay(self, ts_ms: int, key: bytes | None, value: bytes, out: Effects | None = None) -> bool:
+        """Take in the facts of one record again and decide nothing.
+
+        Args:
+            ts_ms: the record's timestamp.
+            key: the record's key.
+            value: the record's value.
+            out: gathers the points again, when given.
+
+        Returns:
+            Whether the record is of no operation, or of a known one; ``False`` tells that a decision is missing.
+        """
+        if ts_ms > self.clock_ms:  # noqa: PLR1730 - a call of max() costs more
+            self.clock_ms = ts_ms
+        try:
+            event = read(value)
+            if not isinstance(event, (Report, Boundary)):
+                return True
+            operation = self._find(key, event)
+        except Unreadable:
+            return True
+        if operation is None:
+            return self._roster.is_closed(_operation_id(key, event))
+        # What came after that, came when the operation was closed.
+        if operation.final_at_ms is None or ts_ms < operation.final_at_ms + self._timers.keep_ms:
+            if isinstance(event, Boundary):
+                operation.facts.boundary(ts_ms, event)
+            elif operation.facts.report(ts_ms, event) and out is not None:
+                out.points.append(_point(operation, event))
+        return True
+
+    def resume(self) -> None:
+        """Arm the timers of what was restored, once its facts are there."""
+        for operation in self._roster:
+            self._agenda.arm(operation)
+
+    def _on_report(self, ts_ms: int, offset: int, key: bytes | None, event: Report, out: Effects) -> None:
+        operation = self._find(key, event) or self._open(offset, key, event)
+        facts = operation.facts
+        if not facts.report(ts_ms, event):
+            out.repeated += 1
+            return
+        out.points.append(_point(operation, event))
+        out.changed[operation] = None
+        # By far the most reports change nothing else.
+        if operation.status != "running" or facts.whole_ms is not None:
+            self._decide(operation, ts_ms, out)
+
+    def _on_boundary(self, ts_ms: int, offset: int, key: bytes | None, event: Boundary, out: Effects) -> None:
+        operation = self._find(key, event) or self._open(offset, key, event)
+        if not operation.facts.boundary(ts_ms, event):
+            out.repeated += 1
+            return
+        out.changed[operation] = None
+        self._decide(operation, ts_ms, out)
+
+    def _find(self, key: bytes | None, event: Report | Boundary) -> Operation | None:
+        operation = self._roster.find(key, event.request_id) if key is not None else None
+        if operation is not None and operation.aggregate_uuid != event.aggregate_uuid:
+            raise _disagreement(key, event)
+        return operation
+
+    def _open(self, offset: int, key: bytes | None, event: Report | Boundary) -> Operation:
+        identity = _operation_id(key, event)
+        if self._roster.is_closed(identity):
+            raise Unreadable("late", f"operation {identity} was closed before this came; its last state stands")
+        operation = Operation(
+            cloud=_cloud(key, event),
+            aggregate_uuid=event.aggregate_uuid,
+            aggregate_name=event.aggregate_name,
+            request_id=event.request_id,
+            first_offset=offset,
+            at_ns=to_ns(event.moment),
+        )
+        self._roster.admit(operation)
+        return operation
+
+    def _decide(self, operation: Operation, ts_ms: int, out: Effects) -> None:
+        """Take the step that the table of states names for an event that told something new."""
+        step = ON_EVENT[operation.status, situation(operation.facts)]
+        if step == "final":
+            self._settle(operation, ts_ms, ts_ms, out)
+        elif step == "revise" and operation.final_at_ms is not None:
+            self._settle(operation, operation.final_at_ms, ts_ms, out)
+        elif step in ("running", "ending"):
+            self._decided(operation, step, None, ts_ms, out)
+        self._agenda.arm(operation)
+
+    def _fire(self, out: Effects) -> None:
+        """Fire every timer due by now, each at its own due time, in order."""
+        while (due := self._agenda.take(self.clock_ms)) is not None:
+            due_ms, operation = due
+            out.changed[operation] = None
+            step = on_timer(operation.status, operation.facts)
+            if step == "close":
+                self._roster.close(operation)
+                continue
+            if step == "final":
+                self._settle(operation, due_ms, due_ms, out)
+            elif step == "abandon":
+                self._decided(operation, "abandoned", due_ms, due_ms, out)
+            elif step == "stalled":
+                self._decided(operation, "stalled", None, due_ms, out)
+            self._agenda.arm(operation)
+
+    def _settle(self, operation: Operation, final_at_ms: int, at_ms: int, out: Effects) -> None:
+        facts = operation.facts
+        flawed = facts.errors or facts.total > facts.done
+        self._decided(operation, "completed_with_errors" if flawed else "completed", final_at_ms, at_ms, out)
+
+    def _decided(self, operation: Operation, status: Status, final_at_ms: int | None, at_ms: int, out: Effects) -> None:
+        operation.become(status, final_at_ms)
+        record, value = fitted(operation_record(operation))
+        if final_at_ms is not None:
+            operation.record = record
+        out.decisions.append(Decision(at_ms, record, value))
+
+
+def _point(operation: Operation, report: Report) -> Point:
+    facts = operation.facts
+    return tuple.__new__(Point, (operation, report, facts.total, facts.done, facts.failed, facts.errors))
+
+
+def _cloud(key: bytes | None, event: Report | Boundary) -> str:
+    """Return the cloud that a record's key names.
+
+    Raises:
+        Unreadable: there is no such key, or it names another aggregate than the payload.
+    """
+    try:
+        text = (key or b"").decode()
+    except UnicodeDecodeError:
+        raise _disagreement(key, event) from None
+    cloud = text.removesuffix(f"{SEPARATOR}{event.aggregate_uuid}")
+    if not cloud or SEPARATOR in cloud or aggregate_key(cloud, event.aggregate_uuid) != text:
+        raise _disagreement(key, event)
+    return cloud
+
+
+def _operation_id(key: bytes | None, event: Report | Boundary) -> str:
+    return operation_id(_cloud(key, event), event.aggregate_uuid, event.request_id)
+
+
+def _disagreement(key: bytes | None, event: Report | Boundary) -> Unreadable:
+    return Unreadable("undecodable", f"the record's key is {key!r}, the payload's uuid {event.aggregate_uuid!r}")
