@@ -1,0 +1,63 @@
+"""Blocks that the bridge's file and the processor's file share."""
+
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from precache.contract.topics import Role
+from precache.service.config.model import Block
+from precache.service.config.types import Listen
+
+ROLES: Final[tuple[Role, ...]] = ("notifications", "progress", "operations", "deadletters")
+_TOPIC_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+_MAX_TOPIC_CHARS: Final = 249
+
+
+def _check_topic_name(name: str) -> str:
+    if not name or len(name) > _MAX_TOPIC_CHARS or name in {".", ".."} or not _TOPIC_CHARS.issuperset(name):
+        raise ValueError(
+            f"is no name for a Kafka topic: 1 to {_MAX_TOPIC_CHARS} characters of a-z, A-Z, 0-9, '.', '_' and '-'"
+        )
+    return name
+
+
+TopicName = Annotated[str, AfterValidator(_check_topic_name)]
+"""A name that Kafka allows for a topic."""
+
+
+class TopicsBlock(Block):
+    """The topics. ``partitions`` and ``replication_factor`` are what ``precache topics create`` makes them with."""
+
+    notifications: TopicName = "nova.notifications"
+    progress: TopicName = "precache.progress"
+    operations: TopicName = "precache.operations"
+    deadletters: TopicName = "precache.deadletters"
+    partitions: int = Field(default=4, ge=1, le=10_000)
+    replication_factor: int = Field(default=1, ge=1, le=32_767)
+
+    def name(self, role: Role) -> str:
+        """Return the name of the topic that has this role."""
+        return {
+            "notifications": self.notifications,
+            "progress": self.progress,
+            "operations": self.operations,
+            "deadletters": self.deadletters,
+        }[role]
+
+    @model_validator(mode="after")
+    def _all_distinct(self) -> Self:
+        # Kafka's metrics write '.' as '_', so it refuses a topic whose name is another's but for these.
+        seen: dict[str, Role] = {}
+        for role in ROLES:
+            first = seen.setdefault(self.name(role).replace(".", "_"), role)
+            if first != role:
+                raise ValueError(
+                    f"{first!r} and {role!r} name the same topic (Kafka takes '.' and '_' for one): give each its own"
+                )
+        return self
+
+
+class HttpBlock(Block):
+    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served."""
+
+    listen: Listen

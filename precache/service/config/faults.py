@@ -1,0 +1,62 @@
+"""What is wrong with a configuration file: where, and what to write instead."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+Path = tuple[str | int, ...]
+
+# How alike two keys must be before one is offered for the other: "prefech" and "prefetch" are 0.93 alike.
+_ALIKE: Final = 0.6
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One fault of one file.
+
+    Attributes:
+        file: the file's name as the user gave it.
+        line: from 1; 0 when the fault is of the whole file.
+        path: the key path, such as ``clouds[0].transport_url``; ``""`` for the whole file.
+        text: what is wrong, and what would be right; never a secret's value.
+    """
+
+    file: str
+    line: int
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return ": ".join(part for part in (place, self.path, self.text) if part)
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used. ``faults`` holds every one that was found, in the order of their lines."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults: tuple[Fault, ...] = tuple(faults)
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+def path_text(path: Path) -> str:
+    """Return ``clouds[0].transport_url`` for ``("clouds", 0, "transport_url")``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def nearest(key: str, known: Iterable[str]) -> str | None:
+    """Return the known key that is most like this one, if any is like it at all."""
+    return next(iter(difflib.get_close_matches(key, sorted(known), n=1, cutoff=_ALIKE)), None)
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """Return what to say of a key that nobody knows."""
+    known = sorted(known)
+    near = nearest(key, known)
+    if near is not None:
+        return f"unknown key {key!r}; did you mean {near!r}?"
+    return f"unknown key {key!r}; known here: {', '.join(known)}"

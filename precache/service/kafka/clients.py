@@ -1,0 +1,134 @@
+"""Kafka's clients, with the settings that the promises rest on. They connect by themselves, and for ever.
+
+What stands in the user's block is laid over the choices here; what a promise rests on is laid over the user's block,
+which refuses those keys anyway.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from precache.service.config.kafka import KafkaBlock
+from precache.service.kafka.connection import Connection
+from precache.service.kafka.errors import KafkaFatal, translate
+
+T = TypeVar("T")
+
+_CHOSEN: Final[dict[str, Any]] = {
+    # A broker that vanished without a word (a firewall, a lost host) is noticed.
+    "socket.keepalive.enable": True,
+    # Back soon after an outage: the default of 10 s is as long as many outages.
+    "reconnect.backoff.max.ms": 3_000,
+}
+_CHOSEN_PRODUCER: Final[dict[str, Any]] = {
+    # JSON shrinks to a quarter or less, at little CPU on both sides.
+    "compression.type": "lz4",
+    # Batches form while traffic is high; nobody waits for five milliseconds.
+    "linger.ms": 5,
+}
+_PROMISED_PRODUCER: Final[dict[str, Any]] = {
+    "enable.idempotence": True,
+    "acks": "all",
+    # Java's partitioner: every client, ours or not, puts one key on one partition. Keyless records are spread.
+    "partitioner": "murmur2_random",
+    # A queued record does not expire on its own: the bridge decides by `hold`, and purges.
+    "message.timeout.ms": 0,
+}
+_PROMISED_TRANSACTIONAL: Final[dict[str, Any]] = {
+    **{key: value for key, value in _PROMISED_PRODUCER.items() if key != "message.timeout.ms"},
+    # A killed processor's open transaction holds up its successor for this long.
+    "transaction.timeout.ms": 30_000,
+    # librdkafka asks that it be no longer than the transaction.
+    "message.timeout.ms": 30_000,
+}
+_CHOSEN_CONSUMER: Final[dict[str, Any]] = {
+    # What is fetched ahead, in all; the default of 64 MiB doubles in Python's objects.
+    "queued.max.messages.kbytes": 16_384,
+}
+_PROMISED_CONSUMER: Final[dict[str, Any]] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    # A place that is no longer in the log is an error to decide on, never a silent jump.
+    "auto.offset.reset": "error",
+    # What a transaction rolled back is not shown.
+    "isolation.level": "read_committed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """An admin client, with what its texts need.
+
+    Attributes:
+        client: confluent-kafka's.
+        servers: the bootstrap servers as the file has them.
+        connection: what is known of the connection.
+    """
+
+    client: AdminClient
+    servers: str
+    connection: Connection
+
+
+def producer(block: KafkaBlock, client_id: str, **ours: Any) -> Producer:
+    """Return an idempotent producer.
+
+    Args:
+        block: the user's properties.
+        client_id: its name in logs, here and on the broker.
+        ours: properties of the caller, by librdkafka's names; they win over all others.
+
+    Raises:
+        KafkaFatal: the properties do not fit together.
+    """
+    properties = {**_CHOSEN, **_CHOSEN_PRODUCER, **block.client("producer"), **_PROMISED_PRODUCER}
+    return _made(Producer, properties, client_id, ours)
+
+
+def transactional_producer(block: KafkaBlock, client_id: str, transactional_id: str, **ours: Any) -> Producer:
+    """Return a producer for transactions; the caller still has to call ``init_transactions``.
+
+    Raises:
+        KafkaFatal: the properties do not fit together.
+    """
+    properties = {**_CHOSEN, **_CHOSEN_PRODUCER, **block.client("producer"), **_PROMISED_TRANSACTIONAL}
+    return _made(Producer, {**properties, "transactional.id": transactional_id}, client_id, ours)
+
+
+def consumer(block: KafkaBlock, client_id: str, **ours: Any) -> Consumer:
+    """Return a consumer that commits nothing by itself; ``group.id`` comes from the block or from ``ours``.
+
+    Raises:
+        KafkaFatal: the properties do not fit together, or there is no ``group.id``.
+    """
+    properties = {**_CHOSEN, **_CHOSEN_CONSUMER, **block.client("consumer"), **_PROMISED_CONSUMER}
+    return _made(Consumer, properties, client_id, ours)
+
+
+def admin(block: KafkaBlock, client_id: str = "precache-admin", **ours: Any) -> Admin:
+    """Return a client to look at topics, and to make them.
+
+    Raises:
+        KafkaFatal: the properties do not fit together.
+    """
+    connection = Connection(client_id)
+    client = _made(AdminClient, {**_CHOSEN, **block.client("admin")}, client_id, ours, connection)
+    return Admin(client, block.servers, connection)
+
+
+def _made(
+    kind: Callable[[dict[str, Any]], T],
+    properties: dict[str, Any],
+    client_id: str,
+    ours: dict[str, Any],
+    connection: Connection | None = None,
+) -> T:
+    connection = connection or Connection(client_id)
+    try:
+        return kind({**properties, "client.id": client_id, **connection.properties(), **ours})
+    except KafkaException as error:
+        fault = translate(error, "make a Kafka client from the kafka block")
+        raise KafkaFatal(fault.doing, fault.name, fault.text, loud=True) from error

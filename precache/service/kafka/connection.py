@@ -1,0 +1,116 @@
+"""What a client tells of its connections, as few log events: lost once, back once, and no more than that.
+
+librdkafka logs each failed attempt to connect, several times a second and broker. Here one ``kafka.disconnected`` is
+written when a broker is lost, again every minute while it is away, and one ``kafka.connected`` when it is back, which
+the client's statistics tell.
+"""
+
+import logging
+import re
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Final
+
+import orjson
+from confluent_kafka import KafkaError
+
+from precache.service.logs import log
+
+REPEAT_S: Final = 60.0
+# Once in so many ms each client says which brokers it is connected to.
+STATISTICS_INTERVAL_MS: Final = 5_000
+
+_BROKER: Final = re.compile(
+    r"^(?:\[thrd:[^\]]*\]: )?(?:(?:Group|Txn|Transaction)Coordinator(?:/\d+)?: )?"
+    r"(?:\w+://)?(?P<broker>\[?[\w.:-]+?\]?:\d+)(?:/\w+)?: (?P<why>.*)$",
+    re.DOTALL,
+)
+_SUPPRESSED: Final = re.compile(r" \(after \d+ms in state [^)]*\)$")
+# "... is a consumer property and will be ignored by this producer instance": one block serves all kinds of clients.
+_NOT_FOR_THIS_CLIENT: Final = "will be ignored by this"
+_CONNECTION: Final = frozenset({"_TRANSPORT", "_RESOLVE", "_TIMED_OUT", "_ALL_BROKERS_DOWN"})
+_CREDENTIALS: Final = frozenset({"_AUTHENTICATION", "_SSL", "SASL_AUTHENTICATION_FAILED"})
+
+
+class Connection:
+    """The log, error and statistics callbacks of one client. Safe in any thread.
+
+    Attributes:
+        last_error: what went wrong last with a broker; ``""`` while all is well. For texts.
+    """
+
+    def __init__(self, client: str, clock: Callable[[], float] = monotonic) -> None:
+        self.last_error = ""
+        self._client = client
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._lost: dict[str, float] = {}
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def properties(self) -> dict[str, Any]:
+        """Return the properties that make a client report here."""
+        return {
+            "logger": self,
+            "error_cb": self.on_error,
+            "stats_cb": self.on_statistics,
+            "statistics.interval.ms": STATISTICS_INTERVAL_MS,
+        }
+
+    def log(self, level: int, template: str, *args: object) -> None:
+        """Take a line of librdkafka's log, as its binding hands it to a ``logging.Logger``: facility, name, text."""
+        facility = str(args[0]) if args else ""
+        text = str(args[-1]) if args else template
+        match = _BROKER.match(text)
+        if facility in {"FAIL", "ERROR"} and match and level >= logging.ERROR:
+            self._disconnected(match["broker"], match["why"])
+        elif _NOT_FOR_THIS_CLIENT not in text:
+            written = log.warning if level >= logging.WARNING else log.debug
+            self._limited(written, "kafka.client", facility, text=text)
+
+    def on_error(self, error: KafkaError) -> None:
+        """Take an error that belongs to no call."""
+        match = _BROKER.match(error.str())
+        if error.name() in _CREDENTIALS:
+            self.last_error = error.str()
+            self._limited(log.error, "kafka.refused", error.name(), text=error.str())
+        elif error.name() in _CONNECTION:
+            # Each broker's loss is told by its line in the log, and _ALL_BROKERS_DOWN by those of all.
+            self.last_error = match["why"] if match else error.str()
+        elif not error.fatal():  # a fatal one is raised by the next call
+            self._limited(log.warning, "kafka.client", error.name(), text=error.str())
+
+    def on_statistics(self, text: str) -> None:
+        """Take librdkafka's statistics: a broker that is up again is told."""
+        if not self._lost:
+            return
+        up = {str(b["nodename"]) for b in orjson.loads(text).get("brokers", {}).values() if b["state"] == "UP"}
+        for broker in sorted(up):
+            self._connected(broker)
+
+    def _disconnected(self, broker: str, why: str) -> None:
+        why = _SUPPRESSED.sub("", why)
+        with self._lock:
+            self._lost.setdefault(broker, self._clock())
+            self.last_error = f"{broker}: {why}"
+        self._limited(log.warning, "kafka.disconnected", broker, broker=broker, why=why)
+
+    def _connected(self, broker: str) -> None:
+        with self._lock:
+            since = self._lost.pop(broker, None)
+            self._said.pop(("kafka.disconnected", broker), None)
+            if not self._lost:
+                self.last_error = ""
+        if since is not None:
+            log.info("kafka.connected", client=self._client, broker=broker, away_s=round(self._clock() - since, 1))
+
+    def _limited(self, write: Callable[..., object], event: str, subject: str, **fields: object) -> None:
+        """Write an event unless the same was written within the last minute; say how many were left out."""
+        now = self._clock()
+        with self._lock:
+            last, skipped = self._said.get((event, subject), (-REPEAT_S, 0))
+            if now - last < REPEAT_S:
+                self._said[event, subject] = (last, skipped + 1)
+                return
+            self._said[event, subject] = (now, 0)
+        write(event, client=self._client, **fields, **({"repeated": skipped} if skipped else {}))

@@ -1,0 +1,203 @@
+"""The topics: made as the contract says, and checked, with the command that mends what is wrong."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException
+
+# They are public by confluent-kafka's documentation, but its types do not export them.
+from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
+
+from precache.contract.topics import SPECS, Role, TopicSpec
+from precache.service.config.blocks import ROLES, TopicsBlock
+from precache.service.deadline import Deadline
+from precache.service.kafka.clients import Admin
+from precache.service.kafka.errors import KafkaFault, KafkaRetry, translate
+
+# A batch of our producers reaches librdkafka's message.max.bytes of this many; a topic that takes less refuses whole
+# batches, good records and all.
+MIN_MESSAGE_BYTES: Final = 1_000_000
+FORWARD_SETTINGS: Final[Mapping[str, str]] = {"cleanup.policy": "delete"}
+_CONFIGS: Final = "kafka-configs.sh"
+# Kafka's errors for a request that was cut short by its own deadline.
+_UNREACHABLE: Final = frozenset({"_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN", "_RESOLVE", "_WAIT_COORD"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a topic that was to be made."""
+
+    topic: str
+    created: bool
+    partitions: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {'created' if self.created else 'is there already'}, {self.partitions} partitions"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFault:
+    """What is wrong with a topic.
+
+    Attributes:
+        topic: its name.
+        text: the setting, what it is, what it has to be, and why.
+        command: what mends it.
+    """
+
+    topic: str
+    text: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.text}; to mend it: {self.command}"
+
+
+def partition_counts(admin: Admin, names: Iterable[str], deadline: Deadline) -> dict[str, int]:
+    """Return the number of partitions of those of the named topics that exist.
+
+    Raises:
+        KafkaRetry: Kafka cannot be reached before the deadline.
+        KafkaFault: Kafka refused; among others for want of rights.
+    """
+    wanted = set(names)
+    try:
+        # All topics: to ask for one by name would create it, where brokers create topics on their own.
+        found = admin.client.list_topics(timeout=max(deadline.left(), 0.1)).topics
+    except KafkaException as error:
+        raise _explained(admin, error, "look up the topics") from error
+    return {name: len(found[name].partitions) for name in wanted if name in found and found[name].error is None}
+
+
+def create(admin: Admin, topics: TopicsBlock, deadline: Deadline, forward: Iterable[str] = ()) -> list[Outcome]:
+    """Create the topics that are not there; those that are, are left as they are.
+
+    Args:
+        admin: from :func:`precache.service.kafka.clients.admin`.
+        topics: names, partitions, replication.
+        deadline: for all of them.
+        forward: further topics, for what a bridge forwards.
+
+    Raises:
+        KafkaRetry: Kafka cannot be reached before the deadline.
+        KafkaFault: Kafka refused one.
+    """
+    settings: dict[str, Mapping[str, str]] = {topics.name(role): SPECS[role].settings for role in ROLES}
+    for name in forward:
+        settings.setdefault(name, FORWARD_SETTINGS)
+    there = partition_counts(admin, settings, deadline)
+    missing = [
+        NewTopic(name, topics.partitions, topics.replication_factor, config=dict(config))
+        for name, config in settings.items()
+        if name not in there
+    ]
+    made = _create(admin, missing, deadline) if missing else frozenset()
+    there = {**dict.fromkeys(made, topics.partitions), **partition_counts(admin, settings, deadline)}
+    return [Outcome(name, name in made, there.get(name, topics.partitions)) for name in settings]
+
+
+def _create(admin: Admin, missing: list[NewTopic], deadline: Deadline) -> frozenset[str]:
+    left = max(deadline.left(), 0.1)
+    made = set()
+    for name, future in admin.client.create_topics(missing, operation_timeout=left, request_timeout=left).items():
+        try:
+            future.result()
+            made.add(name)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise _explained(admin, error, f"create topic {name}") from error
+    return frozenset(made)
+
+
+def check(
+    admin: Admin, topics: TopicsBlock, roles: Sequence[Role], deadline: Deadline, config_file: str = "FILE"
+) -> list[TopicFault]:
+    """Return what is wrong with the topics of these roles; empty when all is well.
+
+    Args:
+        admin: from :func:`precache.service.kafka.clients.admin`.
+        topics: their names.
+        roles: those that the caller needs.
+        deadline: for the whole check.
+        config_file: the configuration's name, for the commands.
+
+    Raises:
+        KafkaRetry: Kafka cannot be reached before the deadline.
+        KafkaFault: Kafka refused; among others for want of rights.
+    """
+    names = {role: topics.name(role) for role in roles}
+    counts = partition_counts(admin, names.values(), deadline)
+    create_command = f"precache topics create --config {config_file}"
+    faults = [TopicFault(name, "does not exist", create_command) for name in names.values() if name not in counts]
+    settings = _settings(admin, [name for name in names.values() if name in counts], deadline)
+    for role, name in names.items():
+        if name in settings:
+            faults += _setting_faults(admin.servers, SPECS[role], name, settings[name])
+    return faults + _partition_faults(names, counts, create_command)
+
+
+def _settings(admin: Admin, names: list[str], deadline: Deadline) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    result = {}
+    futures = admin.client.describe_configs(resources, request_timeout=max(deadline.left(), 0.1))
+    for resource, future in futures.items():
+        try:
+            result[resource.name] = {key: str(entry.value) for key, entry in future.result().items()}
+        except KafkaException as error:
+            raise _explained(admin, error, f"read the settings of topic {resource.name}") from error
+    return result
+
+
+def _setting_faults(servers: str, spec: TopicSpec, name: str, found: dict[str, str]) -> list[TopicFault]:
+    faults = []
+    for setting in sorted(spec.required):
+        needed = spec.settings[setting]
+        if _as_set(found.get(setting, "")) != _as_set(needed):
+            text = f"{setting} is {found.get(setting, 'unset')}, but has to be {needed}"
+            faults.append(TopicFault(name, text, _alter(servers, name, setting, needed)))
+    most = int(found.get("max.message.bytes", MIN_MESSAGE_BYTES))
+    if most < MIN_MESSAGE_BYTES:
+        text = f"max.message.bytes is {most}, but has to be {MIN_MESSAGE_BYTES} or more: whole batches would be refused"
+        faults.append(TopicFault(name, text, _alter(servers, name, "max.message.bytes", str(MIN_MESSAGE_BYTES))))
+    return faults
+
+
+def _as_set(value: str) -> set[str]:
+    return {part.strip() for part in value.split(",")}
+
+
+def _alter(servers: str, name: str, setting: str, value: str) -> str:
+    # kafka-configs.sh takes a value with commas in brackets.
+    value = f"[{value}]" if "," in value else value
+    return (
+        f"{_CONFIGS} --bootstrap-server {servers} --alter --entity-type topics --entity-name {name} "
+        f"--add-config '{setting}={value}'"
+    )
+
+
+def _partition_faults(names: dict[Role, str], counts: dict[str, int], create_command: str) -> list[TopicFault]:
+    read, written = names.get("notifications", ""), names.get("operations", "")
+    if read not in counts or written not in counts or counts[read] == counts[written]:
+        return []
+    text = (
+        f"has {counts[written]} partitions, but {read} has {counts[read]}: a record of an operation stands on the "
+        f"number of its input's partition, so both need the same number, for life"
+    )
+    command = f"name new topics in the topics block (and a new group.id, if there is data), then {create_command}"
+    return [TopicFault(written, text, command)]
+
+
+def _explained(admin: Admin, error: KafkaException, doing: str) -> KafkaFault:
+    """Return our exception; for a broker that does not answer, one that says which, and what the client saw."""
+    admin.client.poll(0)
+    fault = translate(error, doing)
+    if fault.name not in _UNREACHABLE:
+        return fault
+    seen = f" ({admin.connection.last_error})" if admin.connection.last_error else ""
+    text = (
+        f"no answer from Kafka at {admin.servers}{seen}: check bootstrap.servers in the kafka block, and that it runs"
+    )
+    return KafkaRetry(doing, fault.name, text, loud=fault.loud)

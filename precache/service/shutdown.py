@@ -1,0 +1,71 @@
+"""A request to stop, from a signal or from inside, that every wait of the process hears at once."""
+
+import os
+import select
+import signal
+import weakref
+from types import FrameType
+from typing import Final, Self
+
+_MS_PER_S: Final = 1_000
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_AT_ONCE: Final = b"second signal: ending at once, what was in flight will be done again at the next start\n"
+
+
+class Stop:
+    """Whether this process should end. Safe in any thread and in a signal handler.
+
+    It is a pipe, not a ``threading.Event``: an event's lock may be held by the very code that the signal interrupts.
+    The byte that is written on a request is never read, so every wait, in every thread, now and later, returns at once.
+    """
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._by_signal = False
+        self._requested = False
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._write_end, False)
+        weakref.finalize(self, _close, self._read_end, self._write_end)
+
+    @property
+    def requested(self) -> bool:
+        """Whether to stop."""
+        return self._requested
+
+    def request(self, reason: str) -> None:
+        """Ask to stop; only the first request's reason is kept."""
+        if not self._requested:
+            self.reason = reason
+            self._requested = True
+            os.write(self._write_end, b"x")
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until a stop is requested, at most ``timeout`` seconds; return whether it is."""
+        if self._requested or (timeout is not None and timeout <= 0):
+            return self._requested
+        poll = select.poll()
+        poll.register(self._read_end, select.POLLIN)
+        poll.poll(None if timeout is None else timeout * _MS_PER_S)
+        return self._requested
+
+    def on_signals(self) -> Self:
+        """Let SIGTERM and SIGINT request the stop, and a second one end the process at once with exit code 1.
+
+        Must be called in the main thread.
+        """
+        for number in _SIGNALS:
+            signal.signal(number, self._on_signal)
+        return self
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        # No logging here: the interrupted code may hold the log's lock. Whoever waited says why it stops.
+        if self._by_signal:
+            os.write(2, _AT_ONCE)
+            os._exit(1)
+        self._by_signal = True
+        self.request(signal.Signals(number).name)
+
+
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
