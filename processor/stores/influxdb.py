@@ -1,0 +1,87 @@
+"""Rows in an InfluxDB 2 bucket: what is too old is left out, what is refused is found by halving, the rest is written."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from processor.stores import RefusedRow, Row, WriteReport
+from processor.stores.influx_client import InfluxClient
+from processor.stores.influx_errors import BatchRefusedError, BatchTooLargeError
+from processor.stores.lineprotocol import Batch, batches
+from processor.stores.retention import Retention
+
+_MAX_CHARS: Final = 8 * 1024 * 1024  # in one request, before compression
+
+
+@dataclass(slots=True)
+class _Outcome:
+    refused: list[RefusedRow] = field(default_factory=list)
+    dropped_old: int = 0
+
+
+class InfluxStore:
+    """A :class:`processor.stores.Store` over InfluxDB's HTTP API, with up to ``max_lines`` points in a request."""
+
+    def __init__(self, client: InfluxClient, max_lines: int) -> None:
+        self._client = client
+        self._max_lines = max_lines
+        self._max_chars = _MAX_CHARS
+        self._retention = Retention(client.retention_s)
+
+    def check(self) -> None:
+        """See :meth:`processor.stores.Store.check`: writes nothing, and learns how long the bucket keeps points."""
+        # A server that wants a point in every request has by then found the bucket and taken the token.
+        with suppress(BatchRefusedError):
+            self._client.post(b"")
+        self._retention.read()
+
+    def write(self, rows: Sequence[Row]) -> WriteReport:
+        """See :meth:`processor.stores.Store.write`."""
+        outcome = _Outcome()
+        self._retention.refresh()
+        young = self._retention.kept(rows)
+        outcome.dropped_old += len(rows) - len(young)
+        for batch in batches(young, max_lines=self._max_lines, max_chars=self._max_chars, refused=outcome.refused):
+            self._write(batch, outcome)
+        return WriteReport(tuple(outcome.refused), outcome.dropped_old)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _write(self, batch: Batch, outcome: _Outcome) -> None:
+        """Write a batch but for the rows that are refused: each is found in two requests a halving.
+
+        Halves go in order, and again after a part of them was written: a point written twice is one point.
+        """
+        parts = [batch]
+        while parts:
+            part = parts.pop()
+            try:
+                self._client.post(part.body())
+            except BatchTooLargeError as error:
+                parts += reversed(self._smaller(part, error, outcome))
+            except BatchRefusedError as refusal:
+                parts += reversed(self._narrowed(part, refusal, outcome))
+
+    def _smaller(self, part: Batch, error: BatchTooLargeError, outcome: _Outcome) -> Sequence[Batch]:
+        if len(part) == 1:
+            outcome.refused.append(RefusedRow(part.rows[0], str(error)))
+            return ()
+        self._max_chars = min(self._max_chars, max(part.chars // 2, 1))  # later batches need not find it out again
+        return part.halves()
+
+    def _narrowed(self, part: Batch, refusal: BatchRefusedError, outcome: _Outcome) -> Sequence[Batch]:
+        if refusal.too_old and self._retention.refresh(in_doubt=True):
+            young = self._retention.kept(part.rows)
+            if len(young) < len(part):
+                outcome.dropped_old += len(part) - len(young)
+                return (part.only(young),) if young else ()
+        if len(part) > 1 and refusal.dropped < len(part):
+            return part.halves()
+        if refusal.too_old:
+            outcome.dropped_old += len(part)
+        else:
+            outcome.refused += [RefusedRow(row, str(refusal)) for row in part.rows]
+        return ()
