@@ -50,6 +50,7 @@ def _settings() -> dict[str, str]:
         settings = {name: str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
         for name in ("PRECACHE_RABBITMQ_PASSWORD", "PRECACHE_INFLUX_PASSWORD", "PRECACHE_INFLUX_TOKEN"):
             settings[name] = secrets.token_hex(16)
+        settings["PRECACHE_RABBITMQ_VHOST"] = "precache"
         write_json(file, settings)
     return settings
 
