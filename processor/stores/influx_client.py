@@ -1,7 +1,7 @@
 """The few requests that the store makes, by influxdb-client; its errors leave here as ours.
 
-The lower layer of that client is used (``WriteService``): its ``WriteApi`` compresses at gzip's level 9, three times the
-cost of encoding.
+The lower layer of that client is used (``WriteService``): its ``WriteApi`` compresses at gzip's level 9, three times
+the cost of encoding.
 """
 
 import gzip

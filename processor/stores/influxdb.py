@@ -1,4 +1,4 @@
-"""Rows in an InfluxDB 2 bucket: what is too old is left out, what is refused is found by halving, the rest is written."""
+"""Rows in an InfluxDB 2 bucket: what is too old is left out, what is refused is found by halving, all else written."""
 
 from collections.abc import Sequence
 from contextlib import suppress
