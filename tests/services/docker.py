@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 _UP_TIMEOUT_S: Final = 900
 _ASK_TIMEOUT_S: Final = 30
 
-# One project a checkout, so that two never share a container or a volume.
-_PROJECT: Final = f"precache-tests-{state_dir().name}"
-
 
 def _docker(*arguments: str, timeout_s: float, **variables: str) -> subprocess.CompletedProcess[str]:
     env = own_environment(**variables)
@@ -55,12 +52,18 @@ def _settings() -> dict[str, str]:
     return settings
 
 
-def _compose(*arguments: str, timeout_s: float) -> None:
-    argv = ("compose", "-f", "docker-compose.yml", "-p", _PROJECT, *arguments)
-    done = _docker(*argv, timeout_s=timeout_s, **_settings())
+def _compose(*arguments: str, timeout_s: float) -> str:
+    """Run compose on this checkout's own project, so that two checkouts never share a container or a volume."""
+    argv = ("compose", "-f", "docker-compose.yml", "-p", f"precache-tests-{state_dir().name}", *arguments)
+    try:
+        done = _docker(*argv, timeout_s=timeout_s, **_settings())
+    except subprocess.TimeoutExpired:
+        msg = f"`docker {' '.join(argv)}` took longer than {timeout_s} s"
+        raise StartError(msg) from None
     if done.returncode != 0:
         msg = f"`docker {' '.join(argv)}` failed:\n{done.stdout}{done.stderr}"
         raise StartError(msg)
+    return done.stdout
 
 
 def start(servers: Iterable[str]) -> None:
@@ -102,9 +105,8 @@ def exports() -> dict[str, dict[str, str]]:
 
 def _containers() -> list[dict[str, str]]:
     """Return what compose knows of the project's containers: one JSON object a line."""
-    argv = ("compose", "-f", "docker-compose.yml", "-p", _PROJECT, "ps", "--format", "json")
-    done = _docker(*argv, timeout_s=_ASK_TIMEOUT_S, **_settings())
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    lines = _compose("ps", "--format", "json", timeout_s=_ASK_TIMEOUT_S).splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
 
 
 def running() -> set[str]:
