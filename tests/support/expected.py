@@ -118,5 +118,5 @@ def _rfc3339(timestamp: str) -> str:
 def comparable(row: dict[str, Any]) -> dict[str, Any]:
     """Return a stored row as the functions above write it: JSON lists read, the time in microseconds."""
     lists = ("images", "failed_hosts", "silent_hosts", "images_cached", "images_failed")
-    read = {name: json.loads(value) if name in lists else value for name, value in row.items() if name != "time_ns"}
-    return read | {"micros": row["time_ns"] // 1_000}
+    read = {name: json.loads(value) if name in lists else value for name, value in row.items() if name != "time"}
+    return read | {"micros": row["time"] // 1_000}

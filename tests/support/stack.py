@@ -1,5 +1,6 @@
 """The whole path as processes: bridge and processor with configurations of one test's own."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from tests.services.testing import Bucket, Cloud, Servers, Topics
 from tests.support.captures import Captured, declare_as_nova, publish
+from tests.support.influx_rows import read_points
 from tests.support.kafka import read_all
 from tests.support.process import Precache, free_port, wait_until
 
@@ -93,17 +95,38 @@ class Stack:
         wait_until(self._is_at_the_end, "the processor to commit the end of every partition", timeout_s)
 
     def _is_at_the_end(self) -> bool:
+        # A partition without records may be without a commit.
+        return all(high in (place.offset, 0) for place, high in self._places())
+
+    def frontiers(self) -> dict[int, int]:
+        """Return the group's committed offset by partition."""
+        return {place.partition: place.offset for place, _ in self._places() if place.offset >= 0}
+
+    def lows(self) -> dict[int, int]:
+        """Return, by partition, the first offset that an operation in memory needs, from the commit's metadata."""
+        found = {}
+        for place, _ in self._places():
+            if place.offset >= 0:
+                low = re.search(r"low\W+(\d+)", place.metadata or "")
+                assert low, f"no low-water mark in the commit's metadata {place.metadata!r}"
+                found[place.partition] = int(low[1])
+        return found
+
+    def _places(self) -> list[tuple[TopicPartition, int]]:
+        """Return each partition's commit and its end offset."""
         topic = self.topics.notifications
         consumer = Consumer({"bootstrap.servers": self.servers.kafka, "group.id": self.topics.group})
         try:
             partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
             places = [TopicPartition(topic, number) for number in partitions]
-            ends = [consumer.get_watermark_offsets(place, timeout=10, cached=False) for place in places]
-            committed = consumer.committed(places, timeout=10)
+            ends = [consumer.get_watermark_offsets(place, timeout=10, cached=False)[1] for place in places]
+            return list(zip(consumer.committed(places, timeout=10), ends, strict=True))
         finally:
             consumer.close()
-        # A partition without records may be without a commit.
-        return all(high in (place.offset, 0) for place, (_, high) in zip(committed, ends, strict=True))
+
+    def points(self, measurement: str) -> list[dict[str, Any]]:
+        """Return every point of a measurement in the bucket, in a fixed order."""
+        return read_points(self.bucket.url, self.bucket.org, self.bucket.token, self.bucket.name, measurement)
 
     def _write(self, name: str, config: dict[str, Any]) -> Path:
         file = self.folder / name
