@@ -11,6 +11,8 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 STAMP := .venv/.synced
 CODE := precache bridge processor console tests $(wildcard bench)
+# The quick ones first.
+TESTS := $(wildcard tests/unit tests/integration tests/faults)
 SERVICES := $(PYTHON) -m tests.services
 
 .PHONY: help venv services services-stop check format unit test soak demo bench clean
@@ -58,7 +60,7 @@ exports="$$($(SERVICES) start)"; eval "$$exports";
 endef
 
 test: venv ## All tests, on real servers
-	$(with-services) $(BIN)/pytest -m "not soak" tests/unit tests/integration tests/faults
+	$(with-services) $(BIN)/pytest -m "not soak" $(TESTS)
 
 soak: venv ## The long forms, on real servers
 	$(with-services) $(BIN)/pytest -m soak
