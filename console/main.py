@@ -27,8 +27,10 @@ _COMMANDS: Final = {
     "topics": Entry("console.commands.topics", "topics", "Create the Kafka topics."),
 }
 
-# The words of the contract for "internal error", where they are not the usual 1.
-_INTERNAL_ERROR_CODES: Final = {"watch": 6}
+# What the contract has for "cannot go on", where it is not the usual 1.
+_ERROR_CODES: Final = {"watch": 6}
+
+_OUR_PACKAGES: Final = frozenset({"precache", "bridge", "processor", "console"})
 
 _EPILOG: Final = """\b
 Examples:
@@ -98,19 +100,23 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FATAL
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person gets words, not a traceback
-        return _internal(error, invocation)
+        return _failed(error, invocation)
     return result if isinstance(result, int) else OK
 
 
-def _internal(error: Exception, invocation: Invocation) -> int:
+def _failed(error: Exception, invocation: Invocation) -> int:
+    """Tell of an error that ends the command: ours say what to do; any other is a fault of the program."""
     if invocation.verbose:
         traceback.print_exception(error)
+    if type(error).__module__.partition(".")[0] in _OUR_PACKAGES:
+        click.echo(f"precache: {error}", err=True)
+        return _ERROR_CODES.get(invocation.command, FATAL)
     click.echo(f"precache: internal error: {type(error).__name__}: {error}", err=True)
     if not invocation.verbose:
         click.echo(
             f"Run it again as `precache -v {invocation.command} ...` for the traceback, and report it.", err=True
         )
-    return _INTERNAL_ERROR_CODES.get(invocation.command, FATAL)
+    return _ERROR_CODES.get(invocation.command, FATAL)
 
 
 def main() -> None:

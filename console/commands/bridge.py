@@ -1,0 +1,41 @@
+"""`precache bridge`."""
+
+from pathlib import Path
+
+import click
+
+from console.configs import CONFIG_PATH, load_or_fail
+from console.exits import OK
+from console.extras import extra
+from console.invocation import Invocation
+
+_EPILOG = """\b
+Examples:
+  precache bridge --config /etc/precache/bridge.yaml
+  precache --log-format json --log-level warning bridge --config bridge.yaml
+
+\b
+Exit codes:
+  0  stopped by SIGTERM or SIGINT, cleanly (a second signal ends it at once: 1)
+  1  fatal error
+  2  bad configuration, or the extra [bridge] is not installed
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--config", "path", metavar="FILE", type=CONFIG_PATH, required=True, help="Its configuration.")
+@click.pass_obj
+def bridge(invocation: Invocation, path: Path) -> int:
+    """Read Nova's notifications from the RabbitMQ of one or more clouds, and write them to Kafka.
+
+    A notification is acknowledged to RabbitMQ only when Kafka has it. Runs until it is stopped; logs go to stderr.
+    """
+    with extra("bridge"):
+        from bridge import service
+        from bridge.config import BridgeConfig
+    from precache.service.shutdown import Stop
+
+    invocation.configure_logs()
+    config = load_or_fail(path, BridgeConfig)
+    service.run(config, Stop().on_signals())
+    return OK

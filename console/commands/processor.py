@@ -1,0 +1,49 @@
+"""`precache processor`."""
+
+from pathlib import Path
+
+import click
+
+from console.configs import CONFIG_PATH, load_or_fail
+from console.exits import OK
+from console.extras import extra
+from console.invocation import Invocation
+
+_EPILOG = """\b
+Examples:
+  precache processor --config /etc/precache/processor.yaml
+  precache processor --config processor.yaml --rebuild-store   # with all processors stopped
+
+\b
+Exit codes:
+  0  stopped by SIGTERM or SIGINT, cleanly (a second signal ends it at once: 1); the store is rebuilt
+  1  fatal error
+  2  bad configuration, or the extra [processor] is not installed
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--config", "path", metavar="FILE", type=CONFIG_PATH, required=True, help="Its configuration.")
+@click.option(
+    "--rebuild-store", is_flag=True, help="Write the store anew from Kafka, and end; with all processors stopped."
+)
+@click.pass_obj
+def processor(invocation: Invocation, path: Path, rebuild_store: bool) -> int:  # noqa: FBT001 - click's signature
+    """Make operations of Nova's notifications in Kafka: points and records for the store, and the derived topics.
+
+    Runs until it is stopped; logs go to stderr. Several processes share the work.
+    """
+    with extra("processor"):
+        from processor.config import ProcessorConfig
+
+        from processor import service
+    from precache.service.shutdown import Stop
+
+    invocation.configure_logs()
+    config = load_or_fail(path, ProcessorConfig)
+    stop = Stop().on_signals()
+    if rebuild_store:
+        service.rebuild(config, stop, lambda text: click.echo(text, err=True))
+    else:
+        service.run(config, stop)
+    return OK

@@ -1,0 +1,92 @@
+"""`precache watch`."""
+
+from pathlib import Path
+
+import click
+
+from console.configs import CONFIG_PATH, kafka_at, load_kafka
+from console.durations import DURATION
+from console.exits import USAGE, Failure
+from console.invocation import Invocation
+from console.watch.feed import Feed
+from console.watch.follow import Want
+
+_CONFIG_HELP = "Take `kafka:` and `topics:` from here: a bridge's file, a processor's, or one with these alone."
+
+_EPILOG = """\b
+Examples:
+  precache watch --kafka kafka.example.org:9092 --cloud paris --aggregate my-application
+  precache watch --config processor.yaml --timeout 2h --fail-on-stall
+  precache watch --config processor.yaml --operation paris/ccf82bd4-.../req-5f0d8a52-...
+  precache watch --transport-url rabbit://watcher:secret@rabbit1:5672/ --aggregate my-application
+
+\b
+Exit codes:
+  0    every host has every image
+  1    images failed (with or without silent hosts)
+  2    wrong usage or configuration
+  3    nothing failed, but hosts gave no answer
+  4    abandoned; or stalled, with --fail-on-stall
+  5    nothing began within --timeout
+  6    cannot watch: broker, credentials, internal error
+  7    still running at --timeout
+  130  Ctrl-C
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.option(
+    "--config",
+    "path",
+    metavar="FILE",
+    type=CONFIG_PATH,
+    help=_CONFIG_HELP,
+)
+@click.option("--kafka", metavar="HOST:PORT", help="Watch this Kafka, with the default topics.")
+@click.option("--transport-url", metavar="URL", help="Watch a cloud's RabbitMQ itself, without Kafka: as in nova.conf.")
+@click.option("--cloud", default="", help="Only this cloud; with --transport-url, its name (default: local).")
+@click.option("--aggregate", metavar="NAME|UUID", default="", help="Only this aggregate.")
+@click.option("--operation", metavar="ID", default="", help="This operation, begun or over.")
+@click.option("--timeout", "timeout_s", type=DURATION, help="Give up after so long, such as 90s or 2h.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object an event, one a line.")
+@click.option("--fail-on-stall", is_flag=True, help="End with 4 at a stall, instead of a warning.")
+@click.pass_obj
+def watch(  # noqa: PLR0917 - click's options
+    invocation: Invocation,
+    path: Path | None,
+    kafka: str | None,
+    transport_url: str | None,
+    cloud: str,
+    aggregate: str,
+    operation: str,
+    timeout_s: float | None,
+    as_json: bool,  # noqa: FBT001 - click's signature
+    fail_on_stall: bool,  # noqa: FBT001 - click's signature
+) -> int:
+    """Follow the first matching operation that begins from now on, and exit with how it went.
+
+    Says "watching ..." on stderr when it is ready: ask Nova to cache only after that.
+    """
+    from console.watch.loop import watch as run
+    from console.watch.screens import screen_for
+
+    if sum(given is not None for given in (path, kafka, transport_url)) != 1:
+        raise Failure(
+            "watch what? Give one of --config FILE, --kafka HOST:PORT (for what a processor makes of it), or "
+            "--transport-url URL (a cloud's RabbitMQ, without Kafka). See `precache watch --help`",
+            USAGE,
+        )
+    invocation.configure_logs(default_level="error")
+    feed = _feed(path, kafka, transport_url, cloud, operation)
+    want = Want(cloud, aggregate, operation)
+    screen = screen_for(as_json=as_json, timeout_s=timeout_s)
+    return run(feed, want, screen, timeout_s=timeout_s, fail_on_stall=fail_on_stall)
+
+
+def _feed(path: Path | None, kafka: str | None, transport_url: str | None, cloud: str, operation: str) -> Feed:
+    if transport_url is not None:
+        raise NotImplementedError
+    from console.watch.kafka_feed import KafkaFeed
+
+    settings = load_kafka(path) if path is not None else kafka_at(kafka or "")
+    return KafkaFeed(settings, operation, lambda text: click.echo(text, err=True))

@@ -1,0 +1,128 @@
+"""Configuration files as the commands need them: faults become words and exit code 2."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+import click
+from pydantic import BaseModel
+
+from console.exits import USAGE, Failure
+from console.extras import extra
+from precache.service.config import Block, ConfigError, KafkaBlock, TopicsBlock, load, top_level_keys
+
+Model = TypeVar("Model", bound=BaseModel)
+Kind = Literal["bridge", "processor", "demo", "kafka"]
+
+CONFIG_PATH: Final = click.Path(path_type=Path)
+
+# What stands for an unset variable in a block that a command does not use.
+_UNUSED: Final = "unset"
+
+
+class KafkaSettings(Block):
+    """What a command that only reads Kafka takes from a file, be it a bridge's, a processor's or one of its own."""
+
+    kafka: KafkaBlock
+    topics: TopicsBlock = TopicsBlock()
+    clouds: Any = None
+    store: Any = None
+    operations: Any = None
+    instance: Any = None
+    shutdown_timeout: Any = None
+    http: Any = None
+
+
+class _Lenient(Mapping[str, str]):
+    """The environment, in which every variable is set."""
+
+    def __getitem__(self, name: str) -> str:
+        return os.environ.get(name) or _UNUSED
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(os.environ)
+
+    def __len__(self) -> int:
+        return len(os.environ)
+
+
+def kind_of(path: Path) -> Kind:
+    """Return what a file is for, by its top-level keys; ``kafka`` when it has nothing but what every file may have."""
+    keys = top_level_keys(path)
+    if keys & {"bridge", "processor"}:
+        return "demo"
+    if "clouds" in keys:
+        return "bridge"
+    if keys & {"store", "operations"}:
+        return "processor"
+    return "kafka"
+
+
+def model_of(kind: Kind) -> type[Block]:
+    """Return the model of a kind of file.
+
+    Raises:
+        Failure: it belongs to an extra that is not installed.
+    """
+    if kind == "kafka":
+        return KafkaSettings
+    if kind == "demo":
+        with extra("all"):
+            from console.demo.settings import DemoConfig
+
+            return DemoConfig
+    if kind == "bridge":
+        with extra("bridge"):
+            from bridge.config import BridgeConfig
+
+            return BridgeConfig
+    with extra("processor"):
+        from processor.config import ProcessorConfig
+
+        return ProcessorConfig
+
+
+def load_or_fail(path: Path, model: type[Model]) -> Model:
+    """Read a configuration file.
+
+    Raises:
+        Failure: with every fault of the file, and exit code 2.
+    """
+    try:
+        return load(path, model)
+    except ConfigError as error:
+        raise Failure(_told(path, error), USAGE) from error
+
+
+def load_kafka(path: Path) -> KafkaSettings:
+    """Read the blocks ``kafka`` and ``topics`` of any of our files; faults elsewhere in it, and secrets, don't matter.
+
+    Raises:
+        Failure: with every fault of the two blocks, and exit code 2.
+    """
+    try:
+        return load(path, KafkaSettings)
+    except ConfigError as error:
+        ours = [fault for fault in error.faults if fault.path.partition(".")[0] in {"", "kafka", "topics"}]
+        if ours:
+            raise Failure(_told(path, ConfigError(ours)), USAGE) from error
+    try:
+        return load(path, KafkaSettings, environ=_Lenient())
+    except ConfigError as error:
+        raise Failure(_told(path, error), USAGE) from error
+
+
+def kafka_at(bootstrap: str) -> KafkaSettings:
+    """Return the settings for a plain ``HOST:PORT``, default topics.
+
+    Raises:
+        Failure: that is no address.
+    """
+    if not all(part.strip() for part in bootstrap.split(",")):
+        raise Failure(f"--kafka should be HOST:PORT[,HOST:PORT...], not {bootstrap!r}", USAGE)
+    return KafkaSettings.model_validate({"kafka": {"bootstrap.servers": bootstrap}})
+
+
+def _told(path: Path, error: ConfigError) -> str:
+    return "\n".join([f"{path} cannot be used:", *map(str, error.faults)])

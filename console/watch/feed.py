@@ -1,0 +1,50 @@
+"""Where the records to follow come from: one interface, whatever stands behind it."""
+
+from typing import Literal, NamedTuple, Protocol
+
+from precache.contract.records import Operation, Progress
+
+
+class CannotWatchError(Exception):
+    """Watching is not possible, or no longer: exit code 6. The text says why, and what to do."""
+
+
+class OperationRecord(NamedTuple):
+    """A record of ``precache.operations``."""
+
+    value: Operation
+    kind: Literal["operation"] = "operation"
+
+
+class ProgressRecord(NamedTuple):
+    """A record of ``precache.progress``."""
+
+    value: Progress
+    kind: Literal["progress"] = "progress"
+
+
+Record = OperationRecord | ProgressRecord
+
+
+class Feed(Protocol):
+    """A source of records."""
+
+    def open(self) -> None:
+        """Connect, within a bounded time; what begins after this returned is seen.
+
+        Raises:
+            CannotWatchError: no connection, no permission, or nothing to read there.
+        """
+        ...
+
+    def poll(self, timeout_s: float) -> list[Record]:
+        """Return what came, after at most so many seconds.
+
+        Raises:
+            CannotWatchError: it is not possible any longer.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back connections."""
+        ...
