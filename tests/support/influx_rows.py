@@ -1,7 +1,6 @@
 """What is in a store, read without the product's code: every point of a measurement, in one order.
 
-By InfluxQL, since its JSON says every string as it is and every 64-bit integer exactly; Flux answers in CSV, which makes a
-newline in a string ``\\r\\n``.
+By InfluxQL, since its JSON says every string as it is and every 64-bit integer exactly.
 """
 
 import sqlite3
@@ -20,7 +19,7 @@ def read_points(url: str, org: str, token: str, bucket: str, measurement: str) -
 
     A measurement that was never written has none. A field that a point lacks is None.
     """
-    query = {"db": bucket, "org": org, "epoch": "ns", "q": f'SELECT * FROM "{measurement}" GROUP BY *'}
+    query = {"db": bucket, "org": org, "epoch": "ns", "q": f'SELECT * FROM "{measurement}" GROUP BY *'}  # noqa: S608
     status, answer = call("GET", f"{url}/query?{urlencode(query)}", token=token, timeout_s=60.0)
     assert status == 200, f"{status} {answer}"
     (result,) = answer["results"]
@@ -38,7 +37,7 @@ def read_table(path: Path, table: str) -> Points:
     """Return all rows of a table or view of a SQLite store, as :func:`read_points` does; true is 1, false 0."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
-        found = connection.execute(f'SELECT * FROM "{table}"').fetchall()
+        found = connection.execute(f'SELECT * FROM "{table}"').fetchall()  # noqa: S608
     return _sorted([dict(sorted(dict(row).items())) for row in found])
 
 
