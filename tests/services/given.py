@@ -34,12 +34,15 @@ def given_addresses(environment: Mapping[str, str], own: Mapping[str, Mapping[st
     """
     given = {}
     for server, names in REQUIRED.items():
-        values = {name: environment[name] for name in names + OPTIONAL[server] if environment.get(name)}
-        missing = [name for name in names if name not in values]
-        if len(missing) == len(names) or all(own.get(server, {}).get(name) == values.get(name) for name in names):
+        ours = own.get(server, {})
+        values = {name: environment[name] for name in names if environment.get(name)}
+        if not values or all(values.get(name) == ours.get(name) for name in names):
             continue
+        missing = [name for name in names if name not in values]
         if missing:
-            msg = f"{server}: {', '.join(missing)} is not set, while other variables of that server are"
+            msg = f"{server}: some of its variables are set, but not {', '.join(missing)}"
             raise GivenError(msg)
-        given[server] = values
+        # Empty, where it is our own server's or nobody's, so that a shell forgets what it knew of another server.
+        extras = {name: environment.get(name, "") for name in OPTIONAL[server]}
+        given[server] = values | {name: "" if value == ours.get(name) else value for name, value in extras.items()}
     return given
