@@ -1,0 +1,74 @@
+"""Writes records to the derived topics, as a processor does: in transactions, each operation on one partition."""
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+import orjson
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from precache.contract import cloudevents
+from precache.contract.records import Operation, Progress
+from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
+from tests.services.testing import Topics
+
+
+def make_topics(bootstrap: str, topics: Topics, partitions: int = 2) -> None:
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    names = (topics.notifications, topics.progress, topics.operations, topics.deadletters)
+    for future in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
+        future.result(timeout=30)
+
+
+class Derived:
+    """A transactional producer for both topics."""
+
+    def __init__(self, bootstrap: str, topics: Topics) -> None:
+        self._topics = topics
+        self._producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": f"test-{uuid4()}"})
+        self._producer.init_transactions(30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._producer.flush(10)
+
+    def write(self, *records: Operation | Progress, commit: bool = True) -> None:
+        """Write records in one transaction."""
+        self._producer.begin_transaction()
+        for record in records:
+            self._produce(record)
+        if commit:
+            self._producer.commit_transaction(30)
+        else:
+            self._producer.abort_transaction(30)
+
+    def each(self, records: Iterable[Operation | Progress]) -> None:
+        """Write records, each in a transaction of its own."""
+        for record in records:
+            self.write(record)
+
+    def raw(self, topic: str, value: bytes | None, key: str = "x") -> None:
+        """Write any bytes."""
+        self._producer.begin_transaction()
+        self._producer.produce(topic, value, key)
+        self._producer.commit_transaction(30)
+
+    def _produce(self, record: Operation | Progress) -> None:
+        is_progress = "host" in record
+        event = cloudevents.headers(
+            event_id=str(uuid4()),
+            source_path=cloudevents.source("precache", record["cloud"]),
+            event_type=PROGRESS_TYPE if is_progress else OPERATION_TYPE,
+            subject=record["operation"],
+            time="2026-11-22T06:24:38.695481Z",
+        )
+        headers: list[tuple[str, str | bytes | None]] = [*event]
+        topic = self._topics.progress if is_progress else self._topics.operations
+        self._producer.produce(topic, orjson.dumps(record), record["operation"], headers=headers)

@@ -1,0 +1,298 @@
+"""`precache watch` as a process on a real Kafka: its lines, its exit codes, and the order in which records come."""
+
+import json
+import os
+import pty
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from precache.contract.records import Operation, Progress
+from tests.integration.console.derived import Derived, make_topics
+from tests.services.testing import Servers, Topics
+from tests.support.process import PRECACHE, Precache
+from tests.unit.console.build import IMAGE, OPERATION, completed, counts, operation, progress
+
+Watch = Callable[..., Precache]
+OTHER = "rome/0f6f0b9e-5f0e-4a39-8f0d-1c1f3b1f7d18/req-9"
+
+
+@pytest.fixture
+def derived(servers: Servers, topics: Topics) -> Iterator[Derived]:
+    make_topics(servers.kafka, topics)
+    with Derived(servers.kafka, topics) as made:
+        yield made
+
+
+@pytest.fixture
+def config(servers: Servers, topics: Topics, tmp_path: Path) -> Path:
+    file = tmp_path / "watch.yaml"
+    file.write_text(yaml.safe_dump({"kafka": {"bootstrap.servers": servers.kafka}, "topics": topics.config()}))
+    return file
+
+
+@pytest.fixture
+def watch(config: Path, tmp_path: Path) -> Iterator[Watch]:
+    started: list[Precache] = []
+
+    def start(*args: str, ready: bool = True) -> Precache:
+        process = Precache(["watch", "--config", str(config), *args], tmp_path, name="watch")
+        started.append(process)
+        if ready:
+            process.wait_text("watching ")
+        return process
+
+    yield start
+    for process in started:
+        process.__exit__(None, None, None)
+
+
+def whole(total: int = 5, failed: Sequence[str] = ()) -> tuple[list[Operation], list[Progress]]:
+    errors = 0
+    reports = []
+    for done in range(1, total + 1):
+        errors += f"host{done}" in failed
+        reports.append(progress(done, total=total, errors=errors))
+    return [operation(1, "running", total=total), completed(total, failed=failed)], reports
+
+
+LINES = [
+    "Image cache started on 5 hosts",
+    "Aggregate 'foo' host 1: 20% complete (0 errors)",
+    "Aggregate 'foo' host 2: 40% complete (1 errors)",
+    "Aggregate 'foo' host 3: 60% complete (1 errors)",
+    "Aggregate 'foo' host 4: 80% complete (1 errors)",
+    "Aggregate 'foo' host 5: 100% complete (1 errors)",
+    "Completed 5 hosts, 1 errors in 3s",
+    "Errors from hosts:",
+    "host2",
+    f"Image {IMAGE} failed 1 times",
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_interleaving_of_the_topics_gives_the_same_lines(watch: Watch, derived: Derived, seed: int) -> None:
+    operations, reports = whole(failed=["host2"])
+    slots = ["o"] * len(operations) + ["p"] * len(reports)
+    random.Random(seed).shuffle(slots)
+    process = watch()
+    derived.each(operations.pop(0) if slot == "o" else reports.pop(0) for slot in slots)
+    assert process.wait_end() == 1
+    assert process.stdout.splitlines() == LINES
+
+
+@pytest.mark.parametrize(
+    ("last", "args", "code"),
+    [
+        (completed(0), [], 0),
+        (operation(2, "completed_with_errors", errors=1, image_counts=counts({IMAGE: 1})), [], 1),
+        (operation(2, "completed_with_errors", errors=1, hosts_silent=3, silent_hosts=["a"]), [], 1),
+        (operation(2, "completed_with_errors", hosts_silent=3, silent_hosts=["a"]), [], 3),
+        (operation(2, "abandoned", hosts_silent=3, silent_hosts=["a"]), [], 4),
+        (operation(2, "stalled"), ["--fail-on-stall"], 4),
+    ],
+)
+def test_exit_codes_of_the_end(watch: Watch, derived: Derived, last: Operation, args: list[str], code: int) -> None:
+    process = watch(*args)
+    derived.each([operation(1, "running", total=last["hosts_total"]), last])
+    assert process.wait_end(20) == code
+    assert ("Completed 0 hosts" in process.stdout) == (last["status"] != "stalled")
+
+
+def test_nothing_begins(watch: Watch, derived: Derived) -> None:
+    derived.each([*whole()[0]])  # over before the watch began
+    process = watch("--timeout", "1500ms")
+    assert process.wait_end(20) == 5
+    assert process.stdout == ""
+    assert "nothing began within 2s" in process.stderr
+
+
+def test_still_running_at_the_timeout(watch: Watch, derived: Derived) -> None:
+    process = watch("--timeout", "3s")
+    derived.each([operation(1, "running"), progress(1)])
+    assert process.wait_end(20) == 7
+    assert process.stdout.splitlines() == [
+        "Image cache started on 3 hosts",
+        "Aggregate 'foo' host 1: 33% complete (0 errors)",
+    ]
+    assert f"precache watch --operation {OPERATION}" in process.stderr
+
+
+def test_ctrl_c(watch: Watch, derived: Derived) -> None:
+    process = watch()
+    derived.each([operation(1, "running")])
+    process.wait_text("Image cache started")
+    process.process.send_signal(signal.SIGINT)
+    assert process.wait_end(20) == 130
+    assert "Traceback" not in process.stderr
+
+
+def test_the_end_waits_for_progress_but_not_for_ever(watch: Watch, derived: Derived) -> None:
+    process = watch()
+    derived.each([operation(1, "running"), progress(1), completed()])
+    began = time.monotonic()
+    assert process.wait_end(20) == 0
+    assert 3.5 < time.monotonic() - began < 9.0
+    assert process.stdout.splitlines()[-2:] == [
+        "Aggregate 'foo' host 1: 33% complete (0 errors)",
+        "Completed 3 hosts, 0 errors in 3s",
+    ]
+
+
+def test_filters(watch: Watch, derived: Derived) -> None:
+    process = watch("--cloud", "rome", "--aggregate", "0f6f0b9e-5f0e-4a39-8f0d-1c1f3b1f7d18")
+    operations, reports = whole()
+    derived.each([*operations[:1], *reports, *operations[1:]])
+    derived.each([operation(1, "running", total=0, operation=OTHER), completed(0, operation=OTHER)])
+    assert process.wait_end(20) == 0
+    assert process.stdout.splitlines() == ["Image cache started on 0 hosts", "Completed 0 hosts, 0 errors in 3s"]
+
+
+def test_what_was_rolled_back_is_not_told(watch: Watch, derived: Derived) -> None:
+    process = watch()
+    derived.write(operation(1, "running", operation=OTHER), commit=False)
+    operations, reports = whole(1)
+    derived.write(*operations[:1], *reports, *operations[1:])
+    assert process.wait_end(20) == 0
+    assert process.stdout.splitlines()[0] == "Image cache started on 1 hosts"
+
+
+def test_records_that_are_not_known_are_left_alone(watch: Watch, derived: Derived, topics: Topics) -> None:
+    process = watch()
+    for value in (b"", b"\xff", b"[]", b'{"operation": 1}', None):
+        derived.raw(topics.operations, value)
+        derived.raw(topics.progress, value)
+    derived.each([operation(1, "running", total=0), completed(0)])
+    assert process.wait_end(20) == 0
+
+
+def test_an_operation_that_is_over_is_told_whole(watch: Watch, derived: Derived) -> None:
+    operations, reports = whole(failed=["host2"])
+    derived.each([*operations[:1], *reports, *operations[1:]])
+    derived.each([operation(1, "running", operation=OTHER), progress(1, operation=OTHER)])
+    process = watch("--operation", OPERATION)
+    assert process.wait_end(20) == 1
+    assert process.stdout.splitlines() == LINES
+
+
+def test_an_operation_that_runs_is_taken_up(watch: Watch, derived: Derived) -> None:
+    operations, reports = whole(failed=["host2"])
+    derived.each([operations[0], *reports[:2]])
+    process = watch("--operation", OPERATION)
+    process.wait_text("host 2: 40%")
+    derived.each([*reports[2:], operations[1]])
+    assert process.wait_end(20) == 1
+    assert process.stdout.splitlines() == LINES
+
+
+def test_an_operation_that_was_opened_again_is_not_over(watch: Watch, derived: Derived) -> None:
+    derived.each([operation(1, "running"), operation(2, "abandoned"), operation(3, "running", revision=1)])
+    process = watch("--operation", OPERATION)
+    process.wait_text("Image cache started")
+    derived.each([progress(1), progress(2), progress(3), completed(sequence=4, revision=2)])
+    assert process.wait_end(20) == 0
+    assert process.stdout.splitlines()[-1] == "Completed 3 hosts, 0 errors in 3s"
+
+
+def test_stall_and_its_end_are_warnings(watch: Watch, derived: Derived) -> None:
+    process = watch()
+    derived.each([operation(1, "running", total=1), operation(2, "stalled", total=1)])
+    process.wait_text("warning: stalled at 0 of 1 hosts")
+    derived.each([operation(3, "running", total=1), progress(1, total=1), completed(1, sequence=4)])
+    assert process.wait_end(20) == 0
+    assert "goes on after a stall" in process.stderr
+    assert process.stdout.splitlines() == [
+        "Image cache started on 1 hosts",
+        "Aggregate 'foo' host 1: 100% complete (0 errors)",
+        "Completed 1 hosts, 0 errors in 3s",
+    ]
+
+
+def test_json(watch: Watch, derived: Derived) -> None:
+    process = watch("--json")
+    operations, reports = whole(2)
+    derived.each([operations[0], *reports, operations[1]])
+    assert process.wait_end(20) == 0
+    events = [json.loads(line) for line in process.stdout.splitlines()]
+    assert [event["event"] for event in events] == ["started", "progress", "progress", "finished"]
+    assert events[-1]["exit_code"] == 0
+    assert events[-1]["operation"] == OPERATION
+
+
+def test_on_a_terminal_the_line_is_rewritten(config: Path, derived: Derived) -> None:
+    shown, screen = pty.openpty()
+    process = subprocess.Popen(
+        [PRECACHE, "watch", "--config", config],
+        stdout=screen,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"TERM": "xterm"},
+    )
+    os.close(screen)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith(b"watching ")
+    operations, reports = whole(failed=["host2"])
+    derived.each([operations[0], *reports, operations[1]])
+    text = b""
+    try:
+        while chunk := os.read(shown, 65_536):
+            text += chunk
+    except OSError:  # Linux's way to say that the other side is closed
+        pass
+    assert process.wait(20) == 1
+    process.stderr.close()
+    os.close(shown)
+    assert b"host 1: 20% complete (0 errors)" in text
+    assert text.count(b"\r\x1b[2K") >= 5
+    assert text.count(b"\n") == 6  # started, one line of progress, the four of the summary
+    assert b"\x1b[1;31mCompleted 5 hosts, 1 errors in 3s" in text
+
+
+def test_no_broker(tmp_path: Path) -> None:
+    with Precache(["watch", "--kafka", "127.0.0.1:1"], tmp_path, name="watch") as process:
+        assert process.wait_end(60) == 6
+        assert "127.0.0.1:1 cannot be reached" in process.stderr
+        assert process.stdout == ""
+
+
+def test_no_topics(watch: Watch) -> None:
+    process = watch(ready=False)
+    assert process.wait_end(60) == 6
+    assert "precache topics create" in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        ([], "watch what?"),
+        (["--kafka", "a:1", "--transport-url", "rabbit://"], "watch what?"),
+        (["--kafka", "not an address"], "--kafka"),
+        (["--kafka", "a:1", "--timeout", "soon"], "should be a duration"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml"),
+    ],
+)
+def test_usage(tmp_path: Path, args: list[str], text: str) -> None:
+    with Precache(["watch", *args], tmp_path, name="watch") as process:
+        assert process.wait_end(60) == 2
+        assert text in process.stderr
+
+
+def test_faults_of_other_blocks_do_not_matter(
+    servers: Servers, topics: Topics, derived: Derived, tmp_path: Path
+) -> None:
+    file = tmp_path / "bridge.yaml"
+    config = {
+        "kafka": {"bootstrap.servers": servers.kafka},
+        "topics": topics.config(),
+        "clouds": [{"name": "paris", "transport_url": "rabbit://user:${NOBODY_SET_THIS}@host/"}],
+    }
+    file.write_text(yaml.safe_dump(config))
+    with Precache(["watch", "--config", str(file)], tmp_path, name="watch") as process:
+        process.wait_text("watching ")
+        derived.each([completed(0, sequence=1)])
+        assert process.wait_end(20) == 0
