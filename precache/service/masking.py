@@ -4,9 +4,10 @@ import re
 from typing import Any, Final
 
 MASK: Final = "***"
-_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s\"'<>]*)")
-# "user:secret@host" where the "//" of a URL was forgotten or mistyped.
-_BARE_USERINFO: Final = re.compile(r"(?<![\w*])[^\s:/@\"'*]+:[^\s:/@\"'*][^\s@\"']*@(?=[\w\[])")
+# A URL, or "user:secret@host" where its "//" was forgotten or mistyped.
+_WITH_USERINFO: Final = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<rest>[^\s\"'<>]*)|[^\s:/@\"']+:[^\s:/@\"'][^\s@\"']*@(?=[\w\[])"
+)
 _WORDS: Final = r"(?:password|passwd|passphrase|secret|token|authorization|api[_-]?key)"
 _ASSIGNED: Final = re.compile(rf"(?i)({_WORDS}[\"']?\s*[=:]\s*[\"']?(?:(?:token|bearer|basic)\s+)?)([^\s\"',;&*]+)")
 _SECRET_KEY: Final = re.compile(rf"(?i)(?:{_WORDS}|credentials?|private_key|key\.pem)$")
@@ -15,11 +16,15 @@ _SECRET_KEY: Final = re.compile(rf"(?i)(?:{_WORDS}|credentials?|private_key|key\
 def mask_text(text: str) -> str:
     """Return the text with the credentials of URLs and the values of ``password=``, ``token:`` and the like masked."""
     if "@" in text:
-        text = _URL.sub(lambda match: match[1] + _mask_authorities(match[2]), text)
-        text = _BARE_USERINFO.sub(f"{MASK}@", text)
+        text = _WITH_USERINFO.sub(_mask_userinfo, text)
     if "=" in text or ":" in text:
         text = _ASSIGNED.sub(rf"\g<1>{MASK}", text)
     return text
+
+
+def _mask_userinfo(match: re.Match[str]) -> str:
+    scheme = match["scheme"]
+    return f"{MASK}@" if scheme is None else scheme + _mask_authorities(match["rest"])
 
 
 def _mask_authorities(rest: str) -> str:

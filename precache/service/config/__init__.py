@@ -4,7 +4,7 @@ A part declares its own model from :class:`Block` and the shared blocks here, an
 """
 
 from precache.service.config.blocks import HttpBlock, TopicName, TopicsBlock
-from precache.service.config.faults import ConfigError, Fault
+from precache.service.config.faults import ConfigError, Fault, fault_at
 from precache.service.config.kafka import KafkaBlock
 from precache.service.config.load import load, top_level_keys
 from precache.service.config.model import Block
@@ -20,6 +20,7 @@ __all__ = [
     "Listen",
     "TopicName",
     "TopicsBlock",
+    "fault_at",
     "load",
     "parse_duration",
     "top_level_keys",

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from precache.contract.topics import Role
+from precache.service.config.faults import fault_at
 from precache.service.config.model import Block
 from precache.service.config.types import Listen
 
@@ -51,9 +52,7 @@ class TopicsBlock(Block):
         for role in ROLES:
             first = seen.setdefault(self.name(role).replace(".", "_"), role)
             if first != role:
-                raise ValueError(
-                    f"{first!r} and {role!r} name the same topic (Kafka takes '.' and '_' for one): give each its own"
-                )
+                raise fault_at(role, f"names the same topic as {first!r} ('.' and '_' count as one): give each its own")
         return self
 
 

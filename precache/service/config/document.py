@@ -132,12 +132,10 @@ def _compose(document: Document, text: str) -> yaml.Node | None:
         node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        # Not the whole message: it quotes the line, which may hold a secret.
-        problem = error.problem or error.context or "cannot be parsed"
-        document.fault((), f"not valid YAML: {problem}", line=mark.line + 1 if mark else 0)
+        document.fault((), f"not valid YAML: {_problem(error)}", line=mark.line + 1 if mark else 0)
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
-        document.fault((), f"not valid YAML: the character #x{ord(str(error.character)):04x} is not allowed", line=line)
+        document.fault((), f"not valid YAML: the character #x{int(str(error.character)):04x} is not allowed", line=line)
     except RecursionError:
         document.fault((), f"nested more than {MAX_DEPTH} deep", line=0)
     else:
@@ -145,6 +143,17 @@ def _compose(document: Document, text: str) -> yaml.Node | None:
             document.fault((), "is empty", line=0)
         return node
     return None
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """Return what PyYAML says, less its quotation of the lines, which may hold a secret."""
+    text = error.problem or "cannot be parsed"
+    if "'\\t'" in text:
+        text += "; indent with spaces"
+    if not error.context:
+        return text
+    start = f" from line {error.context_mark.line + 1} on" if error.context_mark else ""
+    return f"{error.context}{start}, {text}"
 
 
 class _TooMuchError(Exception):
@@ -168,6 +177,9 @@ class _Builder:
 
     def _value(self, node: yaml.Node, path: Path, depth: int) -> Any:
         self._count(depth)
+        if isinstance(node, yaml.CollectionNode) and node.tag not in {_TAG + "map", _TAG + "seq"}:
+            self._unknown_tag(node, path)
+            return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path, depth)
         if isinstance(node, yaml.SequenceNode):
@@ -240,12 +252,16 @@ class _Builder:
                 return float(text)
         except ValueError:
             pass
-        self._document.unusable.add(path)
         if kind in {"bool", "int", "float"}:
+            self._document.unusable.add(path)
             self._document.fault(path, f"is not a value of type !!{kind}")
         else:
-            self._document.fault(path, f"the YAML tag {node.tag!r} is not known here: write a plain value")
+            self._unknown_tag(node, path)
         return None
+
+    def _unknown_tag(self, node: yaml.Node, path: Path) -> None:
+        self._document.unusable.add(path)
+        self._document.fault(path, f"the YAML tag {node.tag!r} is not known here: write a plain value")
 
     def _filled(self, text: str, path: Path) -> str:
         """Return the text with its ``${VAR}`` replaced; ``$${`` stands for ``${`` itself."""

@@ -5,6 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic_core import PydanticCustomError
+
+AT_KEY: Final = "at_key"
+
 Path = tuple[str | int, ...]
 
 # How alike two keys must be before one is offered for the other: "prefech" and "prefetch" are 0.93 alike.
@@ -38,6 +42,14 @@ class ConfigError(Exception):
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults: tuple[Fault, ...] = tuple(faults)
         super().__init__("\n".join(map(str, self.faults)))
+
+
+def fault_at(key: str, text: str) -> PydanticCustomError:
+    """Return what a model's validator raises when one of the model's keys is at fault, to have the fault name that key.
+
+    A check of one key belongs into that key's own type: a model's validator runs only once all its keys are good.
+    """
+    return PydanticCustomError(AT_KEY, "{text}", {"key": key, "text": text})
 
 
 def path_text(path: Path) -> str:

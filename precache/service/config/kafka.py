@@ -23,6 +23,7 @@ Scalar = str | int | float | bool | SecretStr
 _SERVERS: Final = frozenset({"bootstrap.servers", "metadata.broker.list"})
 _SERVER: Final = re.compile(r"(?:[a-zA-Z_]+://)?(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
 _MAX_PORT: Final = 65_535
+_DEFAULT_BATCH_BYTES: Final = 1_000_000
 _SENTINEL: Final = "precache.sentinel"
 
 
@@ -53,6 +54,12 @@ class KafkaBlock(RootModel[dict[str, Scalar]]):
     def servers(self) -> str:
         """The bootstrap servers, as they are written: for texts."""
         return str(next(self.root[key] for key in sorted(_SERVERS) if key in self.root))
+
+    @property
+    def max_batch_bytes(self) -> int:
+        """The most that a producer puts into one batch: librdkafka's defaults unless the file says otherwise."""
+        sizes = (self.root.get(key, _DEFAULT_BATCH_BYTES) for key in ("batch.size", "message.max.bytes"))
+        return min(int(float(str(size))) for size in sizes)
 
     @property
     def group_id(self) -> str | None:
@@ -119,6 +126,8 @@ def _faults_of(key: str, value: object, *, in_file: bool = False) -> Iterator[st
         yield f"refused: {refused}; remove the key"
     elif in_file and key.startswith("test.mock."):
         yield "refused: librdkafka's mock cluster is for `precache demo` only; remove the key"
+    elif value is None or value == "":
+        yield "has no value: give one, or remove the key"
     elif not isinstance(value, str | int | float | SecretStr):
         yield "should be one value: librdkafka's properties are flat, with dots in their names"
     elif key in _SERVERS:
@@ -154,7 +163,7 @@ def _refusal(key: str, value: object) -> str:
     try:
         Producer({key: value, _SENTINEL: ""})
     except KafkaException as error:
-        return str(error.args[0].str())
+        return str(error.args[0].str()).strip()
     except (TypeError, ValueError) as error:
         return str(error)
     raise AssertionError(f"librdkafka took the property {_SENTINEL}")

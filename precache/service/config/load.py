@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from precache.service.config import document as documents
 from precache.service.config.document import Document
-from precache.service.config.faults import ConfigError, Path
+from precache.service.config.faults import AT_KEY, ConfigError, Path
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -81,6 +81,8 @@ def _note(document: Document, root: object, detail: ErrorDetails) -> None:
     path = _place(root, detail["loc"])
     if detail["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         path = (*path, str(detail["ctx"]["discriminator"]).strip("'"))
+    if detail["type"] == AT_KEY:
+        path = (*path, str(detail["ctx"]["key"]))
     if not any(path[:end] in document.unusable for end in range(1, len(path) + 1)):
         document.fault(path, _words(detail))
 
@@ -109,7 +111,11 @@ def _words(detail: ErrorDetails) -> str:
         return _TEXTS[detail["type"]]
     if detail["type"] == "union_tag_invalid":
         return f"should be {' or '.join(str(detail['ctx']['expected_tags']).split(', '))}"
+    if detail["type"] in {"too_short", "too_long"}:
+        limit = detail["ctx"].get("min_length", detail["ctx"].get("max_length"))
+        word = "at least" if detail["type"] == "too_short" else "at most"
+        return f"should have {word} {limit} {'item' if limit == 1 else 'items'}, not {detail['ctx']['actual_length']}"
     text = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if text.startswith("Input should be "):
         text = text.removeprefix("Input ")
-    return text
+    return text.replace("String should", "should", 1)

@@ -1,15 +1,14 @@
 """Values that more than one model needs: durations and listening addresses."""
 
-import math
 import re
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainSerializer
 
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_DURATION: Final = re.compile(rf"(?:{_PART.pattern})+")
-_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_DURATION: Final = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
+_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _DURATION_HELP: Final = "should be a duration such as 500ms, 30s, 2m, 1h30m or 24h"
 _MAX_DURATION_S: Final = 3_650 * 86_400.0
 _MAX_PORT: Final = 65_535
@@ -31,7 +30,8 @@ def _seconds(value: object) -> float:
     if isinstance(value, bool):
         raise ValueError(_DURATION_HELP)  # noqa: TRY004 - pydantic turns ValueError into a fault
     if isinstance(value, int | float):
-        return float(value) if math.isfinite(value) else -1.0
+        # Whatever is out of bounds, and what is no number at all, is refused as such by the caller.
+        return float(value) if 0 <= value <= _MAX_DURATION_S else -1.0
     text = str(value).strip() if isinstance(value, str) else ""
     if _NUMBER.fullmatch(text):
         return float(text)
@@ -46,7 +46,14 @@ def _parse_listen(value: Any) -> Any:
         return value
     host, colon, port = str(value).strip().rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
-    if not colon or not bare or not port.isdecimal() or int(port) > _MAX_PORT or (":" in bare and bare == host):
+    if (
+        not colon
+        or not bare
+        or not (port.isascii() and port.isdecimal())
+        or len(port) > len(str(_MAX_PORT))
+        or int(port) > _MAX_PORT
+        or (":" in bare and bare == host)
+    ):
         raise ValueError("should be HOST:PORT, such as 127.0.0.1:9100, 0.0.0.0:9100 (all interfaces) or [::1]:9100")
     return bare, int(port)
 

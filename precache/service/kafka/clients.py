@@ -14,8 +14,10 @@ from confluent_kafka.admin import AdminClient
 from precache.service.config.kafka import KafkaBlock
 from precache.service.kafka.connection import Connection
 from precache.service.kafka.errors import KafkaFatal, translate
+from precache.service.masking import mask_text
 
 T = TypeVar("T")
+_DOING: Final = "make a Kafka client from the kafka block"
 
 _CHOSEN: Final[dict[str, Any]] = {
     # A broker that vanished without a word (a firewall, a lost host) is noticed.
@@ -66,11 +68,13 @@ class Admin:
         client: confluent-kafka's.
         servers: the bootstrap servers as the file has them.
         connection: what is known of the connection.
+        max_batch_bytes: the most that a producer of the same block puts into one batch.
     """
 
     client: AdminClient
     servers: str
     connection: Connection
+    max_batch_bytes: int
 
 
 def producer(block: KafkaBlock, client_id: str, **ours: Any) -> Producer:
@@ -116,7 +120,7 @@ def admin(block: KafkaBlock, client_id: str = "precache-admin", **ours: Any) -> 
     """
     connection = Connection(client_id)
     client = _made(AdminClient, {**_CHOSEN, **block.client("admin")}, client_id, ours, connection)
-    return Admin(client, block.servers, connection)
+    return Admin(client, block.servers, connection, block.max_batch_bytes)
 
 
 def _made(
@@ -130,5 +134,7 @@ def _made(
     try:
         return kind({**properties, "client.id": client_id, **connection.properties(), **ours})
     except KafkaException as error:
-        fault = translate(error, "make a Kafka client from the kafka block")
-        raise KafkaFatal(fault.doing, fault.name, fault.text, loud=True) from error
+        fault = translate(error, _DOING)
+        raise KafkaFatal(_DOING, fault.name, fault.text, loud=True) from error
+    except (ValueError, TypeError) as error:
+        raise KafkaFatal(_DOING, "_INVALID_ARG", mask_text(str(error)), loud=True) from error

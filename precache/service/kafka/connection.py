@@ -26,7 +26,7 @@ _BROKER: Final = re.compile(
     r"(?:\w+://)?(?P<broker>\[?[\w.:-]+?\]?:\d+)(?:/\w+)?: (?P<why>.*)$",
     re.DOTALL,
 )
-_SUPPRESSED: Final = re.compile(r" \(after \d+ms in state [^)]*\)$")
+_TIMES: Final = re.compile(r" \(after \d+ms in state [^)]*\)")
 # "... is a consumer property and will be ignored by this producer instance": one block serves all kinds of clients.
 _NOT_FOR_THIS_CLIENT: Final = "will be ignored by this"
 _CONNECTION: Final = frozenset({"_TRANSPORT", "_RESOLVE", "_TIMED_OUT", "_ALL_BROKERS_DOWN"})
@@ -64,9 +64,10 @@ class Connection:
         match = _BROKER.match(text)
         if facility in {"FAIL", "ERROR"} and match and level >= logging.ERROR:
             self._disconnected(match["broker"], match["why"])
+        elif level < logging.WARNING:
+            log.debug("kafka.client", client=self._client, facility=facility, text=text)
         elif _NOT_FOR_THIS_CLIENT not in text:
-            written = log.warning if level >= logging.WARNING else log.debug
-            self._limited(written, "kafka.client", facility, text=text)
+            self._limited(log.warning, "kafka.client", facility, facility=facility, text=text)
 
     def on_error(self, error: KafkaError) -> None:
         """Take an error that belongs to no call."""
@@ -76,7 +77,7 @@ class Connection:
             self._limited(log.error, "kafka.refused", error.name(), text=error.str())
         elif error.name() in _CONNECTION:
             # Each broker's loss is told by its line in the log, and _ALL_BROKERS_DOWN by those of all.
-            self.last_error = match["why"] if match else error.str()
+            self.last_error = _without_times(f"{match['broker']}: {match['why']}" if match else error.str())
         elif not error.fatal():  # a fatal one is raised by the next call
             self._limited(log.warning, "kafka.client", error.name(), text=error.str())
 
@@ -89,7 +90,7 @@ class Connection:
             self._connected(broker)
 
     def _disconnected(self, broker: str, why: str) -> None:
-        why = _SUPPRESSED.sub("", why)
+        why = _without_times(why)
         with self._lock:
             self._lost.setdefault(broker, self._clock())
             self.last_error = f"{broker}: {why}"
@@ -114,3 +115,7 @@ class Connection:
                 return
             self._said[event, subject] = (now, 0)
         write(event, client=self._client, **fields, **({"repeated": skipped} if skipped else {}))
+
+
+def _without_times(why: str) -> str:
+    return _TIMES.sub("", why)

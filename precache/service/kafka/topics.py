@@ -15,9 +15,8 @@ from precache.service.deadline import Deadline
 from precache.service.kafka.clients import Admin
 from precache.service.kafka.errors import KafkaFault, KafkaRetry, translate
 
-# A batch of our producers reaches librdkafka's message.max.bytes of this many; a topic that takes less refuses whole
-# batches, good records and all.
-MIN_MESSAGE_BYTES: Final = 1_000_000
+# A record of an operation may have 900 kB (precache.contract.records); its headers come on top.
+_MIN_OPERATIONS_BYTES: Final = 1_000_000
 FORWARD_SETTINGS: Final[Mapping[str, str]] = {"cleanup.policy": "delete"}
 _CONFIGS: Final = "kafka-configs.sh"
 # Kafka's errors for a request that was cut short by its own deadline.
@@ -134,6 +133,7 @@ def check(
     for role, name in names.items():
         if name in settings:
             faults += _setting_faults(admin.servers, SPECS[role], name, settings[name])
+            faults += _size_faults(admin, role, name, settings[name])
     return faults + _partition_faults(names, counts, create_command)
 
 
@@ -158,11 +158,17 @@ def _setting_faults(servers: str, spec: TopicSpec, name: str, found: dict[str, s
         if _as_set(found.get(setting, "")) != _as_set(needed):
             text = f"{setting} is {found.get(setting, 'unset')}, but has to be {needed}"
             faults.append(TopicFault(name, text, _alter(servers, name, setting, needed)))
-    most = int(found.get("max.message.bytes", MIN_MESSAGE_BYTES))
-    if most < MIN_MESSAGE_BYTES:
-        text = f"max.message.bytes is {most}, but has to be {MIN_MESSAGE_BYTES} or more: whole batches would be refused"
-        faults.append(TopicFault(name, text, _alter(servers, name, "max.message.bytes", str(MIN_MESSAGE_BYTES))))
     return faults
+
+
+def _size_faults(admin: Admin, role: Role, name: str, found: dict[str, str]) -> list[TopicFault]:
+    """A broker judges batches: a topic that takes less than a batch of ours refuses it, good records and all."""
+    needed = max(admin.max_batch_bytes, _MIN_OPERATIONS_BYTES if role == "operations" else 0)
+    most = int(found.get("max.message.bytes", needed))
+    if most >= needed:
+        return []
+    text = f"max.message.bytes is {most}, but a batch of ours may have {needed} bytes, and would be refused whole"
+    return [TopicFault(name, text, _alter(admin.servers, name, "max.message.bytes", str(needed)))]
 
 
 def _as_set(value: str) -> set[str]:

@@ -1,0 +1,95 @@
+"""Every file in `bad/` with its exact faults beside it. `model` below has one of each thing that a model can have."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import pytest
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from precache.service.config import (
+    Block,
+    ConfigError,
+    Duration,
+    HttpBlock,
+    KafkaBlock,
+    TopicsBlock,
+    fault_at,
+    load,
+)
+
+BAD = Path(__file__).parent / "bad"
+FILES = sorted(BAD.glob("*.yaml"))
+ENVIRON = {"SET": "from-the-environment-1234", "EMPTY": "", "BAD_URL": "htp//user:hidden-password@host"}
+SECRETS = ("hidden-password", "from-the-environment-1234", "secret-of-a-file")
+
+
+class Influx(Block):
+    type: Literal["influxdb"]
+    url: str
+    token: SecretStr
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        if not url.startswith("http://"):
+            raise ValueError(f"should start with http://, not {url}")
+        return url
+
+
+class Sqlite(Block):
+    type: Literal["sqlite"]
+    path: str
+
+
+class Cloud(Block):
+    name: str = Field(min_length=1)
+    transport_url: SecretStr
+    prefetch: int = Field(default=1000, ge=1)
+    drain_shared: bool = False
+    hold: Duration = 120.0
+    events: tuple[str, ...] = ("aggregate.cache_images.*",)
+    forward: dict[str, list[str]] = Field(default_factory=dict)
+
+    @field_validator("transport_url")
+    @classmethod
+    def _is_url(cls, url: SecretStr) -> SecretStr:
+        if "://" not in url.get_secret_value():
+            raise ValueError(f"not a URL: {url.get_secret_value()}")
+        return url
+
+    @model_validator(mode="after")
+    def _does_not_forward_nothing(self) -> Self:
+        if self.forward and not self.events:
+            raise fault_at("events", "needs at least one")
+        return self
+
+
+class Config(Block):
+    kafka: KafkaBlock
+    topics: TopicsBlock = TopicsBlock()
+    clouds: tuple[Cloud, ...] = Field(default=(), max_length=3)
+    store: Annotated[Influx | Sqlite, Field(discriminator="type")] | None = None
+    http: HttpBlock = HttpBlock(listen=("127.0.0.1", 9100))
+
+
+def faults_of(path: Path) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(path, Config, ENVIRON)
+    assert str(caught.value) == "\n".join(map(str, caught.value.faults))
+    return [str(fault).replace(f"{BAD}/", "") for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_fault_is_told_in_these_words(path: Path) -> None:
+    assert faults_of(path) == path.with_suffix(".txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_secret_is_told(path: Path) -> None:
+    told = "\n".join(faults_of(path))
+    assert not [secret for secret in SECRETS if secret in told]
+
+
+def test_each_bad_file_has_its_texts_and_none_is_left_over() -> None:
+    assert {path.stem for path in FILES} == {path.stem for path in BAD.glob("*.txt")}
+    assert len(FILES) >= 20
