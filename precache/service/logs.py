@@ -4,6 +4,7 @@ Other libraries' records (oslo.messaging, pika, urllib3) come out in the same fo
 in every event, by the names of fields and inside of texts.
 """
 
+import json
 import logging
 import sys
 from typing import Any, Final, Literal
@@ -102,4 +103,8 @@ def _in_reading_order(_logger: WrappedLogger, _method: str, event: EventDict) ->
 
 
 def _to_json(event: Any, **_options: Any) -> str:
-    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode(errors="replace")
+    try:
+        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        # A lone surrogate or a number beyond 64 bits: what came off a wire must not stop who tells of it.
+        return json.dumps(event, default=str, skipkeys=True)

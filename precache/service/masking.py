@@ -9,7 +9,7 @@ _WITH_USERINFO: Final = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<rest>[^\s\"'<>]*)|[^\s:/@\"']+:[^\s:/@\"'][^\s@\"']*@(?=[\w\[])"
 )
 _WORDS: Final = r"(?:password|passwd|passphrase|secret|token|authorization|api[_-]?key)"
-_ASSIGNED: Final = re.compile(rf"(?i)({_WORDS}[\"']?\s*[=:]\s*[\"']?(?:(?:token|bearer|basic)\s+)?)([^\s\"',;&*]+)")
+_ASSIGNED: Final = re.compile(rf"(?i)({_WORDS}[\"']?\s*[=:]\s*[\"']?(?:(?:token|bearer|basic)\s+)?+)([^\s\"',;&*]+)")
 _SECRET_KEY: Final = re.compile(rf"(?i)(?:{_WORDS}|credentials?|private_key|key\.pem)$")
 
 
