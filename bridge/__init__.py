@@ -1,1 +1,1 @@
-"""Nova's RabbitMQ to Kafka: runs beside each cloud, knows nothing of operations."""
+"""Nova's RabbitMQ to Kafka: acknowledges a notification only after Kafka's own delivery report for it."""

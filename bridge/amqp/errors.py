@@ -1,0 +1,105 @@
+"""pika's exceptions become ours here, and nowhere else: each says whether to try again, to wait, or to call somebody."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from pika import exceptions
+
+from bridge.amqp.dial import DialError
+from bridge.amqp.frames import FrameError
+from bridge.sources import SourceFault, SourceLost, SourceRefused, SourceWaiting
+
+_ACCESS_REFUSED: Final = 403
+_NOT_FOUND: Final = 404
+_RESOURCE_LOCKED: Final = 405
+_PRECONDITION_FAILED: Final = 406
+_NOT_ALLOWED: Final = 530
+
+_INEQUIVALENT: Final = re.compile(r"inequivalent arg '([^']+)' for (\w+) '([^']+)'.*?: (received .+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is being read, for texts: the user, the virtual host, the exchange and the queue."""
+
+    username: str
+    virtual_host: str
+    exchange: str
+    queue: str
+    is_pool: bool = False
+
+
+def fault_of(error: BaseException, place: Place) -> SourceFault:
+    """Return what an exception of the AMQP client means for the source."""
+    if isinstance(error, exceptions.ChannelClosedByBroker):
+        return _channel_closed(error.reply_code, error.reply_text, place)
+    if isinstance(error, exceptions.ConnectionClosedByBroker):
+        return _connection_closed(error.reply_code, error.reply_text, place)
+    if isinstance(error, exceptions.ProbableAuthenticationError | exceptions.AuthenticationError):
+        return SourceRefused(f"RabbitMQ refuses the credentials of user {place.username!r}: correct transport_url")
+    if isinstance(error, exceptions.ProbableAccessDeniedError):
+        return _no_virtual_host(place)
+    if isinstance(error, exceptions.IncompatibleProtocolError):
+        return SourceRefused(
+            "what answers there does not speak AMQP 0-9-1 (or expects TLS: set ssl): correct transport_url"
+        )
+    if isinstance(error, exceptions.AMQPHeartbeatTimeout):
+        return SourceLost("no heartbeat from RabbitMQ")
+    if isinstance(error, exceptions.AMQPError | FrameError | DialError):
+        return SourceLost(_words(error))
+    return SourceLost(f"{type(error).__name__}: {error}")
+
+
+def _connection_closed(code: int, text: str, place: Place) -> SourceFault:
+    if code == _ACCESS_REFUSED:
+        return SourceRefused(
+            f"RabbitMQ refuses the credentials of user {place.username!r}: correct transport_url ({text})"
+        )
+    if code == _NOT_ALLOWED:
+        return _no_virtual_host(place)
+    return SourceLost(f"RabbitMQ closed the connection: {code} {text}")
+
+
+def _no_virtual_host(place: Place) -> SourceFault:
+    return SourceRefused(
+        f"there is no virtual host {place.virtual_host!r}, or user {place.username!r} has no permissions in it: correct"
+        f" transport_url, or run: rabbitmqctl set_permissions -p {place.virtual_host} {place.username} CONFIGURE WRITE READ"
+    )
+
+
+def _channel_closed(code: int, text: str, place: Place) -> SourceFault:
+    if code == _NOT_FOUND:
+        what = "exchange" if f"exchange '{place.exchange}'" in text else "queue"
+        name = place.exchange if what == "exchange" else place.queue
+        return SourceWaiting(
+            f"{what} {name!r} does not exist in virtual host {place.virtual_host!r}: Nova declares it with its first"
+            " notification; is notification_format versioned or both, and the topic in versioned_notifications_topics?"
+        )
+    if code == _ACCESS_REFUSED:
+        return SourceRefused(
+            f"user {place.username!r} may not do that in virtual host {place.virtual_host!r}: {text};"
+            f" run: rabbitmqctl set_permissions -p {place.virtual_host} {place.username} CONFIGURE WRITE READ"
+        )
+    if code == _RESOURCE_LOCKED:
+        return SourceRefused(f"queue {place.queue!r} is another connection's alone: {text}")
+    if code == _PRECONDITION_FAILED:
+        return _mismatch(text, place) or SourceLost(f"RabbitMQ closed the channel: {text}")
+    return SourceLost(f"RabbitMQ closed the channel: {code} {text}")
+
+
+def _mismatch(text: str, place: Place) -> SourceFault | None:
+    found = _INEQUIVALENT.search(text)
+    if found is None:
+        return None
+    argument, kind, name, values = found.groups()
+    values = values.replace("received", "we ask for").replace("but current is", "but it was made with")
+    return SourceRefused(
+        f"{kind} {name!r} in virtual host {place.virtual_host!r} is there already, declared otherwise: {argument}: {values}."
+        " Set amqp_durable_queues and rabbit_quorum_queue in oslo_messaging_rabbit to what it was made with, or choose"
+        f" another name for the pool, or remove it (its messages go too): rabbitmqctl -p {place.virtual_host} delete_queue {name}"
+    )
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__

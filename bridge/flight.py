@@ -1,0 +1,146 @@
+"""What one opening of a source has in flight: the messages that are not settled, and what Kafka reported of them.
+
+Each opening has a flight of its own, which Kafka's reports are bound to. So a report that comes after the channel is gone
+settles nothing on the next one: its tags mean other messages there.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from confluent_kafka import KafkaError
+
+from bridge.ledger import Ledger
+from bridge.sources import Delivery
+from precache.service.kafka.errors import KafkaFault, translate
+
+
+class Failure(NamedTuple):
+    """A record that Kafka did not take."""
+
+    tag: int
+    topic: str
+    fault: KafkaFault
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A record to be sent again, not before ``due_s``; ``solo``: in a batch of its own."""
+
+    due_s: float
+    tag: int
+    topic: str
+    solo: bool
+
+
+class Settled(NamedTuple):
+    """How many messages were settled: forwarded, and by reason of their dead letter."""
+
+    forwarded: int
+    reasons: list[str]
+
+
+class Flight:
+    """The unsettled messages of one opening of a source, by tag.
+
+    Attributes:
+        pending: messages that are with Kafka, or wait to be sent again.
+        failures: what Kafka refused since it was last looked at.
+        buried: the reason of each pending message that goes to the dead letters.
+        retries: what is to be sent again.
+        attempts: how often a message was sent again.
+        bytes: of the pending bodies.
+    """
+
+    def __init__(self) -> None:
+        self.pending: dict[int, Delivery] = {}
+        self.failures: list[Failure] = []
+        self.buried: dict[int, str] = {}
+        self.retries: list[Retry] = []
+        self.attempts: dict[int, int] = {}
+        self.bytes = 0
+        self._ledger = Ledger()
+        self._delivered: list[int] = []
+        self._several: dict[int, set[str]] = {}
+        self._batches: deque[tuple[int, float]] = deque()
+
+    @property
+    def unsettled(self) -> int:
+        """How many messages are not settled."""
+        return self._ledger.unsettled
+
+    def received(self, deliveries: Sequence[Delivery], now_s: float) -> None:
+        """Note what came."""
+        note = self._ledger.received
+        for delivery in deliveries:
+            note(delivery.tag)
+        self._batches.append((deliveries[-1].tag, now_s))
+
+    def settle_unwanted(self, tag: int) -> None:
+        """Note that nothing is to be done for a message but to acknowledge it."""
+        self._ledger.settle(tag)
+
+    def sending(self, delivery: Delivery, topics: Sequence[str]) -> None:
+        """Note that a message goes to these topics: it is settled when each has confirmed it."""
+        self.pending[delivery.tag] = delivery
+        self.bytes += len(delivery.body)
+        if len(topics) > 1:
+            self._several[delivery.tag] = set(topics)
+
+    def redirected(self, tag: int, topic: str, to: str) -> None:
+        """Note that a message goes to another topic than was noted."""
+        if tag in self._several:
+            self._several[tag] = self._several[tag] - {topic} | {to}
+
+    def report(self, tag: int, topic: str, error: KafkaError | None, _message: Any) -> None:
+        """Take Kafka's report of one record."""
+        if error is not None:
+            self.failures.append(Failure(tag, topic, translate(error, "produce")))
+        elif not self._several or self._was_last(tag, topic):
+            self._delivered.append(tag)
+
+    def _was_last(self, tag: int, topic: str) -> bool:
+        waiting = self._several.get(tag)
+        if waiting is None:
+            return True
+        waiting.discard(topic)
+        if waiting:
+            return False
+        del self._several[tag]
+        return True
+
+    def settle(self) -> Settled:
+        """Settle what Kafka has confirmed since the last call."""
+        if not self._delivered:
+            return _NOTHING
+        delivered, self._delivered = self._delivered, []
+        pending, settle = self.pending, self._ledger.settle
+        size = 0
+        for tag in delivered:
+            size += len(pending.pop(tag).body)
+            settle(tag)
+        self.bytes -= size
+        reasons = [self.buried.pop(tag) for tag in delivered if tag in self.buried] if self.buried else []
+        if self.attempts:
+            for tag in delivered:
+                self.attempts.pop(tag, None)
+        return Settled(len(delivered) - len(reasons), reasons)
+
+    def head_age_s(self, now_s: float) -> float:
+        """Return for how long the oldest unsettled message has been here; 0 when there is none."""
+        head = self._ledger.head
+        while self._batches and self._batches[0][0] < head:
+            self._batches.popleft()
+        return now_s - self._batches[0][1] if self._batches else 0.0
+
+    def take_prefix(self) -> int:
+        """Return the tag up to which to acknowledge, once; 0 when there is none."""
+        return self._ledger.take_prefix()
+
+    def take_singles(self) -> list[int]:
+        """Return the settled tags beyond a gap, each once."""
+        return self._ledger.take_singles()
+
+
+_NOTHING = Settled(0, [])

@@ -1,0 +1,204 @@
+"""Decodes messages and hands them to Kafka; decides what becomes of those that Kafka did not take."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from confluent_kafka import KafkaException
+
+from bridge import reasons
+from bridge.decode import Decoder, Forward
+from bridge.flight import Failure, Flight, Retry
+from bridge.letters import Letters
+from bridge.metrics import CloudMetrics
+from bridge.outlet import Outlet
+from bridge.poison import Poison
+from bridge.signs import Record
+from bridge.sources import Delivery
+from precache.service.backoff import backoff_s
+from precache.service.kafka.errors import KafkaFatal, KafkaFault, KafkaFenced, KafkaRejected, translate
+from precache.service.logs import log
+
+_RETRY_BASE_S: Final = 0.5
+_RETRY_CAP_S: Final = 5.0
+_SAY_EVERY_S: Final = 60.0
+# What the bridge itself brings about when it drops a producer: no word of Kafka's on the record.
+_PURGED: Final = frozenset({"_PURGE_QUEUE", "_PURGE_INFLIGHT"})
+_TOO_LARGE: Final = frozenset({"MSG_SIZE_TOO_LARGE", "INVALID_MSG_SIZE", "RECORD_LIST_TOO_LARGE"})
+_MAX_CANARIES: Final = 16
+
+
+class Forwarder:
+    """The path of one cloud's messages to Kafka.
+
+    Attributes:
+        fault: Kafka's last refusal; ``None`` once it takes records again.
+    """
+
+    def __init__(self, cloud: str, decoder: Decoder, letters: Letters, outlet: Outlet, metrics: CloudMetrics) -> None:
+        self._cloud = cloud
+        self._decoder = decoder
+        self._letters = letters
+        self._outlet = outlet
+        self._metrics = metrics
+        self.fault: KafkaFault | None = None
+        self._said_at = float("-inf")
+
+    # Taking
+
+    def take(self, flight: Flight, deliveries: Sequence[Delivery], now_s: float) -> None:
+        """Send messages on their way; what nobody wants is settled at once."""
+        flight.received(deliveries, now_s)
+        decode, produce = self._decode, self._outlet.produce
+        report, sending = flight.report, flight.sending
+        filtered = 0
+        for delivery in deliveries:
+            outcome = decode(delivery)
+            if outcome is None:
+                flight.settle_unwanted(delivery.tag)
+                filtered += 1
+            elif type(outcome) is Forward:
+                sending(delivery, outcome.topics)
+                for topic in outcome.topics:
+                    try:
+                        produce(
+                            topic,
+                            outcome.value,
+                            outcome.key,
+                            on_delivery=partial(report, delivery.tag, topic),
+                            headers=outcome.headers,
+                        )
+                    except (KafkaException, BufferError) as error:
+                        self._not_queued(flight, delivery, topic, translate(error, "produce"))
+            else:
+                self._bury(flight, delivery, outcome)  # type: ignore[arg-type]
+        if filtered:
+            self._metrics.filtered.inc(filtered)
+        self._metrics.received(len(deliveries), now_s)
+
+    def _decode(self, delivery: Delivery) -> Forward | Poison | None:
+        try:
+            return self._decoder.decode(delivery.body, delivery.properties)
+        except Exception as error:  # noqa: BLE001 - one odd message must never stop a cloud
+            log.error("bridge.decode_failed", cloud=self._cloud, error=type(error).__name__)
+            return Poison(reasons.INTERNAL, f"{type(error).__name__} while decoding")
+
+    def _not_queued(self, flight: Flight, delivery: Delivery, topic: str, fault: KafkaFault) -> None:
+        if isinstance(fault, KafkaRejected):
+            self._bury(flight, delivery, _refusal(fault), instead_of=topic)
+        else:
+            flight.failures.append(Failure(delivery.tag, topic, fault))
+
+    def _bury(self, flight: Flight, delivery: Delivery, poison: Poison, instead_of: str = "") -> None:
+        """Send a message to the dead letters."""
+        if instead_of:
+            flight.redirected(delivery.tag, instead_of, self._letters.topic)
+        else:
+            flight.sending(delivery, (self._letters.topic,))
+        flight.buried[delivery.tag] = poison.reason
+        self._send(flight, delivery.tag, self._letters.letter(delivery, poison))
+
+    def _send(self, flight: Flight, tag: int, record: Record, *, solo: bool = False) -> None:
+        try:
+            self._outlet.send(record, partial(flight.report, tag, record.topic), solo=solo)
+        except KafkaFault as fault:
+            flight.failures.append(Failure(tag, record.topic, fault))
+
+    # What Kafka reported
+
+    def settle(self, flight: Flight, now_s: float) -> None:
+        """Settle what Kafka confirmed, and see to what it did not take."""
+        settled = flight.settle()
+        if settled.forwarded:
+            self._metrics.forwarded(settled.forwarded)
+            self.fault = None
+        for reason in settled.reasons:
+            self._metrics.deadlettered(reason)
+        if flight.failures:
+            self._see_to_failures(flight, now_s)
+        if flight.retries:
+            self._send_again(flight, now_s)
+
+    def _see_to_failures(self, flight: Flight, now_s: float) -> None:
+        failures, flight.failures = flight.failures, []
+        void = False
+        for failure in failures:
+            fault = failure.fault
+            final = (
+                isinstance(fault, KafkaRejected) and fault.name not in _PURGED and failure.topic != self._letters.topic
+            )
+            tried_alone = flight.attempts.get(failure.tag, 0) > 0
+            if final and tried_alone:
+                self._bury(flight, flight.pending[failure.tag], _refusal(fault), instead_of=failure.topic)
+                continue
+            attempt = flight.attempts.get(failure.tag, 0)
+            flight.attempts[failure.tag] = attempt + 1
+            delay_s = 0.0 if final else backoff_s(attempt, base_s=_RETRY_BASE_S, cap_s=_RETRY_CAP_S)
+            flight.retries.append(Retry(now_s + delay_s, failure.tag, failure.topic, final))
+            if fault.name not in _PURGED and not final:
+                self._note(fault, now_s)
+            void = void or isinstance(fault, KafkaFenced | KafkaFatal)
+        if void:
+            # Every pending record is reported as purged by this, and sent again by the new producer.
+            self._outlet.rebuild()
+
+    def _send_again(self, flight: Flight, now_s: float) -> None:
+        due = [retry for retry in flight.retries if retry.due_s <= now_s]
+        if not due:
+            return
+        flight.retries = [retry for retry in flight.retries if retry.due_s > now_s]
+        for retry in due:
+            record = self._record(flight, retry.tag, retry.topic)
+            self._send(flight, retry.tag, record, solo=retry.solo)
+        self._metrics.kafka_retries.inc(len(due))
+
+    def _record(self, flight: Flight, tag: int, topic: str) -> Record:
+        """Make a pending message's record again: decoding is pure, so it is the same."""
+        delivery = flight.pending[tag]
+        if topic == self._letters.topic:
+            outcome = self._decode(delivery)
+            poison = outcome if isinstance(outcome, Poison) else Poison(flight.buried[tag], "refused by Kafka")
+            return self._letters.letter(delivery, poison)
+        outcome = self._decode(delivery)
+        if not isinstance(outcome, Forward):
+            raise TypeError(f"decoding is not pure: {outcome!r}")
+        return Record(topic, outcome.key, outcome.value, outcome.headers)
+
+    def _note(self, fault: KafkaFault, now_s: float) -> None:
+        self.fault = fault
+        if now_s - self._said_at >= _SAY_EVERY_S:
+            self._said_at = now_s
+            say = log.error if fault.loud else log.warning
+            say("bridge.kafka_refuses", cloud=self._cloud, code=fault.name, why=fault.text)
+
+    # Giving up for now
+
+    def canaries(self, flight: Flight) -> list[Record]:
+        """Return the oldest unconfirmed records, one of each topic and key: Kafka is proved when it takes them.
+
+        A sign of life alone would prove one partition of one topic, and the queue would be opened again, and given back again,
+        while another one is still away.
+        """
+        records: dict[tuple[str, bytes], Record] = {}
+        for tag in flight.pending:
+            if len(records) >= _MAX_CANARIES:
+                break
+            for record in self._records(flight, tag):
+                records.setdefault((record.topic, record.key), record)
+        return list(records.values())
+
+    def _records(self, flight: Flight, tag: int) -> list[Record]:
+        if tag in flight.buried:
+            return [self._record(flight, tag, self._letters.topic)]
+        outcome = self._decode(flight.pending[tag])
+        if not isinstance(outcome, Forward):
+            return []
+        return [Record(topic, outcome.key, outcome.value, outcome.headers) for topic in outcome.topics]
+
+
+def _refusal(fault: KafkaFault) -> Poison:
+    reason = reasons.TOO_LARGE if fault.name in _TOO_LARGE else reasons.REFUSED
+    return Poison(reason, f"Kafka refuses the record: {fault.text} ({fault.name})")
+
+
+Report = Callable[[Any, Any], None]

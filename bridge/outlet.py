@@ -1,0 +1,136 @@
+"""The way to Kafka of one cloud: a producer of its own, rebuilt when Kafka declares it void.
+
+Reports come while :meth:`Outlet.poll` runs, in the caller's thread; nothing here waits for Kafka but where it says so.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from confluent_kafka import KafkaError, KafkaException
+
+from bridge.signs import Record
+from precache.service.deadline import Deadline
+from precache.service.kafka.errors import KafkaFault, translate
+
+_PURGE_TIMEOUT_S: Final = 10.0
+
+Report = Callable[[KafkaError | None, Any], None]
+
+
+class Producer(Protocol):
+    """What is used of confluent_kafka.Producer."""
+
+    def produce(
+        self, topic: str, value: bytes, key: bytes, *, on_delivery: Report, headers: list[tuple[str, bytes]]
+    ) -> None: ...
+    def poll(self, timeout: float) -> int: ...
+    def flush(self, timeout: float) -> int: ...
+    def purge(self, in_queue: bool, in_flight: bool, blocking: bool) -> None: ...
+    def __len__(self) -> int: ...
+
+
+class Proof:
+    """Records that were sent to see whether Kafka takes them.
+
+    Attributes:
+        waiting: how many have no report yet.
+        fault: the first refusal; ``None`` while there is none.
+    """
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.fault: KafkaFault | None = None
+
+    @property
+    def delivered(self) -> bool:
+        """Whether Kafka has confirmed them all."""
+        return self.waiting == 0 and self.fault is None
+
+    def report(self, error: KafkaError | None, _message: Any) -> None:
+        """Take a delivery report."""
+        self.waiting -= 1
+        if error is not None and self.fault is None:
+            self.fault = translate(error, "produce")
+
+
+class Outlet:
+    """Sends records and hands their reports out.
+
+    Args:
+        make: makes the producer; called again when the one before is void.
+        make_solo: makes one that sends each record in a batch of its own. A broker refuses a whole batch as too large for its topic; only
+            a record that was alone is known to be so itself.
+    """
+
+    def __init__(self, make: Callable[[], Producer], make_solo: Callable[[], Producer]) -> None:
+        self._make = make
+        self._make_solo = make_solo
+        self._producer = make()
+        self._solo: Producer | None = None
+
+    def send(self, record: Record, report: Report, *, solo: bool = False) -> None:
+        """Queue a record; the report is called from :meth:`poll`, exactly once.
+
+        Raises:
+            KafkaFault: it was not even queued, and no report will come.
+        """
+        producer = self._solo_producer() if solo else self._producer
+        try:
+            producer.produce(record.topic, record.value, record.key, on_delivery=report, headers=record.headers)
+        except (KafkaException, BufferError) as error:
+            raise translate(error, "produce") from None
+
+    @property
+    def produce(self) -> Callable[..., None]:
+        """The producer's own ``produce``, for the path that every message takes. Not to be kept."""
+        return self._producer.produce
+
+    def poll(self, timeout_s: float = 0.0) -> None:
+        """Hand out the reports that have come; wait for the first one if there is none."""
+        self._producer.poll(timeout_s)
+        if self._solo is not None:
+            self._solo.poll(0.0)
+
+    def purge(self) -> None:
+        """Drop every record that is not confirmed, and hand out all reports: delivered, or purged."""
+        deadline = Deadline.after(_PURGE_TIMEOUT_S)
+        for producer in (self._producer, self._solo):
+            if producer is not None:
+                producer.purge(True, True, True)
+                producer.flush(deadline.left())
+
+    def rebuild(self) -> None:
+        """Replace the producer, since Kafka or librdkafka declared it void; what it had is purged."""
+        self.purge()
+        self._producer = self._make()
+        self._solo = None
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until every record has its report, or the time is over."""
+        deadline = Deadline.after(timeout_s)
+        self._producer.flush(deadline.left())
+        if self._solo is not None:
+            self._solo.flush(deadline.left())
+
+    def prove(self, records: list[Record]) -> Proof:
+        """Send records to see whether Kafka takes them."""
+        proof = Proof()
+        for record in records:
+            try:
+                self.send(record, proof.report)
+            except KafkaFault as fault:
+                proof.fault = fault
+            else:
+                proof.waiting += 1
+        return proof
+
+    def _solo_producer(self) -> Producer:
+        if self._solo is None:
+            self._solo = self._make_solo()
+        return self._solo
+
+
+def now_s() -> float:
+    """Return the clock that ages are measured by."""
+    return time.monotonic()

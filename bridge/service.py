@@ -1,0 +1,103 @@
+"""Runs the bridge: one worker for each cloud, so that one cloud's faults stay its own."""
+
+import threading
+from functools import partial
+from typing import Final
+
+from bridge import transport
+from bridge.config import BridgeConfig, CloudBlock
+from bridge.decode import Decoder
+from bridge.forwarder import Forwarder
+from bridge.letters import Letters
+from bridge.metrics import CloudMetrics
+from bridge.outlet import Outlet
+from bridge.sources import Source
+from bridge.worker import CloudSettings, Worker
+from precache.service.deadline import Deadline
+from precache.service.health import Health
+from precache.service.http import HttpServer
+from precache.service.kafka import clients
+from precache.service.logs import log
+from precache.service.metrics import build_info
+from precache.service.shutdown import Stop
+
+# A worker that hangs in a client's call must not hold up the others, nor the end.
+_GRACE_S: Final = 5.0
+_CRASH_PAUSE_S: Final = 5.0
+
+
+def run(config: BridgeConfig, stop: Stop) -> None:
+    """Bridge every cloud of the configuration until the stop is requested.
+
+    Raises:
+        KafkaFatal: the Kafka properties do not fit together.
+        ListenError: the address of ``http.listen`` can't be listened on.
+    """
+    health = Health()
+    build_info("bridge", config.instance)
+    http = HttpServer(config.http.listen, health) if config.http is not None else None
+    if http is not None:
+        http.start()
+    log.info("bridge.starting", instance=config.instance, clouds=[cloud.name for cloud in config.clouds])
+    threads = [
+        threading.Thread(
+            target=_keep_working, args=(config, cloud, health, stop), name=f"cloud-{cloud.name}", daemon=True
+        )
+        for cloud in config.clouds
+    ]
+    for thread in threads:
+        thread.start()
+    stop.wait()
+    log.info("bridge.stopping", reason=stop.reason)
+    deadline = Deadline.after(config.shutdown_timeout + _GRACE_S)
+    for thread in threads:
+        thread.join(deadline.left())
+    if http is not None:
+        http.stop()
+    left = [thread.name for thread in threads if thread.is_alive()]
+    log.info("bridge.ended", hanging=left)
+
+
+def _keep_working(config: BridgeConfig, cloud: CloudBlock, health: Health, stop: Stop) -> None:
+    """Run a cloud's worker; begin again should it fail in a way that nobody thought of."""
+    metrics = CloudMetrics(cloud.name)
+    while not stop.requested:
+        try:
+            make_worker(config, cloud, metrics, health, stop).run()
+        except Exception as error:  # noqa: BLE001 - the other clouds go on, and this one is tried again
+            health.set(f"cloud:{cloud.name}", False, f"failed, and begins again: {type(error).__name__}: {error}")
+            log.exception("bridge.failed", cloud=cloud.name)
+            stop.wait(_CRASH_PAUSE_S)
+
+
+def make_worker(config: BridgeConfig, cloud: CloudBlock, metrics: CloudMetrics, health: Health, stop: Stop) -> Worker:
+    """Return a cloud's worker, with a source and a producer of its own."""
+    read = transport.read(cloud.transport_url.get_secret_value(), cloud.oslo_messaging_rabbit)
+    source = make_source(f"precache-bridge {config.instance} {cloud.name}", cloud, read, stop)
+    make_producer = partial(clients.producer, config.kafka, f"precache-bridge-{config.instance}-{cloud.name}")
+    outlet = Outlet(make_producer, partial(make_producer, **{"batch.num.messages": 1}))
+    decoder = Decoder(cloud.name, cloud.routes(config.topics), source.properties)
+    letters = Letters(config.topics.deadletters, cloud.name, source.queue, source.properties)
+    settings = CloudSettings(
+        name=cloud.name,
+        instance=config.instance,
+        notifications=config.topics.notifications,
+        hold_s=cloud.hold,
+        backoff_base_s=float(read.options["rabbit_retry_interval"]),
+        backoff_cap_s=float(read.options["rabbit_interval_max"]),
+        shutdown_s=config.shutdown_timeout,
+    )
+    forwarder = Forwarder(cloud.name, decoder, letters, outlet, metrics)
+    return Worker(settings, source, forwarder, outlet, metrics, health, stop)
+
+
+def make_source(name: str, cloud: CloudBlock, read: transport.Transport, stop: Stop) -> Source:
+    """Return the source that a cloud's configuration asks for."""
+    if cloud.source == "oslo":
+        from bridge.sources.oslo import OsloSource
+
+        return OsloSource(cloud, lambda: stop.requested)
+    from bridge.sources.rabbit import Listening, RabbitSource
+
+    listening = Listening(cloud.exchange, cloud.routing_key, cloud.pool or "", cloud.prefetch)
+    return RabbitSource(name, read, listening, lambda: stop.requested)

@@ -1,0 +1,123 @@
+"""Where notifications come from: one small interface, so that what is done with them does not depend on the transport."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+
+class Delivery(NamedTuple):
+    """One message, not yet acknowledged.
+
+    ``tag`` counts from 1 on each opening of the source. ``properties`` are as they stood on the wire, for
+    :meth:`Source.properties` to read; equal bytes mean equal properties.
+    """
+
+    tag: int
+    body: bytes
+    properties: bytes
+
+
+class SourceFault(Exception):
+    """The source can't be read now. The text says why, and what to do where something is to be done.
+
+    Attributes:
+        loud: somebody has to do something: it will not pass by itself.
+    """
+
+    loud = False
+
+
+class SourceLost(SourceFault):
+    """The connection broke, or could not be made: try again. What was not acknowledged comes again."""
+
+
+class SourceWaiting(SourceFault):
+    """What is to be read does not exist yet: look again in a while."""
+
+
+class SourceRefused(SourceFault):
+    """RabbitMQ refuses: credentials, permissions, or a queue that is declared otherwise. Tried again, loudly."""
+
+    loud = True
+
+
+class Source(Protocol):
+    """One cloud's queue. Used by one thread.
+
+    The order of calls is ``open``, then ``receive`` and ``ack`` in any order, then ``release`` or ``close``; after ``release`` or a
+    :class:`SourceFault`, ``open`` again.
+    """
+
+    @property
+    def queue(self) -> str:
+        """The name of what is read."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong although the source is open, such as an exchange that is gone; ``""`` when all is well."""
+        ...
+
+    def open(self) -> None:
+        """Connect, look up what is to be read, and begin to consume. Tags begin at 1.
+
+        Raises:
+            SourceFault: it can't be read now.
+        """
+        ...
+
+    def receive(self, timeout_s: float) -> Sequence[Delivery]:
+        """Return what came, in order; wait for it if there is nothing. Keeps the connection alive meanwhile.
+
+        Raises:
+            SourceFault: the connection is lost; no tag of it may be used any more.
+        """
+        ...
+
+    def throttle(self, *, on: bool) -> None:
+        """Stop taking more from the network, or go on; the connection stays alive."""
+        ...
+
+    def ack(self, tag: int, *, multiple: bool) -> None:
+        """Acknowledge a delivery, or all up to it. Sent with the next ``receive`` or ``serve``.
+
+        Raises:
+            SourceFault: as of ``receive``.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Ask for no more messages; those on their way still come through ``receive``.
+
+        Raises:
+            SourceFault: as of ``receive``.
+        """
+        ...
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nothing more will come after ``cancel``."""
+        ...
+
+    def serve(self, timeout_s: float) -> None:
+        """Keep the connection alive for so long without consuming, if there is one.
+
+        Raises:
+            SourceFault: as of ``receive``.
+        """
+        ...
+
+    def release(self) -> None:
+        """Stop consuming: give back, once, what is not acknowledged, but keep the connection.
+
+        Raises:
+            SourceFault: as of ``receive``.
+        """
+        ...
+
+    def close(self) -> None:
+        """Send the acknowledgements that are due, and disconnect. Never raises."""
+        ...
+
+    def properties(self, raw: bytes) -> dict[str, Any]:
+        """Return a delivery's properties, as JSON can hold them."""
+        ...

@@ -1,0 +1,178 @@
+"""``transport_url`` and the rabbit options, read as oslo.messaging reads them.
+
+An operator pastes what stands in nova.conf; oslo.messaging itself parses it here, options in the URL's query included, so that
+both mean the same.
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, Final
+
+_GROUP: Final = "oslo_messaging_rabbit"
+_RABBIT_DRIVERS: Final = frozenset({"rabbit", "kombu"})
+_DEFAULT_PORT: Final = 5672
+
+# What the `rabbit` source does with each option of oslo.messaging's that has an effect here.
+EFFECTIVE: Final = frozenset(
+    {
+        "ssl",
+        "ssl_version",
+        "ssl_key_file",
+        "ssl_cert_file",
+        "ssl_ca_file",
+        "ssl_enforce_hostname_verification",
+        "rabbit_login_method",
+        "heartbeat_timeout_threshold",
+        "kombu_failover_strategy",
+        "rabbit_retry_interval",
+        "rabbit_retry_backoff",
+        "rabbit_interval_max",
+        "rabbit_quorum_queue",
+        "rabbit_quorum_delivery_limit",
+        "rabbit_quorum_max_memory_length",
+        "rabbit_quorum_max_memory_bytes",
+        "amqp_durable_queues",
+    }
+)
+# Those that would set what this program sets by itself, with what to write instead.
+_INSTEAD: Final = {
+    "rabbit_qos_prefetch_count": "the cloud's own `prefetch` says it",
+    "amqp_auto_delete": "a queue that goes away with its consumer would lose what comes meanwhile",
+}
+
+
+class TransportError(ValueError):
+    """The URL or an option can't be used; the text says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One RabbitMQ node, with the credentials for it."""
+
+    name: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """A transport URL with the options that go with it, taken apart.
+
+    Attributes:
+        driver: the URL's scheme.
+        hosts: in the URL's order.
+        virtual_host: ``/`` unless the URL names one.
+        options: every option of the group with its effective value.
+        given: the names of those that the configuration or the URL's query set.
+    """
+
+    driver: str
+    hosts: tuple[Host, ...]
+    virtual_host: str
+    options: Mapping[str, Any]
+    given: frozenset[str]
+
+    @property
+    def is_rabbit(self) -> bool:
+        """Whether RabbitMQ is at the other end, so that AMQP can be spoken to it directly."""
+        return self.driver in _RABBIT_DRIVERS
+
+
+def oslo() -> Any:
+    """Return the modules of oslo.messaging and oslo.config that are used, imported on the first call.
+
+    They take a second, and warn of libraries that they themselves are about to leave: nothing that a user could mend.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import oslo_messaging
+        from oslo_config import cfg
+        from oslo_messaging._drivers import amqp, common, impl_rabbit
+        from oslo_messaging.notify import listener
+    return SimpleNamespace(
+        messaging=oslo_messaging, cfg=cfg, amqp=amqp, common=common, impl_rabbit=impl_rabbit, listener=listener
+    )
+
+
+def new_conf(options: Mapping[str, Any]) -> Any:
+    """Return a fresh oslo.config with the rabbit options registered and those given set.
+
+    Raises:
+        TransportError: an option is unknown, or has a value that it can't have.
+    """
+    libraries = oslo()
+    cfg = libraries.cfg
+    conf = cfg.ConfigOpts()
+    conf([], project="precache", default_config_files=[], default_config_dirs=[])
+    conf.register_opts(libraries.impl_rabbit.rabbit_opts, group=_GROUP)
+    conf.register_opts(libraries.amqp.amqp_opts, group=_GROUP)
+    for name, value in options.items():
+        try:
+            conf.set_override(name, value, group=_GROUP)
+        except cfg.NoSuchOptError:
+            raise TransportError(f"{name}: oslo.messaging has no such option in [{_GROUP}]") from None
+        except (ValueError, TypeError) as error:
+            raise TransportError(f"{name}: {error}") from None
+    return conf
+
+
+def read(transport_url: str, options: Mapping[str, Any]) -> Transport:
+    """Take a transport URL and its options apart.
+
+    Raises:
+        TransportError: the URL, or an option in the configuration or in the URL's query, can't be used.
+    """
+    libraries = oslo()
+    messaging = libraries.messaging
+    conf = new_conf(options)
+    try:
+        url = messaging.TransportURL.parse(conf, transport_url)
+    except (messaging.InvalidTransportURL, ValueError) as error:
+        # The error's own text repeats the URL, with its password.
+        reason = str(getattr(error, "args", [""])[-1] if not hasattr(error, "url") else error.args[0])
+        raise TransportError(f"is no transport URL: {_without(reason, transport_url)}") from None
+    try:
+        proxy = libraries.common.ConfigOptsProxy(conf, url, _GROUP)[_GROUP]
+        values = {name: proxy[name] for name in proxy}
+    except Exception as error:
+        raise TransportError(
+            f"an option in the URL's query can't be used: {_without(str(error), transport_url)}"
+        ) from None
+    return Transport(
+        driver=url.transport,
+        hosts=tuple(_host(host) for host in url.hosts),
+        virtual_host=url.virtual_host or "/",
+        options=values,
+        given=frozenset(options) | frozenset(url.query),
+    )
+
+
+def check_for_rabbit(transport: Transport) -> list[str]:
+    """Return what is wrong with a transport for the ``rabbit`` source: a driver that it isn't, options without effect."""
+    if not transport.is_rabbit:
+        return [
+            f"the driver {transport.driver!r} is not RabbitMQ: say `source: oslo` to reach it through oslo.messaging"
+        ]
+    faults = []
+    if not transport.hosts:
+        faults.append("names no host")
+    for name in sorted(transport.given - EFFECTIVE):
+        reason = _INSTEAD.get(name, "take it out, or say `source: oslo`")
+        faults.append(f"{name} has no effect with `source: rabbit`: {reason}")
+    method = transport.options["rabbit_login_method"]
+    if method not in {"PLAIN", "AMQPLAIN", "EXTERNAL"}:
+        faults.append(f"rabbit_login_method {method} is not supported with `source: rabbit`: use PLAIN or EXTERNAL")
+    return faults
+
+
+def _host(host: Any) -> Host:
+    return Host(
+        host.hostname or "localhost", host.port or _DEFAULT_PORT, host.username or "guest", host.password or "guest"
+    )
+
+
+def _without(text: str, transport_url: str) -> str:
+    return text.replace(transport_url, "the URL")
