@@ -126,7 +126,7 @@ def _names(hosts: tuple[str, ...]) -> str:
 
 
 def _template(measurement: Measurement) -> str:
-    tags = ",".join(f"{tag}=%s" for tag in measurement.tags)
+    tags = ",".join(f"{tag}=%s" for tag in sorted(measurement.tags))
     fields = ",".join(f"{each.name}={_PLACES[each.kind]}" for each in measurement.fields)
     return f"{measurement.name},{tags} {fields} %d"
 

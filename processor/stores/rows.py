@@ -125,6 +125,10 @@ class Measurement:
     tags: tuple[str, ...]
     fields: tuple[Field, ...]
 
+    def columns(self) -> tuple[str, ...]:
+        """Return the order of the values that a store is handed: tags as InfluxDB sorts them, fields, time."""
+        return (*sorted(self.tags), *(field.name for field in self.fields), "time")
+
 
 _PROGRESS: Final = Measurement(
     "precache_progress",

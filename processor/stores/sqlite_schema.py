@@ -43,8 +43,8 @@ def views_ddl() -> list[str]:
 
 
 def upsert(measurement: Measurement) -> str:
-    """Return the statement that writes a row, its values in the order tags, fields, time."""
-    names = (*measurement.tags, *(field.name for field in measurement.fields), "time")
+    """Return the statement that writes a row, its values in the order of :meth:`Measurement.columns`."""
+    names = measurement.columns()
     columns = ", ".join(f'"{name}"' for name in names)
     return f"INSERT OR REPLACE INTO {measurement.name} ({columns}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
 

@@ -57,7 +57,7 @@ class Converters:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some rows of one measurement, and their values as columns: tags, fields, and the time last."""
+    """Some rows of one measurement, and their values in the order of :meth:`Measurement.columns`."""
 
     measurement: Measurement
     rows: Sequence[Row]
@@ -89,7 +89,7 @@ def _writable(rows: list[Row], converters: Converters, refused: list[RefusedRow]
 
 
 def columns(rows: Sequence[Row], converters: Converters) -> list[Column]:
-    """Return the values of rows of one type as columns: tags, fields, and the time last.
+    """Return the values of rows of one type in the order of :meth:`Measurement.columns`.
 
     Raises:
         UnwritableError: a value in some row can't be stored; to find the row, ask for fewer.
@@ -101,7 +101,7 @@ def columns(rows: Sequence[Row], converters: Converters) -> list[Column]:
     by_name = dict(zip((*measurement.tags, *attributes), rest, strict=True))
     try:
         return [
-            *(list(map(converters.tag, by_name[tag])) for tag in measurement.tags),
+            *(list(map(converters.tag, by_name[tag])) for tag in sorted(measurement.tags)),
             *(_field(field, by_name[field.of or field.name], converters) for field in measurement.fields),
             times,
         ]

@@ -19,18 +19,34 @@ def read_points(url: str, org: str, token: str, bucket: str, measurement: str) -
 
     A measurement that was never written has none. A field that a point lacks is None.
     """
-    query = {"db": bucket, "org": org, "epoch": "ns", "q": f'SELECT * FROM "{measurement}" GROUP BY *'}  # noqa: S608
-    status, answer = call("GET", f"{url}/query?{urlencode(query)}", token=token, timeout_s=60.0)
+    where = (url, org, token, bucket)
+    floats = {
+        values[0]
+        for series in _query(*where, f'SHOW FIELD KEYS FROM "{measurement}"')
+        for values in series["values"]
+        if values[1] == "float"
+    }
+    points = [
+        series["tags"] | dict(zip(series["columns"], values, strict=True))
+        for series in _query(*where, f'SELECT * FROM "{measurement}" GROUP BY *')  # noqa: S608
+        for values in series["values"]
+    ]
+    for point in points:
+        for name in floats:
+            # JSON does not tell 100.0 from 100, and says whole floats past 2**53 in decimals that are not theirs.
+            point[name] = None if point.get(name) is None else float(point[name])
+    # The keys' order is the same in every point of a measurement, so that two results compare byte for byte too.
+    return _sorted([dict(sorted(point.items())) for point in points])
+
+
+def _query(url: str, org: str, token: str, bucket: str, query: str) -> list[dict[str, Any]]:
+    parameters = {"db": bucket, "org": org, "epoch": "ns", "q": query}
+    status, answer = call("GET", f"{url}/query?{urlencode(parameters)}", token=token, timeout_s=60.0)
     assert status == 200, f"{status} {answer}"
     (result,) = answer["results"]
     assert "error" not in result, result["error"]
-    points = [
-        series["tags"] | dict(zip(series["columns"], values, strict=True))
-        for series in result.get("series", [])
-        for values in series["values"]
-    ]
-    # The keys' order is the same in every point of a measurement, so that two results compare byte for byte too.
-    return _sorted([dict(sorted(point.items())) for point in points])
+    series: list[dict[str, Any]] = result.get("series", [])
+    return series
 
 
 def read_table(path: Path, table: str) -> Points:
