@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import click
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from console.exits import USAGE, Failure
 from console.extras import extra
@@ -119,9 +119,10 @@ def kafka_at(bootstrap: str) -> KafkaSettings:
     Raises:
         Failure: that is no address.
     """
-    if not all(part.strip() for part in bootstrap.split(",")):
-        raise Failure(f"--kafka should be HOST:PORT[,HOST:PORT...], not {bootstrap!r}", USAGE)
-    return KafkaSettings.model_validate({"kafka": {"bootstrap.servers": bootstrap}})
+    try:
+        return KafkaSettings.model_validate({"kafka": {"bootstrap.servers": bootstrap}})
+    except ValidationError as error:
+        raise Failure(f"--kafka should be HOST:PORT[,HOST:PORT...], not {bootstrap!r}", USAGE) from error
 
 
 def _told(path: Path, error: ConfigError) -> str:

@@ -67,6 +67,11 @@ def stored(path: Path) -> list[Table]:
         return [Table(name, _by_key(connection, name, key)) for name, key in keys.items()]
 
 
+def operations(have: Sequence[Table]) -> dict[str, Row]:
+    """Return the rows of ``precache_operation`` by the operation's id."""
+    return {key[0]: row for table in have if table.name == "precache_operation" for key, row in table.rows.items()}
+
+
 def differences(want: Sequence[Table], have: Sequence[Table]) -> list[str]:
     """Return what is different, one sentence each; none when the store says what was sent."""
     found = {table.name: table.rows for table in have}

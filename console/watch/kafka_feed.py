@@ -1,28 +1,21 @@
-"""Reads the two derived topics for a watch: without a group, committing nothing, so that it disturbs nobody."""
+"""Reads the two derived topics for a watch."""
 
-import time
 from collections.abc import Callable
-from typing import Any, Final
-from uuid import uuid4
+from typing import Final
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Message, TopicPartition
 
 from console.configs import KafkaSettings
+from console.kafka_log import CONNECT_S, CannotReadError, LogReader
 from console.watch import decode
 from console.watch.feed import CannotWatchError, OperationRecord, ProgressRecord, Record
+from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
 from precache.service.deadline import Deadline
-from precache.service.kafka import clients
-from precache.service.kafka.errors import KafkaFault, translate
 
-# How long the first connection may take; a broker that restarts is back in that time.
-CONNECT_S: Final = 12.0
-_ATTEMPT_S: Final = 3.0
-_PROBE_EVERY_S: Final = 5.0
-_PAUSE_S: Final = 0.2
-_BATCH: Final = 1_000
-
-# A watch has no group: what a broker says about groups is not for it.
-_OF_GROUPS: Final = frozenset({"GROUP_AUTHORIZATION_FAILED"})
+_CLIENT_ID: Final = "precache-watch"
+# A later version of a record has another type: it is not for this one.
+_OPERATION: Final = OPERATION_TYPE.encode()
+_PROGRESS: Final = PROGRESS_TYPE.encode()
 
 
 class KafkaFeed:
@@ -35,27 +28,11 @@ class KafkaFeed:
     """
 
     def __init__(self, settings: KafkaSettings, operation: str, say: Callable[[str], None]) -> None:
-        self._servers = settings.kafka.servers
         self._progress_topic = settings.topics.progress
         self._operations_topic = settings.topics.operations
         self._operation = operation
-        self._say = say
-        self._refused = ""
-        self._away_since: float | None = None
-        self._probe_at = 0.0
-        self._catch_up: _CatchUp | None = None
-        self._consumer = clients.consumer(
-            settings.kafka,
-            "precache-watch",
-            **{
-                # librdkafka wants a name; partitions are assigned by hand, so nobody ever meets it.
-                "group.id": f"precache-watch-{uuid4()}",
-                # Nothing is lost by a jump here: a watch has no place that it has to go on from.
-                "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,
-                "error_cb": self._on_error,
-            },
-        )
+        self._catch_up = _CatchUp() if operation else None
+        self._reader = LogReader(settings, _CLIENT_ID, say)
 
     def open(self) -> None:
         """Connect, and take the place to read from: the ends of the topics, or their beginnings.
@@ -64,15 +41,16 @@ class KafkaFeed:
             CannotWatchError: Kafka can't be reached or refuses, or the topics are not there.
         """
         deadline = Deadline.after(CONNECT_S)
-        # Progress first: whatever begins after the second look is seen whole.
-        places = [
-            place
-            for topic in (self._progress_topic, self._operations_topic)
-            for place in self._places(topic, self._partitions(topic, deadline), deadline)
-        ]
-        if self._operation:
-            self._catch_up = _CatchUp({(place.topic, place.partition) for place in places})
-        self._consumer.assign(places)
+        try:
+            # Progress first: whatever begins after the second look is seen whole.
+            places = [
+                TopicPartition(topic, span.partition, span.low if self._operation else span.high)
+                for topic in (self._progress_topic, self._operations_topic)
+                for span in self._reader.spans(topic, deadline)
+            ]
+        except CannotReadError as error:
+            raise CannotWatchError(str(error)) from error
+        self._reader.start(places)
 
     def poll(self, timeout_s: float) -> list[Record]:
         """Return the records that came.
@@ -80,128 +58,51 @@ class KafkaFeed:
         Raises:
             CannotWatchError: Kafka refuses, or the topics are gone.
         """
-        first = self._consumer.poll(timeout_s)
-        messages = [] if first is None else [first, *self._consumer.consume(_BATCH, 0)]
-        if self._refused:
-            raise CannotWatchError(self._refused)
-        if self._away_since is not None:
-            self._probe()
-        records = [record for message in messages for record in self._take(message)]
+        try:
+            messages = self._reader.poll(timeout_s)
+        except CannotReadError as error:
+            raise CannotWatchError(str(error)) from error
+        records = [record for message in messages if (record := self._record(message)) is not None]
         if self._catch_up is None:
             return records
-        whole = self._catch_up.add(records)
-        if whole is None:
+        self._catch_up.add(records)
+        if not self._reader.at_the_end:
             return []
-        self._catch_up = None
-        return whole
+        found, self._catch_up = self._catch_up.found(), None
+        return found
 
     def close(self) -> None:
         """Leave Kafka."""
-        self._consumer.close()
+        self._reader.close()
 
-    def _partitions(self, topic: str, deadline: Deadline) -> list[int]:
-        metadata = self._attempt(lambda left: self._consumer.list_topics(topic, timeout=left), deadline)
-        found = metadata.topics[topic]
-        if found.error is not None:
-            raise CannotWatchError(self._why(translate(found.error), topic))
-        return sorted(found.partitions)
-
-    def _places(self, topic: str, partitions: list[int], deadline: Deadline) -> list[TopicPartition]:
-        return [self._place(TopicPartition(topic, partition), deadline) for partition in partitions]
-
-    def _place(self, place: TopicPartition, deadline: Deadline) -> TopicPartition:
-        low, high = self._attempt(lambda left: self._consumer.get_watermark_offsets(place, timeout=left), deadline)
-        place.offset = low if self._operation else high
-        return place
-
-    def _attempt(self, ask: Callable[[float], Any], deadline: Deadline) -> Any:
-        """Ask until there is an answer or the time is up."""
-        while True:
-            try:
-                return ask(min(_ATTEMPT_S, max(0.1, deadline.left())))
-            except KafkaException as error:
-                self._consumer.poll(0)  # the callbacks tell more than the exception does
-                fault = translate(error)
-                if fault.loud:
-                    raise CannotWatchError(self._why(fault)) from error
-                if self._refused:
-                    raise CannotWatchError(self._refused) from error
-                if deadline.passed:
-                    raise CannotWatchError(
-                        f"Kafka at {self._servers} cannot be reached within {CONNECT_S:.0f} s ({fault.text}). Check "
-                        "address and network, and that the broker advertises an address that is reachable from here"
-                    ) from error
-                time.sleep(_PAUSE_S)
-
-    def _take(self, message: Message) -> list[Record]:
-        error = message.error()
-        if error is not None:
-            self._take_error(message, error)
-            return []
+    def _record(self, message: Message) -> Record | None:
         if self._operation and message.key() != self._operation.encode():
-            return []
+            return None
+        kind = dict(message.headers() or []).get("ce_type")
         if message.topic() == self._operations_topic:
+            if kind != _OPERATION:
+                return None
             operation = decode.operation(message.value())
-            return [] if operation is None else [OperationRecord(operation)]
-        progress = decode.progress(message.value())
-        return [] if progress is None else [ProgressRecord(progress)]
-
-    def _take_error(self, message: Message, error: KafkaError) -> None:
-        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-            if self._catch_up is not None:
-                self._catch_up.reached(message)
-            return
-        fault = translate(error)
-        if fault.loud and fault.name not in _OF_GROUPS:
-            raise CannotWatchError(self._why(fault, message.topic() or ""))
-        if not fault.retry:
-            self._say(f"warning: Kafka: {fault}; still watching")
-
-    def _on_error(self, error: KafkaError) -> None:
-        fault = translate(error)
-        if fault.loud and fault.name not in _OF_GROUPS:
-            self._refused = self._why(fault)
-        elif fault.name == "_ALL_BROKERS_DOWN" and self._away_since is None:
-            self._away_since = time.monotonic()
-            self._say(f"warning: Kafka at {self._servers} cannot be reached; trying again")
-
-    def _probe(self) -> None:
-        """Ask whether Kafka is back: on a quiet topic nothing else would tell."""
-        now = time.monotonic()
-        if now < self._probe_at:
-            return
-        self._probe_at = now + _PROBE_EVERY_S
-        try:
-            self._consumer.list_topics(self._operations_topic, timeout=1.0)
-        except KafkaException:
-            return
-        self._away_since = None
-        self._say("Kafka answers again")
-
-    def _why(self, fault: KafkaFault, topic: str = "") -> str:
-        place = f"Kafka at {self._servers}" + (f", topic {topic}" if topic else "")
-        return f"{place}: {fault.text} ({fault.name})"
+            return None if operation is None else OperationRecord(operation)
+        progress = decode.progress(message.value()) if kind == _PROGRESS else None
+        return None if progress is None else ProgressRecord(progress)
 
 
 class _CatchUp:
-    """Collects what is there of one operation, until every partition was read to the end that it has."""
+    """Collects what is there of one operation before any of it is told: the last record alone says how it stands."""
 
-    def __init__(self, waiting: set[tuple[str, int]]) -> None:
-        self._waiting = waiting
+    def __init__(self) -> None:
         self._operation: OperationRecord | None = None
         self._progress: list[Record] = []
 
-    def reached(self, message: Message) -> None:
-        """Note that a partition was read to its end."""
-        self._waiting.discard((message.topic() or "", message.partition() or 0))
-
-    def add(self, records: list[Record]) -> list[Record] | None:
-        """Take records; once all is read, return the operation's last one and its progress."""
+    def add(self, records: list[Record]) -> None:
+        """Take records, in the order of their topic."""
         for record in records:
             if record.kind == "operation":
                 self._operation = record
             else:
                 self._progress.append(record)
-        if self._waiting:
-            return None
+
+    def found(self) -> list[Record]:
+        """Return the operation's last record and its progress."""
         return self._progress if self._operation is None else [self._operation, *self._progress]

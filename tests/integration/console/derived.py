@@ -54,10 +54,10 @@ class Derived:
         for record in records:
             self.write(record)
 
-    def raw(self, topic: str, value: bytes | None, key: str = "x") -> None:
-        """Write any bytes."""
+    def raw(self, topic: str, value: bytes | None, key: str = "x", kind: str = "") -> None:
+        """Write any bytes, with any ce_type."""
         self._producer.begin_transaction()
-        self._producer.produce(topic, value, key)
+        self._producer.produce(topic, value, key, headers=[("ce_type", kind.encode())])
         self._producer.commit_transaction(30)
 
     def _produce(self, record: Operation | Progress) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import orjson
 import pytest
 import yaml
 
@@ -166,10 +167,13 @@ def test_what_was_rolled_back_is_not_told(watch: Watch, derived: Derived) -> Non
 def test_records_that_are_not_known_are_left_alone(watch: Watch, derived: Derived, topics: Topics) -> None:
     process = watch()
     for value in (b"", b"\xff", b"[]", b'{"operation": 1}', None):
-        derived.raw(topics.operations, value)
-        derived.raw(topics.progress, value)
+        derived.raw(topics.operations, value, kind="io.precache.operation.v1")
+        derived.raw(topics.progress, value, kind="io.precache.progress.v1")
+    later = orjson.dumps(completed(9, sequence=1))
+    derived.raw(topics.operations, later, kind="io.precache.operation.v2")
     derived.each([operation(1, "running", total=0), completed(0)])
     assert process.wait_end(20) == 0
+    assert process.stdout.splitlines()[0] == "Image cache started on 0 hosts"
 
 
 def test_an_operation_that_is_over_is_told_whole(watch: Watch, derived: Derived) -> None:

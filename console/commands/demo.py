@@ -1,0 +1,48 @@
+"""`precache demo`."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from console.exits import USAGE, Failure
+from console.extras import extra
+from console.invocation import Invocation
+
+_EPILOG = """\b
+Examples:
+  precache demo
+  precache demo --fast --store /tmp/demo.sqlite
+
+\b
+Exit codes:
+  0  the store has what the clouds sent
+  1  it has not (each difference is named), or a part of the path failed
+  2  wrong usage, or the extra [all] is not installed
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--fast", is_flag=True, help="Hosts answer at once: seconds instead of half a minute.")
+@click.option("--store", metavar="FILE", type=click.Path(path_type=Path), help="The SQLite file to leave; must be new.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object an event, one a line.")
+@click.pass_obj
+def demo(invocation: Invocation, fast: bool, store: Path | None, as_json: bool) -> int:  # noqa: FBT001 - click's signature
+    """Run the whole path on three simulated clouds: no RabbitMQ, Kafka or InfluxDB is needed.
+
+    Simulated Novas send real notifications over an in-process bus to the real bridge; the real processor writes a
+    SQLite file, which is compared with what was sent, and left for you to look at.
+    """
+    invocation.configure_logs(default_level="error")
+    with extra("all"):
+        from console.demo.run import run
+    from console.demo.screens import JsonDemo, PlainDemo, TerminalDemo
+
+    file = store or Path(tempfile.mkdtemp(prefix="precache-demo-")) / "demo.sqlite"
+    if file.exists():
+        raise Failure(f"{file} is there already, and the demo overwrites nothing: name a new file", USAGE)
+    if not file.parent.is_dir():
+        raise Failure(f"{file.parent} is no folder: make it, or name another file", USAGE)
+    screen = JsonDemo() if as_json else TerminalDemo() if sys.stdout.isatty() else PlainDemo()
+    return run(file, screen, fast=fast)

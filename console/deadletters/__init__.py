@@ -1,0 +1,1 @@
+"""`precache deadletters`: what could not be used, and why. ``letters`` is pure, ``find`` reads the topic."""

@@ -1,0 +1,131 @@
+"""Runs the demo: everything on the path is real but for Nova, RabbitMQ and Kafka's broker."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from bridge import service as bridge_service
+from bridge.config import CloudBlock
+from console.configs import KafkaSettings
+from console.demo import clouds, compare, settings
+from console.demo.clouds import Request
+from console.demo.mock_kafka import MockKafka
+from console.demo.nova import Nova
+from console.demo.parts import Part, PartError
+from console.demo.schedule import Step, schedule
+from console.demo.screens import DemoScreen, Outcome
+from console.watch.feed import Feed
+from console.watch.follow import Follow, Want
+from console.watch.kafka_feed import KafkaFeed
+from precache.contract.topics import SPECS
+from precache.service.shutdown import Stop
+from processor import service as processor_service
+
+# What is not over by then never will be: the comparison tells what is missing.
+_LIMIT_S: Final = 60.0
+_POLL_S: Final = 0.1
+
+
+def run(store: Path, screen: DemoScreen, *, fast: bool) -> int:
+    """Run the demo and return its exit code: 0, or 1 when the store is not what the clouds sent.
+
+    Args:
+        store: the SQLite file to write; it must not be there yet.
+        screen: shows what happens.
+        fast: hosts answer within a second instead of twenty.
+
+    Raises:
+        PartError: the bridge or the processor ended by itself.
+    """
+    requests = clouds.requests()
+    with MockKafka() as kafka:
+        config = settings.read(kafka.servers, store)
+        kafka.make_topics(config.bridge.topics.name(role) for role in SPECS)
+        with _path(config) as parts, _feed(config) as feed:
+            screen.begin(requests)
+            senders = [_sender(cloud, steps) for cloud, steps in _by_cloud(config, requests, fast=fast)]
+            _follow(feed, requests, [*parts, *senders], screen)
+    have = compare.stored(store)
+    found = compare.differences(compare.expected(requests), have)
+    screen.end(Outcome(store, requests, compare.operations(have), found))
+    return 1 if found else 0
+
+
+@contextmanager
+def _path(config: settings.DemoConfig) -> Iterator[list[Part]]:
+    """Run bridge and processor; on the way out, stop them in the direction in which data flows."""
+    processor = Part("processor", lambda stop: processor_service.run(config.processor, stop))
+    bridge = Part("bridge", lambda stop: bridge_service.run(config.bridge, stop))
+    with ExitStack() as stack:
+        stack.callback(processor.stop)
+        stack.callback(bridge.stop)
+        yield [bridge, processor]
+
+
+@contextmanager
+def _feed(config: settings.DemoConfig) -> Iterator[Feed]:
+    feed = KafkaFeed(
+        KafkaSettings(kafka=config.processor.kafka, topics=config.processor.topics), "", lambda _text: None
+    )
+    try:
+        feed.open()
+        yield feed
+    finally:
+        feed.close()
+
+
+def _by_cloud(
+    config: settings.DemoConfig, requests: Sequence[Request], *, fast: bool
+) -> Iterator[tuple[CloudBlock, list[Step]]]:
+    blocks = {cloud.name: cloud for cloud in config.bridge.clouds}
+    for name, steps in schedule(requests, fast=fast).items():
+        yield blocks[name], steps
+
+
+def _sender(cloud: CloudBlock, steps: list[Step]) -> Part:
+    """Let a simulated Nova send its notifications when they are due."""
+
+    def send(stop: Stop) -> None:
+        nova = Nova(cloud.transport_url.get_secret_value(), cloud.exchange, cloud.listens_to)
+        began = time.monotonic()
+        try:
+            for step in steps:
+                if stop.wait(step.at_s - (time.monotonic() - began)):
+                    return
+                _send(nova, step)
+        finally:
+            nova.close()
+
+    return Part(f"simulated cloud {cloud.name}", send)
+
+
+def _send(nova: Nova, step: Step) -> None:
+    if step.report is not None:
+        nova.progress(step.request, step.report, step.index)
+    elif step.kind == "start":
+        nova.start(step.request)
+    else:
+        nova.end(step.request)
+
+
+def _follow(feed: Feed, requests: Sequence[Request], parts: Sequence[Part], screen: DemoScreen) -> None:
+    """Show every operation until all are over, as `precache watch --operation` would."""
+    follows = {request: Follow(Want(operation=request.operation)) for request in requests}
+    limit = time.monotonic() + _LIMIT_S
+    while any(follow.exit_code is None for follow in follows.values()) and time.monotonic() < limit:
+        for part in parts:
+            part.check()
+        records = feed.poll(_POLL_S)
+        now = time.monotonic()
+        for request, follow in follows.items():
+            for record in records:
+                taken = follow.operation if record.kind == "operation" else follow.progress
+                for event in taken(record.value, now):  # type: ignore[arg-type]
+                    screen.show(request, event)
+            for event in follow.advance(now):
+                screen.show(request, event)
+
+
+__all__ = ["PartError", "run"]
