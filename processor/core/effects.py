@@ -9,7 +9,7 @@ from processor.core.operation import Operation
 
 
 class Point(NamedTuple):
-    """A host's first report, with the counts as after it."""
+    """A host's first report, with the counts as after it; ``offset`` is its record's in the input."""
 
     operation: Operation
     report: Report
@@ -17,6 +17,7 @@ class Point(NamedTuple):
     hosts_done: int
     hosts_failed: int
     errors: int
+    offset: int
 
 
 class Decision(NamedTuple):
@@ -38,6 +39,13 @@ class Refused(NamedTuple):
     detail: str
 
 
+class Heard(NamedTuple):
+    """A bridge's sign of life, and where it lies in the input."""
+
+    sign: Sign
+    offset: int
+
+
 class Effects:
     """Everything that some records and timers led to, in order.
 
@@ -56,7 +64,7 @@ class Effects:
         self.points: list[Point] = []
         self.decisions: list[Decision] = []
         self.refused: list[Refused] = []
-        self.signs: list[Sign] = []
+        self.signs: list[Heard] = []
         self.changed: dict[Operation, None] = {}
         self.ignored = 0
         self.repeated = 0

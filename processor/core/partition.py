@@ -8,19 +8,23 @@ The clock follows the records' timestamps, and what :meth:`Partition.advance` is
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from precache.contract.identity import SEPARATOR, aggregate_key, operation_id
 from precache.contract.records import Operation as OperationRecord
 from precache.contract.records import Status
 from processor.core.agenda import Agenda
 from processor.core.decode import Boundary, Report, Sign, read
-from processor.core.effects import Decision, Effects, Point, Refused
+from processor.core.effects import Decision, Effects, Heard, Point, Refused
 from processor.core.explain import Unreadable
 from processor.core.operation import Operation
 from processor.core.records import fitted, operation_record, to_ns
 from processor.core.roster import Roster
 from processor.core.settings import Timers
 from processor.core.transitions import ON_EVENT, on_timer, situation
+
+# Of a point that was replayed: where it came from is not asked then.
+NO_OFFSET: Final = -1
 
 
 class Partition:
@@ -50,7 +54,7 @@ class Partition:
             elif type(event) is Boundary:
                 self._on_boundary(ts_ms, offset, key, event, out)
             elif type(event) is Sign:
-                out.signs.append(event)
+                out.signs.append(Heard(event, offset))
             else:
                 out.ignored += 1
         except Unreadable as fault:
@@ -113,7 +117,7 @@ class Partition:
             if isinstance(event, Boundary):
                 operation.facts.boundary(ts_ms, event)
             elif operation.facts.report(ts_ms, event) and out is not None:
-                out.points.append(_point(operation, event))
+                out.points.append(_point(operation, event, NO_OFFSET))
         return True
 
     def resume(self) -> None:
@@ -127,7 +131,7 @@ class Partition:
         if not facts.report(ts_ms, event):
             out.repeated += 1
             return
-        out.points.append(_point(operation, event))
+        out.points.append(_point(operation, event, offset))
         out.changed[operation] = None
         # By far the most reports change nothing else.
         if operation.status != "running" or facts.whole_ms is not None:
@@ -203,9 +207,9 @@ class Partition:
         out.decisions.append(Decision(at_ms, record, value))
 
 
-def _point(operation: Operation, report: Report) -> Point:
+def _point(operation: Operation, report: Report, offset: int) -> Point:
     facts = operation.facts
-    return tuple.__new__(Point, (operation, report, facts.total, facts.done, facts.failed, facts.errors))
+    return tuple.__new__(Point, (operation, report, facts.total, facts.done, facts.failed, facts.errors, offset))
 
 
 def _cloud(key: bytes | None, event: Report | Boundary) -> str:

@@ -38,7 +38,7 @@ def to_ns(moment: datetime) -> int:
 
 def progress(point: Point) -> Progress:
     """Return the value of a record of ``precache.progress``."""
-    operation, report, total, done, failed, errors = point
+    operation, report, total, done, failed, errors, _ = point
     cached_images, failed_images = report.images
     return {
         "cloud": operation.cloud,

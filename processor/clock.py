@@ -1,0 +1,50 @@
+"""Moving a partition's clock to wall time, once nothing is left to be read."""
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Final
+
+from precache.service.kafka.errors import KafkaRetry
+from processor.group import Membership
+from processor.held import Held
+
+# A timer is late by this much at most; and a lagging partition with a due timer costs one question in so long.
+_ASK_AGAIN_S: Final = 0.25
+
+
+class WallClock:
+    """Advances idle partitions.
+
+    Args:
+        membership: asks the broker.
+        wall_ms: returns milliseconds since the epoch.
+        margin_ms: how far apart the broker's clock and ours may be.
+        call_s: how long the broker may take to answer.
+    """
+
+    def __init__(self, membership: Membership, wall_ms: Callable[[], int], margin_ms: int, call_s: float) -> None:
+        self._membership = membership
+        self._wall_ms = wall_ms
+        self._margin_ms = margin_ms
+        self._call_s = call_s
+
+    def advance(self, held: Held) -> None:
+        """Fire the partition's timers that are due, unless a record is left that comes first.
+
+        The wall clock is read before the broker is asked, and the broker is asked each time: a process that was stopped
+        in between, for however long, takes an old time with it, never a new one past records that it did not see.
+        """
+        due = held.state.due_at()
+        if due is None or monotonic() - held.checked_s < _ASK_AGAIN_S:
+            return
+        now_ms = self._wall_ms() - self._margin_ms
+        if due > now_ms:
+            return
+        held.checked_s = monotonic()
+        try:
+            end = self._membership.end_offset(held.number, self._call_s)
+        except KafkaRetry:
+            return
+        if end <= held.frontier:
+            held.state.advance(now_ms, held.out)
+            held.dirty = True

@@ -1,0 +1,59 @@
+"""``processor.yaml``."""
+
+import socket
+from typing import Final, Self
+
+from pydantic import Field, model_validator
+
+from precache.service.config import Block, Duration, HttpBlock, KafkaBlock, TopicsBlock
+from processor.core.settings import Timers
+from processor.stores.config import StoreConfig
+
+DEFAULT_GROUP: Final = "precache-processor"
+_MS_PER_S: Final = 1_000
+
+
+class OperationsBlock(Block):
+    """When an operation is over, stalled, given up and closed; on Kafka's clock, in seconds.
+
+    ``keep`` must exceed the longest time that a bridge holds a message: what comes later is a dead letter.
+    """
+
+    settle: Duration = Field(default=5.0, gt=0)
+    stall_after: Duration = Field(default=35 * 60.0, gt=0)
+    abandon_after: Duration = Field(default=24 * 3_600.0, gt=0)
+    keep: Duration = Field(default=3_600.0, gt=0)
+
+    @model_validator(mode="after")
+    def _stalls_before_it_is_given_up(self) -> Self:
+        if self.abandon_after <= self.stall_after:
+            raise ValueError("abandon_after should be longer than stall_after: stalled comes before abandoned")
+        return self
+
+    @property
+    def timers(self) -> Timers:
+        """Return the same in milliseconds, as the core counts."""
+        seconds = (self.settle, self.stall_after, self.abandon_after, self.keep)
+        return Timers(*(max(1, round(value * _MS_PER_S)) for value in seconds))
+
+
+class ProcessorConfig(Block):
+    """``processor.yaml``."""
+
+    kafka: KafkaBlock
+    store: StoreConfig
+    topics: TopicsBlock = TopicsBlock()
+    operations: OperationsBlock = OperationsBlock()
+    instance: str = Field(default_factory=socket.gethostname, min_length=1, max_length=200)
+    shutdown_timeout: Duration = Field(default=30.0, gt=0)
+    http: HttpBlock | None = HttpBlock(listen=("127.0.0.1", 9101))
+
+    @property
+    def group(self) -> str:
+        """Return the consumer group: processors of one group share the work."""
+        return self.kafka.group_id or DEFAULT_GROUP
+
+    @property
+    def transactional_id(self) -> str:
+        """Return what fences an earlier process of the same name."""
+        return f"{self.group}-{self.instance}"

@@ -1,0 +1,48 @@
+"""What this processor could not use, as dead letters."""
+
+from typing import Final
+
+import orjson
+
+from precache.contract.deadletters import DeadLetter
+from precache.contract.identity import SEPARATOR
+from precache.contract.times import rfc3339_ms
+from processor.core.effects import Refused
+from processor.stores import BridgeRow, RefusedRow
+
+REFUSED_POINT: Final = "refused-point"
+
+
+def of_record(refused: Refused, topic: str, partition: int) -> DeadLetter:
+    """Return the dead letter of a record of the input: its value as it came."""
+    key = (refused.key or b"").decode(errors="replace")
+    return DeadLetter(
+        reason=refused.reason,
+        detail=refused.detail,
+        cloud=key.partition(SEPARATOR)[0],
+        origin=f"{topic}/{partition}/{refused.offset}",
+        received_at=rfc3339_ms(refused.ts_ms),
+        body=refused.value,
+        properties={"key": key},
+    )
+
+
+def of_row(refused: RefusedRow, origin: str, at_ms: int, body: bytes | None = None) -> DeadLetter:
+    """Return the dead letter of a row that the store will never take.
+
+    Args:
+        refused: the row, and the store's reason.
+        origin: ``topic/partition/offset`` of what it was made from.
+        at_ms: the record's timestamp, or the partition's clock.
+        body: what it was made from, if that is at hand; else the row itself.
+    """
+    row = refused.row
+    return DeadLetter(
+        reason=REFUSED_POINT,
+        detail=refused.why,
+        cloud=row.cloud,
+        origin=origin,
+        received_at=rfc3339_ms(at_ms),
+        body=orjson.dumps(row._asdict()) if body is None else body,
+        properties={"row": type(row).__name__} if isinstance(row, BridgeRow) else {"operation": row.operation},
+    )

@@ -1,0 +1,13 @@
+"""What ends a processor, and what makes it start a round over."""
+
+
+class ProcessorError(Exception):
+    """A fault of the processor; the text says what to do next."""
+
+
+class Fatal(ProcessorError):  # noqa: N818 - the name is the decision
+    """Neither waiting nor starting over helps: somebody must act."""
+
+
+class StartOver(ProcessorError):  # noqa: N818 - the name is the decision
+    """This round's work is void (a partition was taken away while it was done): drop what is in memory and rebuild."""

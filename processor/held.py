@@ -1,0 +1,55 @@
+"""A partition that this processor holds: its state, and what the round has done to it."""
+
+from typing import TYPE_CHECKING
+
+from processor.core.effects import Effects
+from processor.core.operation import Operation
+from processor.core.partition import Partition
+
+if TYPE_CHECKING:
+    from precache.contract.deadletters import DeadLetter
+
+
+class Held:
+    """One partition, ready to be read.
+
+    Attributes:
+        number: the partition's.
+        state: its operations and its clock.
+        frontier: the first offset that was not processed.
+        out: what this round led to.
+        partitions: how many the topic has.
+        letters: dead letters beside those in ``out``.
+        dirty: this round has something to commit: something was read, decided or restored.
+        low_committed: the ``low`` of the last commit.
+        checked_s: when the broker was last asked for its end, on the monotonic clock.
+    """
+
+    __slots__ = ("checked_s", "dirty", "frontier", "letters", "low_committed", "number", "out", "partitions", "state")
+
+    def __init__(self, number: int, state: Partition, frontier: int, partitions: int) -> None:
+        self.number = number
+        self.state = state
+        self.frontier = frontier
+        self.partitions = partitions
+        self.out = Effects()
+        self.letters: list[DeadLetter] = []
+        self.low_committed = -1
+        self.dirty = False
+        self.checked_s = 0.0
+
+    def touch(self, *operations: Operation) -> None:
+        """Have the rows of these operations written with the next round."""
+        for operation in operations:
+            self.out.changed[operation] = None
+            self.dirty = True
+
+    def low(self) -> int:
+        """Return the first offset that an operation in memory needs."""
+        return self.state.low(self.frontier)
+
+    def next_round(self) -> None:
+        """Begin a round: nothing happened yet; what could not be used in the last one's rows is still to be told."""
+        self.out = Effects()
+        # Once operations were closed, the commit's low is behind: told soon, a restart has less to replay.
+        self.dirty = bool(self.letters) or self.low() != self.low_committed

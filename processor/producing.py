@@ -1,0 +1,115 @@
+"""The transactional producer through its failures: aborted, replaced, or given up for good."""
+
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import Any, Final
+
+from confluent_kafka import Producer, TopicPartition
+
+from precache.service.backoff import backoff_s
+from precache.service.kafka.errors import KafkaFault, KafkaFenced, KafkaRetry, kafka_errors
+from precache.service.logs import log
+from processor.errors import Fatal
+from processor.publishing import Output, Publisher
+
+# These say that a producer with the same transactional id came after this one (or that Kafka ended the transaction).
+_REPLACED: Final = frozenset({"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"})
+# Being replaced once is a process that slept too long. Being replaced again and again, each time after taking the place
+# back, is another process that does the same.
+_MAX_REPLACED: Final = 3
+_WITHIN_S: Final = 60.0
+
+
+class Transactions:
+    """Commits rounds, with a producer that is made anew when it has to be.
+
+    Args:
+        make: returns a transactional producer that was not initialised.
+        instance: its name, for texts.
+        call_s: how long one call may take.
+        limit_s: the transaction's timeout.
+        serve: called between attempts, with seconds to pass: serves the group.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Producer],
+        *,
+        instance: str,
+        call_s: float,
+        limit_s: float,
+        serve: Callable[[float], None],
+    ) -> None:
+        self._make = make
+        self._instance = instance
+        self._call_s = call_s
+        self._limit_s = limit_s
+        self._serve = serve
+        self._producer: Producer | None = None
+        self._begun = False
+        self._replaced_s: list[float] = []
+
+    def ready(self) -> None:
+        """Have a producer whose predecessors of the same name are fenced, their transactions aborted.
+
+        Raises:
+            KafkaFault: not to be had.
+        """
+        failed = 0
+        while self._producer is None:
+            producer = self._make()
+            try:
+                with kafka_errors("initialise transactions"):
+                    producer.init_transactions(self._call_s)
+            except KafkaRetry as fault:
+                log.warning("processor.waiting_for_transactions", attempt=failed + 1, why=str(fault))
+                self._serve(backoff_s(failed, cap_s=5.0))
+                failed += 1
+            else:
+                self._producer = producer
+
+    def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group: Any) -> None:
+        """Write records and offsets, all or nothing.
+
+        Raises:
+            KafkaFault: it is not known to be written; see :meth:`give_up`.
+        """
+        self.ready()
+        assert self._producer is not None  # noqa: S101 - for the type checker: ready() saw to it
+        self._begun = True
+        Publisher(self._producer, self._call_s, self._limit_s).commit(outputs, offsets, group)
+        self._begun = False
+
+    def give_up(self, fault: Exception) -> None:
+        """Abort what was begun; where that can't be, drop the producer: the next one fences it.
+
+        Raises:
+            Fatal: another process goes by the same name.
+        """
+        if not self._begun or self._producer is None:
+            return
+        self._begun = False
+        if isinstance(fault, KafkaFenced) and fault.name in _REPLACED:
+            self._note_replaced()
+        elif Publisher(self._producer, self._call_s, self._limit_s).abort():
+            return
+        self.drop()
+
+    def drop(self) -> None:
+        """Let go of the producer, and of what it holds."""
+        if self._producer is not None:
+            try:
+                with kafka_errors("drop a producer"):
+                    self._producer.purge()
+            except KafkaFault as fault:
+                log.debug("processor.purge_failed", why=str(fault))
+            self._producer = None
+
+    def _note_replaced(self) -> None:
+        now = monotonic()
+        self._replaced_s = [*(then for then in self._replaced_s if now - then < _WITHIN_S), now]
+        if len(self._replaced_s) >= _MAX_REPLACED:
+            raise Fatal(
+                f"another processor uses the name {self._instance!r}: each fences the other's transactions; give every "
+                "processor an `instance:` of its own"
+            )

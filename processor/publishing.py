@@ -1,0 +1,138 @@
+"""The derived topics: one transaction a round, with the offsets that it stands for."""
+
+from collections.abc import Iterable, Iterator
+from time import monotonic
+from typing import Any, Final, NamedTuple, cast
+
+import orjson
+from confluent_kafka import Producer, TopicPartition
+
+from precache.contract import cloudevents
+from precache.contract.deadletters import DeadLetter
+from precache.contract.identity import operation_event_id, operation_namespace, progress_event_id
+from precache.contract.times import rfc3339_ms, rfc3339_us
+from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
+from precache.service.config import TopicsBlock
+from precache.service.kafka.errors import KafkaFault, KafkaRetry, kafka_errors
+from processor.core import records
+from processor.core.effects import Decision, Point
+
+# librdkafka's local queue is full: give its thread a moment.
+_QUEUE_FULL_S: Final = 0.05
+
+
+class Output(NamedTuple):
+    """One record to be written; ``partition`` -1 lets the key decide."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+    headers: cloudevents.Headers
+
+
+class Publisher:
+    """Writes transactions. For one thread.
+
+    Args:
+        producer: with a transactional id; its transactions are initialised.
+        call_s: how long one call may take; calls that may be repeated are, until ``limit_s``.
+        limit_s: the transaction's timeout: past that Kafka aborts it.
+    """
+
+    def __init__(self, producer: Producer, call_s: float, limit_s: float) -> None:
+        self._producer = producer
+        self._call_s = call_s
+        self._limit_s = limit_s
+
+    def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group: Any) -> None:
+        """Write records and offsets, all or nothing.
+
+        Raises:
+            KafkaFault: it is not known to be written; rebuild from what is committed.
+        """
+        with kafka_errors("begin a transaction"):
+            self._producer.begin_transaction()
+        for output in outputs:
+            self._produce(output)
+        self._insist("add the offsets to the transaction", self._producer.send_offsets_to_transaction, offsets, group)
+        self._insist("commit the transaction", self._producer.commit_transaction)
+
+    def abort(self) -> bool:
+        """Give up what was begun; return whether the producer can be used further."""
+        try:
+            self._insist("abort the transaction", self._producer.abort_transaction)
+        except KafkaFault:
+            return False
+        return True
+
+    def _produce(self, output: Output) -> None:
+        while True:
+            try:
+                with kafka_errors(f"write to {output.topic}"):
+                    self._producer.produce(
+                        output.topic,
+                        partition=output.partition,
+                        key=output.key,
+                        value=output.value,
+                        headers=cast("list[tuple[str, str | bytes | None]]", output.headers),
+                    )
+            except KafkaRetry as fault:
+                if fault.name != "_QUEUE_FULL":
+                    raise
+                self._producer.poll(_QUEUE_FULL_S)
+            else:
+                return
+
+    def _insist(self, doing: str, call: Any, *arguments: Any) -> None:
+        """Make a call until it succeeds, fails for good, or takes so long that the transaction is over anyway."""
+        end = monotonic() + self._limit_s
+        while True:
+            try:
+                with kafka_errors(doing):
+                    call(*arguments, self._call_s)
+            except KafkaRetry:
+                if monotonic() > end:
+                    raise
+            else:
+                return
+
+
+class Encoder:
+    """From what the core says to records of the derived topics."""
+
+    def __init__(self, topics: TopicsBlock) -> None:
+        self._topics = topics
+        self._origin = topics.notifications
+
+    def progress(self, points: Iterable[Point]) -> Iterator[Output]:
+        """Return the records of ``precache.progress``."""
+        for point in points:
+            operation, report = point.operation, point.report
+            headers = cloudevents.headers(
+                event_id=progress_event_id(operation_namespace(operation.id), report.message_id),
+                source_path=cloudevents.source("precache", operation.cloud),
+                event_type=PROGRESS_TYPE,
+                subject=operation.id,
+                time=rfc3339_us(records.to_ns(report.moment)),
+            )
+            value = orjson.dumps(records.progress(point))
+            yield Output(self._topics.progress, -1, operation.id.encode(), value, headers)
+
+    def decisions(self, partition: int, decisions: Iterable[Decision]) -> Iterator[Output]:
+        """Return the records of ``precache.operations``, on the partition of their input."""
+        for decision in decisions:
+            record = decision.record
+            headers = cloudevents.headers(
+                event_id=operation_event_id(operation_namespace(record["operation"]), record["sequence"]),
+                source_path=cloudevents.source("precache", record["cloud"]),
+                event_type=OPERATION_TYPE,
+                subject=record["operation"],
+                time=rfc3339_ms(decision.at_ms),
+            )
+            yield Output(self._topics.operations, partition, record["operation"].encode(), decision.value, headers)
+
+    def letters(self, letters: Iterable[DeadLetter]) -> Iterator[Output]:
+        """Return the records of ``precache.deadletters``."""
+        for letter in letters:
+            yield Output(self._topics.deadletters, -1, letter.key(), letter.value(), letter.headers())

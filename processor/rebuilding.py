@@ -1,0 +1,268 @@
+"""From what Kafka has to a partition's state: on assign, and after anything went wrong.
+
+Facts come from the log, decisions from ``precache.operations``. Each function is a generator: every ``yield`` lets the
+loop serve its group and its other partitions.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final, NamedTuple, TypeVar, cast
+
+import orjson
+from confluent_kafka import Message
+
+from precache.contract.records import FINAL_STATUSES
+from precache.contract.records import Operation as OperationRecord
+from precache.service.kafka.errors import KafkaRetry
+from precache.service.logs import log
+from processor import commits
+from processor.core.partition import Partition
+from processor.core.settings import Timers
+from processor.errors import Fatal
+from processor.group import Membership
+from processor.held import Held
+from processor.logreader import LogReader
+
+T = TypeVar("T")
+Steps = Generator[None, None, T]
+
+_SAY_AGAIN_S: Final = 10.0
+_NEW_START: Final = (
+    "name new topics in the topics block and a new kafka: group.id, create them (precache topics create), and let the "
+    "bridges write there"
+)
+
+
+class Place(NamedTuple):
+    """Which partition of which topics, in which group."""
+
+    notifications: str
+    operations: str
+    number: int
+    group: str
+
+    def __str__(self) -> str:
+        return f"{self.notifications}/{self.number}"
+
+
+@dataclass(slots=True)
+class Decisions:
+    """What ``precache.operations`` tells of a partition.
+
+    Attributes:
+        records: the last record of each operation, by its id.
+        unreadable: records that are not ours.
+    """
+
+    records: dict[str, OperationRecord] = field(default_factory=dict)
+    unreadable: int = 0
+
+    def take(self, message: Message) -> None:
+        """Take in one record; a later one replaces an earlier one."""
+        try:
+            record = orjson.loads(message.value() or b"")
+        except orjson.JSONDecodeError:
+            record = None
+        if isinstance(record, dict) and OperationRecord.__required_keys__ <= record.keys():
+            self.records[record["operation"]] = cast("OperationRecord", record)
+        else:
+            self.unreadable += 1
+
+    def open_ones(self) -> list[OperationRecord]:
+        """Return the records of those that are not final."""
+        return [record for record in self.records.values() if record["status"] not in FINAL_STATUSES]
+
+
+class Rebuilder:
+    """Rebuilds partitions, one at a time."""
+
+    def __init__(
+        self,
+        reader: LogReader,
+        membership: Membership,
+        timers: Timers,
+        call_s: float,
+        on_replay: Callable[[int, float], None],
+    ) -> None:
+        self._reader = reader
+        self._membership = membership
+        self._timers = timers
+        self._call_s = call_s
+        self._on_replay = on_replay
+
+    def rebuild(self, place: Place) -> Steps[Held]:
+        """Return a partition as it stood at the last commit.
+
+        Raises:
+            KafkaRetry: to be begun anew.
+            Fatal: it can't be, and somebody must decide.
+        """
+        began = monotonic()
+        commit = yield from self._committed(place)
+        memo = commits.read(commit.metadata)
+        partitions = self._check_partitions(place, memo)
+        start, end = self._reader.bounds(place.notifications, place.number, self._call_s)
+        decisions = yield from self._decisions(place)
+        frontier = self._frontier(place, commit.offset, start, end, decisions)
+        low = self._low(place, memo, commit.offset, start, decisions)
+        state = Partition(self._timers, memo.clock_ms if memo else 0)
+        state.restore(decisions.records.values(), low)
+        replayed = yield from self._replay(place, state, low, frontier)
+        state.resume()
+        held = Held(place.number, state, frontier, partitions)
+        held.touch(*state.operations())
+        took_s = monotonic() - began
+        self._on_replay(replayed, took_s)
+        log.info(
+            "processor.rebuilt",
+            partition=place.number,
+            frontier=frontier,
+            low=low,
+            replayed=replayed,
+            operations=len(held.out.changed),
+            seconds=round(took_s, 3),
+        )
+        return held
+
+    def _committed(self, place: Place) -> Steps["_Commit"]:
+        """Return the committed offset; it waits out the open transaction of a processor that was killed."""
+        said = monotonic()
+        while True:
+            try:
+                found = self._membership.committed(place.number, self._call_s)
+            except KafkaRetry as fault:
+                if fault.loud or monotonic() - said > _SAY_AGAIN_S:
+                    said = monotonic()
+                    log.warning("processor.waiting_for_commit", partition=place.number, why=str(fault))
+                yield
+            else:
+                return _Commit(found.offset, found.metadata)
+
+    def _check_partitions(self, place: Place, memo: commits.Memo | None) -> int:
+        """Return how many partitions there are; refuse another number than there was: keys would lie elsewhere."""
+        now = self._reader.partitions(place.notifications, self._call_s)
+        others = self._reader.partitions(place.operations, self._call_s)
+        before = {memo.partitions} if memo else self._partitions_by_others(now)
+        if before - {now} or others != now:
+            raise Fatal(
+                f"{place.notifications} has {now} partitions, {place.operations} has {others}, and "
+                f"{min(before, default=now)} were there when the group {place.group} last committed: their number is "
+                f"fixed for life, since events of one aggregate now lie on two partitions; to go on, {_NEW_START}"
+            )
+        return now
+
+    def _partitions_by_others(self, now: int) -> set[int]:
+        """Return how many partitions the commits of the other partitions speak of: this one has none, or no word."""
+        counts = set()
+        for number in range(now):
+            try:
+                memo = commits.read(self._membership.committed(number, self._call_s).metadata)
+            except KafkaRetry:
+                continue  # another processor is about to commit: what it knows, it checks itself
+            if memo is not None:
+                counts.add(memo.partitions)
+        return counts
+
+    def _decisions(self, place: Place) -> Steps[Decisions]:
+        """Read the partition's records, up to where the log ended after the commit was read."""
+        decisions = Decisions()
+        start, end = self._reader.bounds(place.operations, place.number, self._call_s)
+        for batch in self._reader.read(place.operations, place.number, start, end):
+            for message in batch:
+                decisions.take(message)
+            yield
+        if decisions.unreadable:
+            log.error(
+                "processor.records_unreadable",
+                topic=place.operations,
+                partition=place.number,
+                records=decisions.unreadable,
+                advice="somebody else writes to this topic: take away that right",
+            )
+        return decisions
+
+    def _frontier(self, place: Place, committed: int, start: int, end: int, decisions: Decisions) -> int:
+        """Return where to go on; without a commit, only a partition without a past has a place to start from."""
+        if committed < 0:
+            if decisions.records:
+                raise Fatal(
+                    f"the group {place.group} has no committed offset for {place}, but {place.operations} holds "
+                    f"{len(decisions.records)} operations of it: to process them again would write them twice. Either "
+                    f"the group.id was changed: put it back. Or Kafka forgot the offsets of a group that was away for "
+                    f"longer than its offsets.retention.minutes: then {_NEW_START}"
+                )
+            return start
+        if committed > end:
+            raise Fatal(
+                f"the group {place.group} has committed offset {committed} of {place}, which ends at {end}: the topic "
+                f"was made anew, or its log was cut; {_NEW_START}"
+            )
+        ahead = [record["operation"] for record in decisions.records.values() if record["first_offset"] >= committed]
+        if ahead:
+            raise Fatal(
+                f"the committed offset {committed} of {place} lies before operations that were decided already, such "
+                f"as {ahead[0]}: it was set back by hand; set it forward again (kafka-consumer-groups.sh "
+                f"--reset-offsets), or {_NEW_START}"
+            )
+        return max(committed, start)
+
+    def _low(self, place: Place, memo: commits.Memo | None, committed: int, start: int, decisions: Decisions) -> int:
+        """Return the first offset that an operation needs, and say aloud what can no longer be known."""
+        open_ones = decisions.open_ones()
+        if memo is not None:
+            low = memo.low
+        else:
+            low = min((record["first_offset"] for record in open_ones), default=max(committed, start))
+        if memo is None and committed >= 0:
+            log.warning(
+                "processor.commit_without_memo",
+                partition=place.number,
+                low=low,
+                why="the commit has no metadata, or of a version unknown here: final operations are taken for closed",
+            )
+        if low >= start and not 0 <= committed < start:
+            return low
+        lost = sorted(record["operation"] for record in open_ones if record["first_offset"] < start)
+        skipped = max(0, start - committed)
+        said = log.error if lost or skipped else log.warning
+        said(
+            "processor.history_missing",
+            partition=place.number,
+            low=low,
+            log_start=start,
+            open_operations=lost,
+            skipped=skipped,
+            advice=f"the retention of {place.notifications} removed what was still needed: operations that began "
+            "before keep their last record, skipped events were never processed; raise retention.ms",
+        )
+        return max(low, start)
+
+    def _replay(self, place: Place, state: Partition, low: int, frontier: int) -> Steps[int]:
+        """Take in the facts from ``low`` to the frontier again, silently."""
+        replayed = undecided = 0
+        replay = state.replay
+        for batch in self._reader.read(place.notifications, place.number, low, frontier):
+            for message in batch:
+                # No headers() here: reading them takes twice as long as all the rest.
+                if not replay(message.timestamp()[1], message.key(), message.value() or b""):
+                    undecided += 1
+            replayed += len(batch)
+            yield
+        if undecided:
+            log.error(
+                "processor.decisions_missing",
+                partition=place.number,
+                events=undecided,
+                advice=f"{place.operations} has no record of the operations of these events, which were processed "
+                "before; they are passed over. Was the topic emptied?",
+            )
+        return replayed
+
+
+@dataclass(frozen=True, slots=True)
+class _Commit:
+    """A committed offset (negative: none) and its metadata."""
+
+    offset: int
+    metadata: str | None

@@ -1,0 +1,164 @@
+"""The processor as a service: its parts put together, checked, run, and taken apart."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from time import time
+from typing import Final
+
+from precache.service import metrics as build
+from precache.service.backoff import backoff_s
+from precache.service.config.blocks import ROLES
+from precache.service.deadline import Deadline
+from precache.service.health import Health
+from precache.service.http import HttpServer
+from precache.service.kafka import clients, topics
+from precache.service.kafka.errors import KafkaRetry
+from precache.service.logs import log
+from precache.service.shutdown import Stop
+from processor import metrics
+from processor.assignment import Assignment
+from processor.clock import WallClock
+from processor.config import ProcessorConfig
+from processor.errors import Fatal
+from processor.faultpoints import FaultPoints
+from processor.group import Membership
+from processor.logreader import LogReader
+from processor.loop import Loop
+from processor.producing import Transactions
+from processor.rebuilding import Place, Rebuilder
+from processor.steps import Steps
+from processor.stores import Store, StoreRetry
+from processor.stores.opening import open_store
+from processor.storing import PART as STORE_PART
+from processor.storing import StoreWriter
+from processor.tuning import Tuning
+
+_STRATEGY: Final = "partition.assignment.strategy"
+_CHECK_S: Final = 15.0
+_CAP_S: Final = 10.0
+_MS_PER_S: Final = 1_000
+
+
+def run(config: ProcessorConfig, stop: Stop, *, tuning: Tuning | None = None, check_topics: bool = True) -> None:
+    """Process until a stop is requested, then finish the round and leave the group.
+
+    Args:
+        config: ``processor.yaml``.
+        stop: asks for the end.
+        tuning: the loop's bounds.
+        check_topics: look at the topics' settings first. Only the demo does not: librdkafka's mock cluster has none.
+
+    Raises:
+        ProcessorError, KafkaFault, StoreError: somebody must act; the text says what to do.
+    """
+    tuning = tuning or Tuning()
+    health = Health()
+    build.build_info("processor", config.instance)
+    log.info("processor.starting", instance=config.instance, group=config.group)
+    with ExitStack() as stack:
+        if config.http is not None:
+            stack.enter_context(_http(config, health))
+        store = open_store(config.store)
+        stack.callback(store.close)
+        if check_topics and not _patiently(lambda: _check_topics(config), "kafka", health, stop):
+            return
+        if not _patiently(store.check, STORE_PART, health, stop):
+            return
+        _run_loop(config, stop, tuning=tuning, health=health, store=store, stack=stack)
+    log.info("processor.stopped", reason=stop.reason)
+
+
+def _run_loop(
+    config: ProcessorConfig, stop: Stop, *, tuning: Tuning, health: Health, store: Store, stack: ExitStack
+) -> None:
+    name = f"{config.group}-{config.instance}"
+    strategy = str(config.kafka.client("consumer").get(_STRATEGY, "cooperative-sticky"))
+    consumer = clients.consumer(config.kafka, name, **{"group.id": config.group, _STRATEGY: strategy})
+    membership = Membership(consumer, config.topics.notifications, cooperative="cooperative" in strategy)
+    stack.callback(membership.leave)
+    reader = stack.enter_context(LogReader(config.kafka, name))
+    rebuilder = Rebuilder(reader, membership, config.operations.timers, tuning.call_s, _tell_replay)
+    place = Place(config.topics.notifications, config.topics.operations, 0, config.group)
+    assignment = Assignment(membership, rebuilder, health, place)
+    faults = FaultPoints()
+    transactions = Transactions(
+        lambda: clients.transactional_producer(
+            config.kafka,
+            name,
+            config.transactional_id,
+            **{
+                "transaction.timeout.ms": tuning.transaction_timeout_ms,
+                "message.timeout.ms": tuning.transaction_timeout_ms,
+            },
+        ),
+        instance=config.instance,
+        call_s=tuning.call_s,
+        limit_s=tuning.transaction_timeout_ms / _MS_PER_S,
+        serve=lambda seconds: _serve(membership, seconds),
+    )
+    stack.callback(transactions.drop)
+    writer = StoreWriter(store, membership, health, stop, config.shutdown_timeout)
+    steps = Steps(config.topics, membership, writer, transactions, faults)
+    clock = WallClock(membership, lambda: int(time() * _MS_PER_S), tuning.margin_ms, tuning.call_s)
+    Loop(
+        membership=membership,
+        assignment=assignment,
+        clock=clock,
+        transactions=transactions,
+        steps=steps,
+        faults=faults,
+        tuning=tuning,
+        stop=stop,
+    ).run()
+
+
+def _serve(membership: Membership, seconds: float) -> None:
+    membership.poll(1, seconds)
+
+
+def _tell_replay(records: int, seconds: float) -> None:
+    metrics.REPLAYED.inc(records)
+    metrics.REPLAY_S.observe(seconds)
+
+
+@contextmanager
+def _http(config: ProcessorConfig, health: Health) -> Iterator[None]:
+    if config.http is None:
+        yield
+        return
+    server = HttpServer(config.http.listen, health)
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop()
+
+
+def _patiently(check: Callable[[], None], part: str, health: Health, stop: Stop) -> bool:
+    """Check until it passes; return False when a stop is requested first."""
+    failed = 0
+    while not stop.requested:
+        try:
+            check()
+        except (KafkaRetry, StoreRetry) as fault:
+            health.set(part, False, str(fault))
+            (log.error if fault.loud else log.warning)("processor.waiting", part=part, why=str(fault))
+            stop.wait(backoff_s(failed, cap_s=_CAP_S))
+            failed += 1
+        else:
+            health.set(part, True)
+            return True
+    return False
+
+
+def _check_topics(config: ProcessorConfig) -> None:
+    """Refuse topics that would break a promise.
+
+    Raises:
+        Fatal: with every fault, and the command that mends it.
+        KafkaFault: they can't be looked at.
+    """
+    admin = clients.admin(config.kafka)
+    faults = topics.check(admin, config.topics, ROLES, Deadline.after(_CHECK_S))
+    if faults:
+        raise Fatal("the topics are not as they have to be:\n  " + "\n  ".join(map(str, faults)))

@@ -1,0 +1,117 @@
+"""Steps 3 to 6 of a round: what it led to is written, in the order that makes each of them safe to be cut short."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from time import time
+
+from confluent_kafka import Message, TopicPartition
+
+from precache.service.config import TopicsBlock
+from precache.service.logs import log
+from processor import commits, deadlettering, metrics, rows, telling
+from processor.faultpoints import FaultPoints
+from processor.group import Membership
+from processor.held import Held
+from processor.producing import Transactions
+from processor.publishing import Encoder, Output
+from processor.stores import Row
+from processor.storing import StoreWriter
+
+
+class Steps:
+    """Carries out a round's effects, for the partitions that have any."""
+
+    def __init__(
+        self,
+        topics: TopicsBlock,
+        membership: Membership,
+        store: StoreWriter,
+        transactions: Transactions,
+        faults: FaultPoints,
+    ) -> None:
+        self._topics = topics
+        self._membership = membership
+        self._store = store
+        self._transactions = transactions
+        self._encoder = Encoder(topics)
+        self._faults = faults
+
+    def write_points(self, busy: Sequence[Held], messages: Sequence[Message]) -> None:
+        """Step 3: progress points and signs of life; those that the store refuses become dead letters of step 4."""
+        self._faults.hit("step3:before")
+        sources: dict[int, tuple[Held, int]] = {}
+        points: list[Row] = []
+        for held in busy:
+            for point in held.out.points:
+                points.append(rows.progress_point(point))
+                sources[id(points[-1])] = held, point.offset
+            for heard in held.out.signs:
+                points.append(rows.bridge_row(heard.sign))
+                sources[id(points[-1])] = held, heard.offset
+        self._write(points, sources, messages)
+        for held in busy:
+            telling.tell_points(held.out.points, time())
+        self._faults.hit("step3:after")
+
+    def commit(self, busy: Sequence[Held]) -> None:
+        """Step 4: derived records, dead letters and offsets, in one transaction."""
+        self._faults.hit("step4:before")
+        outputs = [output for held in busy for output in self._outputs(held)]
+        lows = [held.low() for held in busy]
+        offsets = [
+            TopicPartition(
+                self._topics.notifications,
+                held.number,
+                held.frontier,
+                metadata=commits.write(commits.Memo(low, held.partitions, held.state.clock_ms)),
+            )
+            for held, low in zip(busy, lows, strict=True)
+        ]
+        self._transactions.commit(outputs, offsets, self._membership.metadata())
+        for held, low in zip(busy, lows, strict=True):
+            held.low_committed = low
+            telling.tell(held.out, held.letters)
+            held.letters = []
+        metrics.ROUNDS.inc()
+        self._faults.hit("step4:after")
+
+    def write_rows(self, busy: Sequence[Held]) -> None:
+        """Step 5: the rows of the operations that changed."""
+        self._faults.hit("step5:before")
+        sources: dict[int, tuple[Held, int]] = {}
+        changed: list[Row] = []
+        for held in busy:
+            for operation in held.out.changed:
+                for row in rows.operation_rows(operation):
+                    changed.append(row)
+                    sources[id(row)] = held, operation.first_offset
+        self._write(changed, sources, ())
+        self._faults.hit("step5:after")
+
+    def forget(self, busy: Sequence[Held]) -> None:
+        """Step 6: let go of what was closed, and begin the next round."""
+        self._faults.hit("step6:before")
+        for held in busy:
+            held.state.forget()
+            held.next_round()
+        self._faults.hit("step6:after")
+
+    def _write(
+        self, written: Sequence[Row], sources: Mapping[int, tuple[Held, int]], messages: Sequence[Message]
+    ) -> None:
+        """Store rows; make dead letters of those that are refused, for the next commit."""
+        report = self._store.write(written)
+        metrics.POINTS_TOO_OLD.inc(report.dropped_old)
+        for refused in report.refused:
+            held, offset = sources[id(refused.row)]
+            origin = f"{self._topics.notifications}/{held.number}/{offset}"
+            found = next((one for one in messages if (one.partition(), one.offset()) == (held.number, offset)), None)
+            body = None if found is None else found.value()
+            held.letters.append(deadlettering.of_row(refused, origin, held.state.clock_ms, body))
+            log.error("processor.row_refused", origin=origin, row=type(refused.row).__name__, why=refused.why)
+
+    def _outputs(self, held: Held) -> Iterator[Output]:
+        for refused in held.out.refused:
+            held.letters.append(deadlettering.of_record(refused, self._topics.notifications, held.number))
+        yield from self._encoder.progress(held.out.points)
+        yield from self._encoder.decisions(held.number, held.out.decisions)
+        yield from self._encoder.letters(held.letters)

@@ -1,0 +1,95 @@
+"""Writing to the store until it takes the rows, while the group is served."""
+
+from collections.abc import Sequence
+from time import monotonic
+from typing import Final
+
+from precache.service.backoff import backoff_s
+from precache.service.health import Health
+from precache.service.logs import log
+from precache.service.shutdown import Stop
+from processor import metrics
+from processor.errors import StartOver
+from processor.group import Membership
+from processor.stores import Row, Store, StoreRetry, WriteReport
+
+_SERVE_S: Final = 0.2
+_SAY_AGAIN_S: Final = 30.0
+PART: Final = "store"
+
+
+class StoreWriter:
+    """Writes rows. Waits as long as it takes: what can't be stored must not be committed.
+
+    Args:
+        store: where to.
+        membership: paused and served while the store takes nothing, so that the group does not give us up.
+        health: is told.
+        stop: once it is requested, the store has ``shutdown_s`` left.
+        shutdown_s: seconds.
+    """
+
+    def __init__(self, store: Store, membership: Membership, health: Health, stop: Stop, shutdown_s: float) -> None:
+        self._store = store
+        self._membership = membership
+        self._health = health
+        self._stop = stop
+        self._shutdown_s = shutdown_s
+        self._give_up_at: float | None = None
+
+    def write(self, rows: Sequence[Row]) -> WriteReport:
+        """Store rows, and return what came of it.
+
+        Raises:
+            StartOver: a partition was taken away while waiting, or it is time to stop: the rows may be there or not.
+            StoreFault: the store can't go on without a change.
+        """
+        if not rows:
+            return WriteReport()
+        failed = 0
+        while True:
+            began = monotonic()
+            try:
+                with metrics.STORE_WRITE_S.time():
+                    report = self._store.write(rows)
+            except StoreRetry as fault:
+                self._tell(fault, failed)
+                self._wait(backoff_s(failed) if fault.retry_after_s is None else fault.retry_after_s)
+                failed += 1
+            else:
+                if failed:
+                    log.info("processor.store_back", attempts=failed + 1, seconds=round(monotonic() - began, 3))
+                self._back()
+                return report
+
+    def _tell(self, fault: StoreRetry, failed: int) -> None:
+        metrics.STORE_RETRIES.inc()
+        metrics.STORE_WAITING.set(1)
+        self._health.set(PART, False, str(fault))
+        said = log.error if fault.loud else log.warning
+        if failed == 0 or fault.loud:
+            said("processor.store_waiting", attempt=failed + 1, why=str(fault))
+
+    def _back(self) -> None:
+        metrics.STORE_WAITING.set(0)
+        self._health.set(PART, True)
+        self._membership.resume()
+
+    def _wait(self, seconds: float) -> None:
+        """Serve the group, reading nothing."""
+        self._membership.pause()
+        end = monotonic() + seconds
+        while (left := end - monotonic()) > 0:
+            self._check_time()
+            if any(message.error() is None for message in self._membership.poll(1, min(left, _SERVE_S))):
+                raise StartOver("a record came from a partition that was paused")
+            if self._membership.any_lost():
+                raise StartOver("a partition was taken away while the store was waited for")
+
+    def _check_time(self) -> None:
+        if not self._stop.requested:
+            return
+        if self._give_up_at is None:
+            self._give_up_at = monotonic() + self._shutdown_s
+        if monotonic() > self._give_up_at:
+            raise StartOver("the store takes nothing, and it is time to stop")

@@ -1,0 +1,83 @@
+"""What a round did, told in logs and metrics; after its commit, so that each thing is told once."""
+
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import Final
+
+from precache.contract.deadletters import DeadLetter
+from precache.contract.records import Operation as OperationRecord
+from precache.service.logs import log
+from processor import metrics
+from processor.core.effects import Effects, Point
+from processor.group import Membership
+from processor.held import Held
+
+_SAMPLE: Final = 50
+_EVERY_S: Final = 1.0
+_LOUD: Final = frozenset({"stalled", "abandoned"})
+_STATUSES: Final = ("running", "ending", "stalled", "completed", "completed_with_errors", "abandoned")
+
+
+def tell(out: Effects, letters: Iterable[DeadLetter]) -> None:
+    """Log and count what was committed."""
+    for decision in out.decisions:
+        metrics.DECISIONS.labels(decision.record["status"]).inc()
+        _log(decision.record)
+    for refused in out.refused:
+        metrics.EVENTS.labels(refused.reason).inc()
+    for letter in letters:
+        metrics.DEADLETTERS.labels(letter.reason).inc()
+        log.warning("processor.deadletter", reason=letter.reason, origin=letter.origin, detail=letter.detail)
+    metrics.EVENTS.labels("report").inc(len(out.points))
+    metrics.EVENTS.labels("repeated").inc(out.repeated)
+    metrics.EVENTS.labels("ignored").inc(out.ignored)
+    metrics.EVENTS.labels("sign").inc(len(out.signs))
+
+
+def tell_points(points: list[Point], now_s: float) -> None:
+    """Count points that are in the store, and take the delay of some."""
+    metrics.POINTS.inc(len(points))
+    for point in points[:: len(points) // _SAMPLE + 1]:
+        metrics.DELAY_S.observe(max(0.0, now_s - point.report.moment.timestamp()))
+
+
+def _log(record: OperationRecord) -> None:
+    said = log.warning if record["status"] in _LOUD else log.info
+    said(
+        f"operation.{record['status']}",
+        operation=record["operation"],
+        aggregate=record["aggregate_name"],
+        revision=record["revision"],
+        hosts_done=record["hosts_done"],
+        hosts_total=record["hosts_total"],
+        errors=record["errors"],
+    )
+
+
+class Gauges:
+    """Figures that are looked up now and then."""
+
+    def __init__(self, membership: Membership, clock: Callable[[], float] = monotonic) -> None:
+        self._membership = membership
+        self._clock = clock
+        self._next_s = 0.0
+        self._lagging: set[int] = set()
+
+    def update(self, held: Iterable[Held]) -> None:
+        """Set lag and operations by status, at most once a second."""
+        if self._clock() < self._next_s:
+            return
+        self._next_s = self._clock() + _EVERY_S
+        counts: dict[str, int] = dict.fromkeys(_STATUSES, 0)
+        numbers = set()
+        for partition in held:
+            numbers.add(partition.number)
+            for operation in partition.state.operations():
+                counts[operation.status] += 1
+            end = self._membership.known_end_offset(partition.number)
+            metrics.LAG.labels(str(partition.number)).set(max(0, end - partition.frontier))
+        for status, count in counts.items():
+            metrics.OPEN.labels(status).set(count)
+        for number in self._lagging - numbers:
+            metrics.LAG.remove(str(number))
+        self._lagging = numbers

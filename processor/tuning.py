@@ -1,0 +1,25 @@
+"""How the loop goes about its work; not the user's to set, but a test's."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The loop's bounds.
+
+    Attributes:
+        round_records: at most so many records in a round, so that one is short: what a round holds is done again when
+            it is cut short.
+        round_bytes: at most so many bytes of values, give or take one batch.
+        poll_s: how long a round waits for a first record.
+        margin_ms: wall time is trusted to be this close to the broker's.
+        transaction_timeout_ms: after so long Kafka aborts a killed processor's transaction; its successor waits for it.
+        call_s: how long one call to Kafka may take before the group is served again.
+    """
+
+    round_records: int = 5_000
+    round_bytes: int = 8 * 1024 * 1024
+    poll_s: float = 0.25
+    margin_ms: int = 2_000
+    transaction_timeout_ms: int = 30_000
+    call_s: float = 2.0
