@@ -59,8 +59,8 @@ class CloudBlock(Block):
     prefetch: int = Field(default=1000, ge=1, le=65_535)
     hold: Duration = Field(default=120.0, ge=0.1, le=1_500.0)
     events: tuple[Pattern, ...] = DEFAULT_EVENTS
-    forward: dict[TopicName, tuple[Pattern, ...]] = {}
-    oslo_messaging_rabbit: dict[str, Any] = {}
+    forward: dict[TopicName, tuple[Pattern, ...]] = Field(default_factory=dict)
+    oslo_messaging_rabbit: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def listens_to(self) -> str:
@@ -84,21 +84,19 @@ class CloudBlock(Block):
 
     @model_validator(mode="after")
     def _listens_in_one_way(self) -> Self:
-        ways = [
-            way
-            for way, is_set in (("topic", self.topic), ("pool", self.pool), ("drain_shared", self.drain_shared))
-            if is_set
-        ]
+        choices = {"topic": self.topic, "pool": self.pool, "drain_shared": self.drain_shared}
+        ways = [way for way, choice in choices.items() if choice]
         if len(ways) != 1:
             given = " and ".join(ways) if ways else "none"
             raise ValueError(
-                f"exactly one of topic (a topic of our own in nova.conf: recommended), pool (a queue of our own beside Nova's) and"
-                f" drain_shared: true (takes other consumers' messages) says where to listen; {given} is given"
+                "exactly one of topic (a topic of our own in nova.conf: recommended), pool (a queue of our own beside"
+                " Nova's) and drain_shared: true (takes other consumers' messages) says where to listen;"
+                f" {given} is given"
             )
         if self.topic == SHARED_TOPIC:
             raise ValueError(
-                f"topic: {SHARED_TOPIC} is the queue that other consumers read: say drain_shared: true if you mean to take"
-                " their messages, else name a topic of our own or a pool"
+                f"topic: {SHARED_TOPIC} is the queue that other consumers read: say drain_shared: true if you mean to"
+                " take their messages, else name a topic of our own or a pool"
             )
         return self
 
@@ -114,17 +112,13 @@ class CloudBlock(Block):
         return self
 
 
-def _host_name() -> str:
-    return socket.gethostname()
-
-
 class BridgeConfig(Block):
     """``bridge.yaml``."""
 
     kafka: KafkaBlock
     topics: TopicsBlock = TopicsBlock()
     clouds: tuple[CloudBlock, ...] = Field(min_length=1)
-    instance: str = Field(default_factory=_host_name, min_length=1, max_length=255)
+    instance: str = Field(default_factory=socket.gethostname, min_length=1, max_length=255)
     shutdown_timeout: Duration = Field(default=30.0, gt=0)
     http: HttpBlock | None = None
 

@@ -1,8 +1,8 @@
 """From the bytes on RabbitMQ to the record in Kafka: pure, no I/O, no clock.
 
 The payload is forwarded unchanged, as JSON values. A fast parser can't promise that by itself: it takes the last of two
-equal keys and rounds numbers that it can't hold. So what was parsed is written again and compared with what was read, blanks
-aside; only when the two differ (escaped non-ASCII text, as a rule) a slower, strict reader decides.
+equal keys and rounds numbers that it can't hold. So what was parsed is written again and compared with what was read,
+blanks aside; only when the two differ (escaped non-ASCII text, as a rule) a slower, strict reader decides.
 """
 
 import re
@@ -22,11 +22,13 @@ from precache.contract.times import rfc3339_from_nova
 # The largest body that is looked into at all. Kafka's default limit for a record is 1 MB.
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 
-# What oslo.messaging's notifier writes, up to the event type, as bytes. Anchored at the start, so that the key found is the
-# message's own and not one in its payload; whatever looks different is decoded in full.
+# What oslo.messaging's notifier writes, up to the event type, as bytes. Anchored at the start, so that the key found
+# is the message's own and not one in its payload; whatever looks different is decoded in full.
 _EVENT_TYPE: Final = re.compile(
     rb'\{"oslo\.version": "2\.0", "oslo\.message": "\{'
-    rb'\\"message_id\\": \\"[^"\\]*\\", \\"publisher_id\\": \\"[^"\\]*\\", \\"event_type\\": \\"([^"\\]*)\\", \\"priority\\": '
+    rb'\\"message_id\\": \\"[^"\\]*\\", '
+    rb'\\"publisher_id\\": \\"[^"\\]*\\", '
+    rb'\\"event_type\\": \\"([^"\\]*)\\", \\"priority\\": '
 )
 
 _MEMO_ENTRIES: Final = 4096

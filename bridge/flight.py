@@ -1,19 +1,22 @@
 """What one opening of a source has in flight: the messages that are not settled, and what Kafka reported of them.
 
-Each opening has a flight of its own, which Kafka's reports are bound to. So a report that comes after the channel is gone
-settles nothing on the next one: its tags mean other messages there.
+Each opening has a flight of its own, which Kafka's reports are bound to. So a report that comes after the channel is
+gone settles nothing on the next one: its tags mean other messages there.
 """
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confluent_kafka import KafkaError
 
 from bridge.ledger import Ledger
 from bridge.sources import Delivery
 from precache.service.kafka.errors import KafkaFault, translate
+
+if TYPE_CHECKING:
+    from bridge.poison import Poison
 
 
 class Failure(NamedTuple):
@@ -26,12 +29,12 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """A record to be sent again, not before ``due_s``; ``solo``: in a batch of its own."""
+    """A record to be sent again, not before ``due_s``; ``alone``: in a batch of its own."""
 
     due_s: float
     tag: int
     topic: str
-    solo: bool
+    alone: bool
 
 
 class Settled(NamedTuple):
@@ -47,18 +50,19 @@ class Flight:
     Attributes:
         pending: messages that are with Kafka, or wait to be sent again.
         failures: what Kafka refused since it was last looked at.
-        buried: the reason of each pending message that goes to the dead letters.
-        retries: what is to be sent again.
+        buried: why, of each pending message that goes to the dead letters.
         attempts: how often a message was sent again.
+        alone: the records that were sent in a batch of their own, as (tag, topic).
         bytes: of the pending bodies.
     """
 
     def __init__(self) -> None:
         self.pending: dict[int, Delivery] = {}
         self.failures: list[Failure] = []
-        self.buried: dict[int, str] = {}
-        self.retries: list[Retry] = []
+        self.buried: dict[int, Poison] = {}
+        self._retries: list[Retry] = []
         self.attempts: dict[int, int] = {}
+        self.alone: set[tuple[int, str]] = set()
         self.bytes = 0
         self._ledger = Ledger()
         self._delivered: list[int] = []
@@ -72,9 +76,7 @@ class Flight:
 
     def received(self, deliveries: Sequence[Delivery], now_s: float) -> None:
         """Note what came."""
-        note = self._ledger.received
-        for delivery in deliveries:
-            note(delivery.tag)
+        self._ledger.received(deliveries[-1].tag, len(deliveries))
         self._batches.append((deliveries[-1].tag, now_s))
 
     def settle_unwanted(self, tag: int) -> None:
@@ -121,11 +123,15 @@ class Flight:
             size += len(pending.pop(tag).body)
             settle(tag)
         self.bytes -= size
-        reasons = [self.buried.pop(tag) for tag in delivered if tag in self.buried] if self.buried else []
+        reasons = [self.buried.pop(tag).reason for tag in delivered if tag in self.buried] if self.buried else []
         if self.attempts:
-            for tag in delivered:
-                self.attempts.pop(tag, None)
+            self._forget_attempts(delivered)
         return Settled(len(delivered) - len(reasons), reasons)
+
+    def _forget_attempts(self, delivered: Sequence[int]) -> None:
+        for tag in delivered:
+            self.attempts.pop(tag, None)
+        self.alone = {(tag, topic) for tag, topic in self.alone if tag in self.pending}
 
     def head_age_s(self, now_s: float) -> float:
         """Return for how long the oldest unsettled message has been here; 0 when there is none."""
@@ -133,6 +139,20 @@ class Flight:
         while self._batches and self._batches[0][0] < head:
             self._batches.popleft()
         return now_s - self._batches[0][1] if self._batches else 0.0
+
+    def retry_later(self, failure: Failure, now_s: float, delay_s: float, *, alone: bool = False) -> None:
+        """Have a record sent again after a while; ``alone``: in a batch of its own."""
+        self.attempts[failure.tag] = self.attempts.get(failure.tag, 0) + 1
+        if alone:
+            self.alone.add((failure.tag, failure.topic))
+        self._retries.append(Retry(now_s + delay_s, failure.tag, failure.topic, alone))
+
+    def take_due(self, now_s: float) -> list[Retry]:
+        """Return what is to be sent again now, once."""
+        due = [retry for retry in self._retries if retry.due_s <= now_s]
+        if due:
+            self._retries = [retry for retry in self._retries if retry.due_s > now_s]
+        return due
 
     def take_prefix(self) -> int:
         """Return the tag up to which to acknowledge, once; 0 when there is none."""

@@ -1,7 +1,7 @@
 """A cloud's notifications as they come, without Kafka: for whoever watches one cloud directly.
 
-Reads from a queue of its own, which goes away with the connection, so nobody's messages are taken. What Nova sends while
-there is no connection is not seen.
+Reads from a queue of its own, which goes away with the connection, so nobody's messages are taken. What Nova sends
+while there is no connection is not seen.
 """
 
 import time
@@ -13,6 +13,7 @@ from bridge import transport
 from bridge.config import DEFAULT_EVENTS, SHARED_TOPIC, CloudBlock
 from bridge.decode import Decoder, Forward, Route
 from bridge.sources import Source, SourceFault
+from bridge.sources.oslo import OsloSource
 from bridge.sources.rabbit import Listening, RabbitSource
 from precache.service.shutdown import Stop
 
@@ -50,8 +51,8 @@ def follow(
         events: patterns of the event types that are wanted.
         options: of ``[oslo_messaging_rabbit]``.
         tick_s: for how long to wait before a ``None``.
-        on_state: told ``None`` each time that listening begins, and the fault when it can't, or is lost. It may raise; a fault
-            is tried again otherwise (look at its ``loud`` for those that will not pass by themselves).
+        on_state: told ``None`` each time that listening begins, and the fault when it can't, or is lost. It may raise;
+            a fault is tried again otherwise (look at its ``loud`` for those that will not pass by themselves).
 
     Raises:
         TransportError: the URL or an option can't be used.
@@ -91,8 +92,6 @@ def _source(url: str, exchange: str, topic: str, options: Mapping[str, Any], sto
     read = transport.read(url, options)
     name = f"precache-watch-{uuid4()}"
     if not read.is_rabbit:
-        from bridge.sources.oslo import OsloSource
-
         place = {"name": "watch", "transport_url": url, "exchange": exchange, "pool": name, "source": "oslo"}
         return OsloSource(
             CloudBlock.model_validate({**place, "oslo_messaging_rabbit": dict(options)}), lambda: stop.requested

@@ -1,14 +1,14 @@
 """Decodes messages and hands them to Kafka; decides what becomes of those that Kafka did not take."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from confluent_kafka import KafkaException
 
 from bridge import reasons
 from bridge.decode import Decoder, Forward
-from bridge.flight import Failure, Flight, Retry
+from bridge.flight import Failure, Flight
 from bridge.letters import Letters
 from bridge.metrics import CloudMetrics
 from bridge.outlet import Outlet
@@ -95,12 +95,12 @@ class Forwarder:
             flight.redirected(delivery.tag, instead_of, self._letters.topic)
         else:
             flight.sending(delivery, (self._letters.topic,))
-        flight.buried[delivery.tag] = poison.reason
+        flight.buried[delivery.tag] = poison
         self._send(flight, delivery.tag, self._letters.letter(delivery, poison))
 
-    def _send(self, flight: Flight, tag: int, record: Record, *, solo: bool = False) -> None:
+    def _send(self, flight: Flight, tag: int, record: Record, *, alone: bool = False) -> None:
         try:
-            self._outlet.send(record, partial(flight.report, tag, record.topic), solo=solo)
+            self._outlet.send(record, partial(flight.report, tag, record.topic), alone=alone)
         except KafkaFault as fault:
             flight.failures.append(Failure(tag, record.topic, fault))
 
@@ -108,63 +108,66 @@ class Forwarder:
 
     def settle(self, flight: Flight, now_s: float) -> None:
         """Settle what Kafka confirmed, and see to what it did not take."""
+        self.settle_confirmed(flight)
+        if flight.failures:
+            self._see_to_failures(flight, now_s)
+        if flight.attempts:
+            self._send_again(flight, now_s)
+
+    def settle_confirmed(self, flight: Flight) -> None:
+        """Settle what Kafka confirmed, and leave the rest as it is."""
         settled = flight.settle()
         if settled.forwarded:
             self._metrics.forwarded(settled.forwarded)
             self.fault = None
         for reason in settled.reasons:
             self._metrics.deadlettered(reason)
-        if flight.failures:
-            self._see_to_failures(flight, now_s)
-        if flight.retries:
-            self._send_again(flight, now_s)
 
     def _see_to_failures(self, flight: Flight, now_s: float) -> None:
         failures, flight.failures = flight.failures, []
         void = False
         for failure in failures:
-            fault = failure.fault
-            final = (
-                isinstance(fault, KafkaRejected) and fault.name not in _PURGED and failure.topic != self._letters.topic
-            )
-            tried_alone = flight.attempts.get(failure.tag, 0) > 0
-            if final and tried_alone:
-                self._bury(flight, flight.pending[failure.tag], _refusal(fault), instead_of=failure.topic)
-                continue
-            attempt = flight.attempts.get(failure.tag, 0)
-            flight.attempts[failure.tag] = attempt + 1
-            delay_s = 0.0 if final else backoff_s(attempt, base_s=_RETRY_BASE_S, cap_s=_RETRY_CAP_S)
-            flight.retries.append(Retry(now_s + delay_s, failure.tag, failure.topic, final))
-            if fault.name not in _PURGED and not final:
-                self._note(fault, now_s)
-            void = void or isinstance(fault, KafkaFenced | KafkaFatal)
+            if not self._is_final(failure):
+                self._note(failure.fault, now_s)
+                flight.retry_later(failure, now_s, _backoff_s(flight.attempts.get(failure.tag, 0)))
+                void = void or isinstance(failure.fault, KafkaFenced | KafkaFatal)
+            elif (failure.tag, failure.topic) in flight.alone:
+                self._bury(flight, flight.pending[failure.tag], _refusal(failure.fault), instead_of=failure.topic)
+            else:
+                flight.retry_later(failure, now_s, 0.0, alone=True)
         if void:
             # Every pending record is reported as purged by this, and sent again by the new producer.
             self._outlet.rebuild()
 
+    def _is_final(self, failure: Failure) -> bool:
+        """Whether Kafka refuses the record for good; dead letters are sent again for ever, as whatever may pass."""
+        fault = failure.fault
+        return isinstance(fault, KafkaRejected) and fault.name not in _PURGED and failure.topic != self._letters.topic
+
     def _send_again(self, flight: Flight, now_s: float) -> None:
-        due = [retry for retry in flight.retries if retry.due_s <= now_s]
-        if not due:
-            return
-        flight.retries = [retry for retry in flight.retries if retry.due_s > now_s]
+        due = flight.take_due(now_s)
         for retry in due:
-            record = self._record(flight, retry.tag, retry.topic)
-            self._send(flight, retry.tag, record, solo=retry.solo)
-        self._metrics.kafka_retries.inc(len(due))
+            self._send(flight, retry.tag, self._record(flight, retry.tag, retry.topic), alone=retry.alone)
+        if due:
+            self._metrics.kafka_retries.inc(len(due))
 
     def _record(self, flight: Flight, tag: int, topic: str) -> Record:
-        """Make a pending message's record again: decoding is pure, so it is the same."""
-        delivery = flight.pending[tag]
-        if topic == self._letters.topic:
-            outcome = self._decode(delivery)
-            poison = outcome if isinstance(outcome, Poison) else Poison(flight.buried[tag], "refused by Kafka")
-            return self._letters.letter(delivery, poison)
+        """Make a pending message's record for a topic again: decoding is pure, so it is the same."""
+        records = {record.topic: record for record in self._records(flight, tag)}
+        return records[topic]
+
+    def _records(self, flight: Flight, tag: int) -> list[Record]:
+        delivery, records = flight.pending[tag], list[Record]()
         outcome = self._decode(delivery)
-        if not isinstance(outcome, Forward):
-            raise TypeError(f"decoding is not pure: {outcome!r}")
-        return Record(topic, outcome.key, outcome.value, outcome.headers)
+        if isinstance(outcome, Forward):
+            records += [Record(topic, outcome.key, outcome.value, outcome.headers) for topic in outcome.topics]
+        if tag in flight.buried:
+            records.append(self._letters.letter(delivery, flight.buried[tag]))
+        return records
 
     def _note(self, fault: KafkaFault, now_s: float) -> None:
+        if fault.name in _PURGED:
+            return
         self.fault = fault
         if now_s - self._said_at >= _SAY_EVERY_S:
             self._said_at = now_s
@@ -176,8 +179,8 @@ class Forwarder:
     def canaries(self, flight: Flight) -> list[Record]:
         """Return the oldest unconfirmed records, one of each topic and key: Kafka is proved when it takes them.
 
-        A sign of life alone would prove one partition of one topic, and the queue would be opened again, and given back again,
-        while another one is still away.
+        A sign of life alone would prove one partition of one topic, and the queue would be opened again, and given
+        back again, while another one is still away.
         """
         records: dict[tuple[str, bytes], Record] = {}
         for tag in flight.pending:
@@ -187,18 +190,11 @@ class Forwarder:
                 records.setdefault((record.topic, record.key), record)
         return list(records.values())
 
-    def _records(self, flight: Flight, tag: int) -> list[Record]:
-        if tag in flight.buried:
-            return [self._record(flight, tag, self._letters.topic)]
-        outcome = self._decode(flight.pending[tag])
-        if not isinstance(outcome, Forward):
-            return []
-        return [Record(topic, outcome.key, outcome.value, outcome.headers) for topic in outcome.topics]
-
 
 def _refusal(fault: KafkaFault) -> Poison:
     reason = reasons.TOO_LARGE if fault.name in _TOO_LARGE else reasons.REFUSED
     return Poison(reason, f"Kafka refuses the record: {fault.text} ({fault.name})")
 
 
-Report = Callable[[Any, Any], None]
+def _backoff_s(attempt: int) -> float:
+    return backoff_s(attempt, base_s=_RETRY_BASE_S, cap_s=_RETRY_CAP_S)

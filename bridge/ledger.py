@@ -1,9 +1,9 @@
 """Which deliveries of one channel may be acknowledged. Pure.
 
-RabbitMQ numbers the deliveries of a channel 1, 2, 3 and so on. Kafka's delivery reports come in any order, since partitions are
-independent. One frame can acknowledge all deliveries up to a tag, so the contiguous prefix of settled tags goes in one; only
-when its head has waited for long are the settled ones beyond it acknowledged one by one, so that a stuck head does not fill
-the prefetch.
+RabbitMQ numbers the deliveries of a channel 1, 2, 3 and so on. Kafka's delivery reports come in any order, since
+partitions are independent. One frame can acknowledge all deliveries up to a tag, so the contiguous prefix of settled
+tags goes in one; only when its head has waited for long are the settled ones beyond it acknowledged one by one, so
+that a stuck head does not fill the prefetch.
 """
 
 
@@ -27,11 +27,15 @@ class Ledger:
         """How many deliveries are not settled."""
         return self._last - (self._head - 1) - len(self._settled_beyond)
 
-    def received(self, tag: int) -> None:
-        """Note a delivery; tags come in order without gaps."""
-        if tag != self._last + 1:
-            raise ValueError(f"delivery tag {tag} after {self._last}: not of this channel")
-        self._last = tag
+    def received(self, last: int, count: int = 1) -> None:
+        """Note deliveries, of which ``last`` is the last tag; tags come in order without gaps.
+
+        Raises:
+            ValueError: these are not the next tags of this channel.
+        """
+        if last != self._last + count:
+            raise ValueError(f"delivery tag {last} after {self._last} and {count} more: not of this channel")
+        self._last = last
 
     def settle(self, tag: int) -> None:
         """Note that nothing more is to be done for a delivery but to acknowledge it.
@@ -58,7 +62,8 @@ class Ledger:
         if tag in self._acked_singly:
             self._acked_singly.remove(tag)
         else:
-            # RabbitMQ refuses a multiple ack of a tag that is not outstanding: one that was acked singly must not name it.
+            # RabbitMQ refuses a multiple ack of a tag that is not outstanding: one that was acked singly must not name
+            # it.
             self._ackable = tag
 
     def take_prefix(self) -> int:

@@ -1,7 +1,7 @@
 r"""Credentials out of bodies that go to the dead letters: byte-wise, since such a body may be no JSON and no text.
 
-Works in flat JSON, in JSON inside of JSON at any depth of escaping (``\"auth_token\": \"...\"``), in Python's ``repr`` and in
-UTF-16. Rather too much is masked than too little: a value whose end can't be found is masked to the body's end.
+Works in flat JSON, in JSON inside of JSON at any depth of escaping (``\"auth_token\": \"...\"``), in Python's ``repr``
+and in UTF-16. Rather too much is masked than too little: a value whose end can't be found is masked to the body's end.
 """
 
 import re
@@ -13,7 +13,8 @@ _SECRET_KEY: Final = (
     rb"(?:auth[_-]?token|token|passw(?:or)?d|passphrase|admin[_-]?pass|user[_-]?data|secret|credential|service[_-]?catalog(?:ue)?|"
     rb"api[_-]?key|private[_-]?key|authorization|signature)"
 )
-# A quoted name with such a word in it, and the colon: `\\"_context_auth_token\\" : `. Group 1 is the quote with its escapes.
+# A quoted name with such a word in it, and the colon: `\\"_context_auth_token\\" : `. Group 1 is the quote with its
+# escapes.
 _KEY: Final = re.compile(rb"(?i)(\\*[\"'])[^\"'\\]{0,200}" + _SECRET_KEY + rb"[^\"'\\]{0,200}\1\s*[:=]\s*")
 # Keystone's Fernet tokens, wherever they stand.
 _FERNET: Final = re.compile(rb"gAAAAA[A-Za-z0-9_=-]{20,}")
@@ -21,8 +22,7 @@ _FERNET: Final = re.compile(rb"gAAAAA[A-Za-z0-9_=-]{20,}")
 _BARE: Final = re.compile(rb"(?i)(" + _SECRET_KEY + rb"[\w-]{0,40}\s*[=:]\s*)([^\s\"'\\,;&{}\[\]]+)")
 # scheme://user:password@host
 _USERINFO: Final = re.compile(rb"(://[^\s/:@\"'\\]{0,200}:)[^\s/@\"'\\]{1,400}@")
-_OPENING: Final = b"[{("
-_CLOSING: Final = b"]})"
+_BACKSLASH: Final = 0x5C
 _TOKEN_END: Final = re.compile(rb"[\s,}\])]|\Z")
 
 
@@ -112,6 +112,6 @@ def _bracket_end(body: bytes, start: int, quote: bytes) -> int:
 
 def _escapes_before(body: bytes, at: int) -> int:
     count = 0
-    while at - count > 0 and body[at - count - 1] == 0x5C:  # a backslash
+    while at - count > 0 and body[at - count - 1] == _BACKSLASH:
         count += 1
     return count

@@ -3,11 +3,10 @@
 Reports come while :meth:`Outlet.poll` runs, in the caller's thread; nothing here waits for Kafka but where it says so.
 """
 
-import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from bridge.signs import Record
 from precache.service.deadline import Deadline
@@ -16,18 +15,6 @@ from precache.service.kafka.errors import KafkaFault, translate
 _PURGE_TIMEOUT_S: Final = 10.0
 
 Report = Callable[[KafkaError | None, Any], None]
-
-
-class Producer(Protocol):
-    """What is used of confluent_kafka.Producer."""
-
-    def produce(
-        self, topic: str, value: bytes, key: bytes, *, on_delivery: Report, headers: list[tuple[str, bytes]]
-    ) -> None: ...
-    def poll(self, timeout: float) -> int: ...
-    def flush(self, timeout: float) -> int: ...
-    def purge(self, in_queue: bool, in_flight: bool, blocking: bool) -> None: ...
-    def __len__(self) -> int: ...
 
 
 class Proof:
@@ -59,8 +46,8 @@ class Outlet:
 
     Args:
         make: makes the producer; called again when the one before is void.
-        make_solo: makes one that sends each record in a batch of its own. A broker refuses a whole batch as too large for its topic; only
-            a record that was alone is known to be so itself.
+        make_solo: makes one that sends each record in a batch of its own. A broker refuses a whole batch as too large
+            for its topic; only a record that was alone is known to be so itself.
     """
 
     def __init__(self, make: Callable[[], Producer], make_solo: Callable[[], Producer]) -> None:
@@ -69,15 +56,15 @@ class Outlet:
         self._producer = make()
         self._solo: Producer | None = None
 
-    def send(self, record: Record, report: Report, *, solo: bool = False) -> None:
+    def send(self, record: Record, report: Report, *, alone: bool = False) -> None:
         """Queue a record; the report is called from :meth:`poll`, exactly once.
 
         Raises:
             KafkaFault: it was not even queued, and no report will come.
         """
-        producer = self._solo_producer() if solo else self._producer
+        producer = self._solo_producer() if alone else self._producer
         try:
-            producer.produce(record.topic, record.value, record.key, on_delivery=report, headers=record.headers)
+            producer.produce(record.topic, record.value, record.key, on_delivery=report, headers=record.headers)  # type: ignore[arg-type]
         except (KafkaException, BufferError) as error:
             raise translate(error, "produce") from None
 
@@ -97,7 +84,7 @@ class Outlet:
         deadline = Deadline.after(_PURGE_TIMEOUT_S)
         for producer in (self._producer, self._solo):
             if producer is not None:
-                producer.purge(True, True, True)
+                producer.purge()
                 producer.flush(deadline.left())
 
     def rebuild(self) -> None:
@@ -129,8 +116,3 @@ class Outlet:
         if self._solo is None:
             self._solo = self._make_solo()
         return self._solo
-
-
-def now_s() -> float:
-    """Return the clock that ages are measured by."""
-    return time.monotonic()

@@ -13,8 +13,9 @@ from precache.contract import nova
 
 Check = Callable[[Any], bool]
 
-# The fields that name what a notification is about, the most telling first. `uuid` is an instance's, an aggregate's, a server
-# group's, a service's; the others stand where there is no uuid: BDM and volume usage, flavor, keypair, host-bound events.
+# The fields that name what a notification is about, the most telling first. `uuid` is an instance's, an aggregate's, a
+# server group's, a service's; the others stand where there is no uuid: BDM and volume usage, flavor, keypair,
+# host-bound events.
 _RESOURCE_FIELDS: Final = ("uuid", "instance_uuid", "flavorid", "volume_id", "name", "host", "host_name", "ip")
 
 
@@ -60,8 +61,8 @@ _FIELDS: Final[dict[str, dict[str, tuple[Check, str]]]] = {
 def check(event_type: str, payload: Any) -> str:
     """Return the resource that a payload is about, ``""`` when it names none.
 
-    Payloads of image pre-caching are checked field by field, since the processor reads them; of others only that they are
-    versioned objects.
+    Payloads of image pre-caching are checked field by field, since the processor reads them; of others only that they
+    are versioned objects.
 
     Raises:
         Poison: it is not a versioned object, of an unknown major version, or a field is missing or of a wrong type.

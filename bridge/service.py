@@ -12,6 +12,8 @@ from bridge.letters import Letters
 from bridge.metrics import CloudMetrics
 from bridge.outlet import Outlet
 from bridge.sources import Source
+from bridge.sources.oslo import OsloSource
+from bridge.sources.rabbit import Listening, RabbitSource
 from bridge.worker import CloudSettings, Worker
 from precache.service.deadline import Deadline
 from precache.service.health import Health
@@ -88,16 +90,20 @@ def make_worker(config: BridgeConfig, cloud: CloudBlock, metrics: CloudMetrics, 
         shutdown_s=config.shutdown_timeout,
     )
     forwarder = Forwarder(cloud.name, decoder, letters, outlet, metrics)
-    return Worker(settings, source, forwarder, outlet, metrics, health, stop)
+    return Worker(
+        settings=settings,
+        source=source,
+        forwarder=forwarder,
+        outlet=outlet,
+        metrics=metrics,
+        health=health,
+        stop=stop,
+    )
 
 
 def make_source(name: str, cloud: CloudBlock, read: transport.Transport, stop: Stop) -> Source:
     """Return the source that a cloud's configuration asks for."""
     if cloud.source == "oslo":
-        from bridge.sources.oslo import OsloSource
-
         return OsloSource(cloud, lambda: stop.requested)
-    from bridge.sources.rabbit import Listening, RabbitSource
-
     listening = Listening(cloud.exchange, cloud.routing_key, cloud.pool or "", cloud.prefetch)
     return RabbitSource(name, read, listening, lambda: stop.requested)

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import orjson
@@ -10,9 +10,11 @@ import orjson
 from bridge.metrics import CloudMetrics
 from precache import __version__
 from precache.contract import cloudevents
-from precache.contract.records import BridgeSign
 from precache.contract.times import rfc3339_us
 from precache.contract.topics import BRIDGE_TYPE
+
+if TYPE_CHECKING:
+    from precache.contract.records import BridgeSign
 
 State = Literal["starting", "running", "resuming", "stopping"]
 
@@ -27,7 +29,9 @@ class Record:
     headers: cloudevents.Headers
 
 
-def sign_of_life(topic: str, cloud: str, instance: str, state: State, metrics: CloudMetrics, in_flight: int) -> Record:
+def sign_of_life(
+    topic: str, *, cloud: str, instance: str, state: State, metrics: CloudMetrics, in_flight: int
+) -> Record:
     """Return a sign of life, stamped now."""
     timestamp = rfc3339_us(time.time_ns())
     sign: BridgeSign = {

@@ -22,7 +22,8 @@ def loads_object(text: bytes, where: str) -> dict[str, Any]:
         where: how to call it in the poison's detail.
 
     Raises:
-        Poison: not UTF-8, not JSON, no object, too deep, a key twice in one object, or a number that a reader would change.
+        Poison: not UTF-8, not JSON, no object, too deep, a key twice in one object, or a number that a reader would
+            change.
     """
     try:
         value = orjson.loads(text)

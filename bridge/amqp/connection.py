@@ -1,8 +1,9 @@
 """A pika connection that is driven by its owner's thread: it works only while :meth:`PulledConnection.serve` is called.
 
-pika speaks the protocol; this adapter implements the methods that its base class leaves to adapters (socket, timers) and
-feeds it every frame but those of deliveries, which :class:`~bridge.amqp.frames.FrameReader` puts together. Being pulled, it needs no
-thread and no callback between threads; and reading can be throttled, so that memory stays bounded when Kafka is slow.
+pika speaks the protocol; this adapter implements the methods that its base class leaves to adapters (socket, timers)
+and feeds it every frame but those of deliveries, which :class:`~bridge.amqp.frames.FrameReader` puts together. Being
+pulled, it needs no thread and no callback between threads; and reading can be throttled, so that memory stays bounded
+when Kafka is slow.
 """
 
 import contextlib
@@ -56,12 +57,12 @@ class PulledConnection(pika.connection.Connection):  # type: ignore[misc]
         self._may_read = on
 
     @property
-    def pending_output(self) -> bool:
-        """Whether something is still to be sent."""
-        return bool(self._out)
+    def is_over(self) -> bool:
+        """Whether the connection is over."""
+        return self.lost is not None
 
     def serve(self, timeout_s: float) -> None:
-        """Send what is to be sent, take what comes, run timers that are due; wait up to the time given for any of it."""
+        """Send what is to be sent, take what comes, run timers that are due; wait up to the time given for that."""
         if self.lost is None:
             self._flush()
         if self.lost is None:

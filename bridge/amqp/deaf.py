@@ -1,7 +1,8 @@
 """Notices that a pool's queue went deaf, and binds it again.
 
-When RabbitMQ restarts, or somebody removes it, a non-durable exchange is made anew by Nova's next notification: without our
-binding, while our consumer stays open and hears nothing. No event tells so, hence the look every few seconds.
+When RabbitMQ restarts, or somebody removes it, a non-durable exchange is made anew by Nova's next notification:
+without our binding, while our consumer stays open and hears nothing. No event tells so, hence the look every few
+seconds.
 """
 
 import time
@@ -54,6 +55,6 @@ class BindingWatch:
         code = getattr(reason, "reply_code", 0)
         if code >= 400:  # noqa: PLR2004 - AMQP's own range of errors; a close of our own has 0 or 200
             self.trouble = (
-                f"exchange {self._exchange!r} is gone, so nothing reaches queue {self._queue!r}: Nova makes it again with its next"
-                " notification, and the queue is bound again within 15 s; what is published until then is lost"
+                f"exchange {self._exchange!r} is gone, so nothing reaches queue {self._queue!r}: Nova makes it again"
+                " with its next notification, and the queue is bound again in 15 s; what is sent until then is lost"
             )

@@ -1,5 +1,7 @@
 """From a host name to a connected socket, TLS included, within a time and stoppable."""
 
+import errno
+import os
 import select
 import socket
 import ssl
@@ -75,12 +77,12 @@ def tls_context(options: Mapping[str, Any]) -> ssl.SSLContext | None:
 def _connect(sock: socket.socket, address: Any, deadline: float, stopped: Callable[[], bool]) -> None:
     sock.setblocking(False)
     error = sock.connect_ex(address)
-    if error not in (0, 115):  # EINPROGRESS
-        raise OSError(error, _strerror(error))
+    if error not in {0, errno.EINPROGRESS}:
+        raise OSError(error, os.strerror(error))
     _wait(sock, select.POLLOUT, deadline, stopped)
     error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if error:
-        raise OSError(error, _strerror(error))
+        raise OSError(error, os.strerror(error))
 
 
 def _handshake(
@@ -106,12 +108,6 @@ def _wait(sock: socket.socket, event: int, deadline: float, stopped: Callable[[]
             raise DialError("stopped")
         if time.monotonic() > deadline:
             raise TimeoutError(None, "no answer in time")
-
-
-def _strerror(error: int) -> str:
-    import os
-
-    return os.strerror(error)
 
 
 def _words(error: OSError) -> str:

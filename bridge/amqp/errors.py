@@ -1,6 +1,7 @@
-"""pika's exceptions become ours here, and nowhere else: each says whether to try again, to wait, or to call somebody."""
+"""pika's exceptions become ours here, and nowhere else: each says to try again, to wait, or that somebody must act."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,46 +37,37 @@ def fault_of(error: BaseException, place: Place) -> SourceFault:
         return _channel_closed(error.reply_code, error.reply_text, place)
     if isinstance(error, exceptions.ConnectionClosedByBroker):
         return _connection_closed(error.reply_code, error.reply_text, place)
-    if isinstance(error, exceptions.ProbableAuthenticationError | exceptions.AuthenticationError):
-        return SourceRefused(f"RabbitMQ refuses the credentials of user {place.username!r}: correct transport_url")
-    if isinstance(error, exceptions.ProbableAccessDeniedError):
-        return _no_virtual_host(place)
-    if isinstance(error, exceptions.IncompatibleProtocolError):
-        return SourceRefused(
-            "what answers there does not speak AMQP 0-9-1 (or expects TLS: set ssl): correct transport_url"
-        )
-    if isinstance(error, exceptions.AMQPHeartbeatTimeout):
-        return SourceLost("no heartbeat from RabbitMQ")
+    for kinds, fault in _FAULTS:
+        if isinstance(error, kinds):
+            return fault(place)
     if isinstance(error, exceptions.AMQPError | FrameError | DialError):
-        return SourceLost(_words(error))
+        return SourceLost(str(error) or type(error).__name__)
     return SourceLost(f"{type(error).__name__}: {error}")
 
 
 def _connection_closed(code: int, text: str, place: Place) -> SourceFault:
     if code == _ACCESS_REFUSED:
-        return SourceRefused(
-            f"RabbitMQ refuses the credentials of user {place.username!r}: correct transport_url ({text})"
-        )
+        return _bad_credentials(place)
     if code == _NOT_ALLOWED:
         return _no_virtual_host(place)
     return SourceLost(f"RabbitMQ closed the connection: {code} {text}")
 
 
+def _bad_credentials(place: Place) -> SourceFault:
+    return SourceRefused(f"RabbitMQ refuses the credentials of user {place.username!r}: correct transport_url")
+
+
 def _no_virtual_host(place: Place) -> SourceFault:
     return SourceRefused(
         f"there is no virtual host {place.virtual_host!r}, or user {place.username!r} has no permissions in it: correct"
-        f" transport_url, or run: rabbitmqctl set_permissions -p {place.virtual_host} {place.username} CONFIGURE WRITE READ"
+        f" transport_url, or run: rabbitmqctl set_permissions -p {place.virtual_host} {place.username}"
+        " CONFIGURE WRITE READ"
     )
 
 
 def _channel_closed(code: int, text: str, place: Place) -> SourceFault:
     if code == _NOT_FOUND:
-        what = "exchange" if f"exchange '{place.exchange}'" in text else "queue"
-        name = place.exchange if what == "exchange" else place.queue
-        return SourceWaiting(
-            f"{what} {name!r} does not exist in virtual host {place.virtual_host!r}: Nova declares it with its first"
-            " notification; is notification_format versioned or both, and the topic in versioned_notifications_topics?"
-        )
+        return _missing(text, place)
     if code == _ACCESS_REFUSED:
         return SourceRefused(
             f"user {place.username!r} may not do that in virtual host {place.virtual_host!r}: {text};"
@@ -88,6 +80,14 @@ def _channel_closed(code: int, text: str, place: Place) -> SourceFault:
     return SourceLost(f"RabbitMQ closed the channel: {code} {text}")
 
 
+def _missing(text: str, place: Place) -> SourceFault:
+    what, name = ("exchange", place.exchange) if "no exchange" in text else ("queue", place.queue)
+    return SourceWaiting(
+        f"{what} {name!r} does not exist in virtual host {place.virtual_host!r}: Nova declares it with its first"
+        " notification; is notification_format versioned or both, and the topic in versioned_notifications_topics?"
+    )
+
+
 def _mismatch(text: str, place: Place) -> SourceFault | None:
     found = _INEQUIVALENT.search(text)
     if found is None:
@@ -95,11 +95,26 @@ def _mismatch(text: str, place: Place) -> SourceFault | None:
     argument, kind, name, values = found.groups()
     values = values.replace("received", "we ask for").replace("but current is", "but it was made with")
     return SourceRefused(
-        f"{kind} {name!r} in virtual host {place.virtual_host!r} is there already, declared otherwise: {argument}: {values}."
-        " Set amqp_durable_queues and rabbit_quorum_queue in oslo_messaging_rabbit to what it was made with, or choose"
-        f" another name for the pool, or remove it (its messages go too): rabbitmqctl -p {place.virtual_host} delete_queue {name}"
+        f"{kind} {name!r} in virtual host {place.virtual_host!r} is there already, declared otherwise: {argument}:"
+        f" {values}. Set amqp_durable_queues and rabbit_quorum_queue in oslo_messaging_rabbit to what it was made with,"
+        " or choose another name for the pool, or remove it (its messages go too):"
+        f" rabbitmqctl -p {place.virtual_host} delete_queue {name}"
     )
 
 
-def _words(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+def _wrong_protocol(_place: Place) -> SourceFault:
+    return SourceRefused(
+        "what answers there does not speak AMQP 0-9-1, or expects TLS (ssl: true): correct transport_url or the options"
+    )
+
+
+def _no_heartbeat(_place: Place) -> SourceFault:
+    return SourceLost("no heartbeat from RabbitMQ")
+
+
+_FAULTS: Final[tuple[tuple[tuple[type[Exception], ...], Callable[[Place], SourceFault]], ...]] = (
+    ((exceptions.ProbableAuthenticationError, exceptions.AuthenticationError), _bad_credentials),
+    ((exceptions.ProbableAccessDeniedError,), _no_virtual_host),
+    ((exceptions.IncompatibleProtocolError,), _wrong_protocol),
+    ((exceptions.AMQPHeartbeatTimeout,), _no_heartbeat),
+)

@@ -1,7 +1,7 @@
 """Splits what comes from the socket into frames, and puts deliveries together without an object for each frame.
 
-pika makes a dozen objects of one delivery (three frames, a method, properties). Here the frames of deliveries are read in
-place; all others go to pika as they are. Source: AMQP 0-9-1, sections 2.3.5 (frames) and 4.2.6 (content).
+pika makes a dozen objects of one delivery (three frames, a method, properties). Here the frames of deliveries are read
+in place; all others go to pika as they are. Source: AMQP 0-9-1, sections 2.3.5 (frames) and 4.2.6 (content).
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Where notifications come from: one small interface, so that what is done with them does not depend on the transport."""
+"""Where notifications come from: one small interface, the same for every transport."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
@@ -16,7 +16,7 @@ class Delivery(NamedTuple):
     properties: bytes
 
 
-class SourceFault(Exception):
+class SourceFault(Exception):  # noqa: N818 - a fault that its type decides on, not always an error
     """The source can't be read now. The text says why, and what to do where something is to be done.
 
     Attributes:
@@ -43,8 +43,8 @@ class SourceRefused(SourceFault):
 class Source(Protocol):
     """One cloud's queue. Used by one thread.
 
-    The order of calls is ``open``, then ``receive`` and ``ack`` in any order, then ``release`` or ``close``; after ``release`` or a
-    :class:`SourceFault`, ``open`` again.
+    The order of calls is ``open``, then ``receive`` and ``ack`` in any order, then ``release`` or ``close``; after
+    ``release`` or a :class:`SourceFault`, ``open`` again.
     """
 
     @property

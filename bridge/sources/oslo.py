@@ -1,10 +1,11 @@
 """oslo.messaging's batch notification listener, for every transport that oslo.messaging has.
 
-The listener acknowledges, or gives back, a whole batch when its dispatcher returns. So each batch waits in the dispatcher, in
-the listener's own thread, until the last of its messages is settled. What the listener does before its dispatcher is
-asked can't be undone here: :data:`CANNOT` lists it.
+The listener acknowledges, or gives back, a whole batch when its dispatcher returns. So each batch waits in the
+dispatcher, in the listener's own thread, until the last of its messages is settled. What the listener does before its
+dispatcher is asked can't be undone here: :data:`CANNOT` lists it.
 """
 
+import json
 import queue
 import threading
 import time
@@ -109,7 +110,7 @@ class OsloSource:
         return ""
 
     def open(self) -> None:
-        """Make a listener and start it. oslo.messaging tries to connect for ever, so that waits in a thread of its own."""
+        """Make a listener and start it, in a thread of its own: oslo.messaging tries to connect for ever."""
         self._dispatcher = _Dispatcher()
         self._open_batches, self._next_tag, self._acked, self._throttled = [], 1, set(), False
         try:
@@ -242,8 +243,6 @@ def _flat(incoming: Any) -> bytes:
     try:
         return orjson.dumps(flat)
     except (TypeError, ValueError):
-        import json
-
         return json.dumps(flat, default=str).encode(errors="surrogatepass")
 
 

@@ -1,7 +1,7 @@
 """RabbitMQ, read directly: raw bodies, many acknowledgements in one frame, heartbeats served whatever Kafka does.
 
-The exchange and Nova's queue are only ever looked up (passive): declaring them with other flags than Nova's would break its
-notifier. A pool's queue is our own: declared, and bound to Nova's exchange.
+The exchange and Nova's queue are only ever looked up (passive): declaring them with other flags than Nova's would
+break its notifier. A pool's queue is our own: declared, and bound to Nova's exchange.
 """
 
 import random
@@ -280,7 +280,7 @@ class RabbitSource:
     # Ending
 
     def release(self) -> None:
-        """Close the channel, which gives back what is not acknowledged, and wait until RabbitMQ says that it is closed."""
+        """Close the channel, which gives back what is not acknowledged, and wait until RabbitMQ has closed it."""
         channel, connection = self._channel, self._connection
         self._channel, self._watch, self._fault = None, None, None
         if connection is None or connection.lost is not None or channel is None:
@@ -289,7 +289,7 @@ class RabbitSource:
         if not channel.is_closed and not channel.is_closing:
             channel.close()
         deadline = time.monotonic() + _ANSWER_TIMEOUT_S
-        while not channel.is_closed and connection.lost is None:
+        while not channel.is_closed and not connection.is_over:
             self._serve(_STEP_S)
             connection.reader.take()  # what was on its way when the channel was closed comes again
             if time.monotonic() > deadline:
@@ -300,16 +300,14 @@ class RabbitSource:
     def close(self) -> None:
         """Send what is due, and disconnect."""
         connection, self._connection, self._watch = self._connection, None, None
-        if connection is None or connection.lost is not None:
+        if connection is None or connection.is_over:
             return
         connection.read(on=True)
         try:
             connection.close()
         except exceptions.AMQPError:
             connection.abort()
-        deadline = time.monotonic() + _CLOSE_TIMEOUT_S
-        while connection.lost is None and time.monotonic() < deadline:
-            connection.serve(_STEP_S)
+        _serve_until_over(connection, time.monotonic() + _CLOSE_TIMEOUT_S)
         connection.abort()
 
     def _drop(self) -> None:
@@ -327,6 +325,11 @@ _QUORUM_ARGUMENTS: Final = {
     "x-max-in-memory-length": "rabbit_quorum_max_memory_length",
     "x-max-in-memory-bytes": "rabbit_quorum_max_memory_bytes",
 }
+
+
+def _serve_until_over(connection: PulledConnection, deadline_s: float) -> None:
+    while not connection.is_over and time.monotonic() < deadline_s:
+        connection.serve(_STEP_S)
 
 
 def _never(*_: Any) -> None:
