@@ -38,10 +38,12 @@ class Connection:
 
     Attributes:
         last_error: what went wrong last with a broker; ``""`` while all is well. For texts.
+        refused: the name of the code with which our credentials were refused; ``""`` while they were not.
     """
 
     def __init__(self, client: str, clock: Callable[[], float] = monotonic) -> None:
         self.last_error = ""
+        self.refused = ""
         self._client = client
         self._clock = clock
         self._lock = threading.Lock()
@@ -73,8 +75,9 @@ class Connection:
         """Take an error that belongs to no call."""
         match = _BROKER.match(error.str())
         if error.name() in _CREDENTIALS:
-            self.last_error = error.str()
-            self._limited(log.error, "kafka.refused", error.name(), text=error.str())
+            self.last_error = _without_times(error.str())
+            self.refused = error.name()
+            self._limited(log.error, "kafka.refused", error.name(), text=self.last_error)
         elif error.name() in _CONNECTION:
             # Each broker's loss is told by its line in the log, and _ALL_BROKERS_DOWN by those of all.
             self.last_error = _without_times(f"{match['broker']}: {match['why']}" if match else error.str())
@@ -101,7 +104,7 @@ class Connection:
             since = self._lost.pop(broker, None)
             self._said.pop(("kafka.disconnected", broker), None)
             if not self._lost:
-                self.last_error = ""
+                self.last_error = self.refused = ""
         if since is not None:
             log.info("kafka.connected", client=self._client, broker=broker, away_s=round(self._clock() - since, 1))
 

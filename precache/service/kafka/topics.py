@@ -1,7 +1,8 @@
 """The topics: made as the contract says, and checked, with the command that mends what is wrong."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import sleep
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
@@ -13,12 +14,14 @@ from precache.contract.topics import SPECS, Role, TopicSpec
 from precache.service.config.blocks import ROLES, TopicsBlock
 from precache.service.deadline import Deadline
 from precache.service.kafka.clients import Admin
+from precache.service.kafka.codes import ADVICE
 from precache.service.kafka.errors import KafkaFault, KafkaRetry, translate
 
 # A record of an operation may have 900 kB (precache.contract.records); its headers come on top.
 _MIN_OPERATIONS_BYTES: Final = 1_000_000
 FORWARD_SETTINGS: Final[Mapping[str, str]] = {"cleanup.policy": "delete"}
 _CONFIGS: Final = "kafka-configs.sh"
+_LOOK_AGAIN_S: Final = 0.1
 # Kafka's errors for a request that was cut short by its own deadline.
 _UNREACHABLE: Final = frozenset({"_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN", "_RESOLVE", "_WAIT_COORD"})
 
@@ -92,8 +95,21 @@ def create(admin: Admin, topics: TopicsBlock, deadline: Deadline, forward: Itera
         if name not in there
     ]
     made = _create(admin, missing, deadline) if missing else frozenset()
-    there = {**dict.fromkeys(made, topics.partitions), **partition_counts(admin, settings, deadline)}
-    return [Outcome(name, name in made, there.get(name, topics.partitions)) for name in settings]
+    there = _all_there(admin, settings, deadline)
+    return [Outcome(name, name in made, there[name]) for name in settings]
+
+
+def _all_there(admin: Admin, names: Collection[str], deadline: Deadline) -> dict[str, int]:
+    """Return the partitions of all these topics; the broker says "made" some time before it shows a topic."""
+    while True:
+        there = partition_counts(admin, names, deadline)
+        missing = sorted(set(names) - there.keys())
+        if not missing:
+            return there
+        if deadline.passed:
+            text = f"made, but not to be seen yet: {', '.join(missing)}: look again in a moment"
+            raise KafkaRetry("create the topics", "UNKNOWN_TOPIC_OR_PART", text)
+        sleep(min(_LOOK_AGAIN_S, deadline.left()))
 
 
 def _create(admin: Admin, missing: list[NewTopic], deadline: Deadline) -> frozenset[str]:
@@ -128,7 +144,11 @@ def check(
     names = {role: topics.name(role) for role in roles}
     counts = partition_counts(admin, names.values(), deadline)
     create_command = f"precache topics create --config {config_file}"
-    faults = [TopicFault(name, "does not exist", create_command) for name in names.values() if name not in counts]
+    faults = [
+        TopicFault(name, "does not exist, or this user may not see it", create_command)
+        for name in names.values()
+        if name not in counts
+    ]
     settings = _settings(admin, [name for name in names.values() if name in counts], deadline)
     for role, name in names.items():
         if name in settings:
@@ -202,6 +222,10 @@ def _explained(admin: Admin, error: KafkaException, doing: str) -> KafkaFault:
     fault = translate(error, doing)
     if fault.name not in _UNREACHABLE:
         return fault
+    refused = admin.connection.refused
+    if refused:
+        # The call itself only knows that no connection came about.
+        return KafkaRetry(doing, refused, f"{admin.connection.last_error}: {ADVICE[refused]}", loud=True)
     seen = f" ({admin.connection.last_error})" if admin.connection.last_error else ""
     text = (
         f"no answer from Kafka at {admin.servers}{seen}: check bootstrap.servers in the kafka block, and that it runs"

@@ -127,3 +127,14 @@ def test_errors_that_belong_to_no_call(clock: Clock, events: list[Any]) -> None:
         ("kafka.client", "warning", "Subscribed topic not available"),
     ]
     assert connection.last_error == "SASL authentication failed"
+    assert connection.refused == "_AUTHENTICATION"
+
+
+def test_credentials_that_were_refused_are_forgotten_once_a_broker_takes_them(clock: Clock, events: list[Any]) -> None:
+    connection = Connection("c", clock)
+    fail(connection)
+    connection.on_error(KafkaError(KafkaError._AUTHENTICATION, "no (after 5ms in state AUTH_REQ)"))
+    assert (connection.last_error, connection.refused) == ("no", "_AUTHENTICATION")
+    connection.on_statistics(stats(localhost="UP"))
+    assert (connection.last_error, connection.refused) == ("", "")
+    assert len(events) == 3

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from precache.service.kafka import codes
+from precache.service.kafka import codes, connection
 from precache.service.kafka.errors import (
     KafkaAbortable,
     KafkaFatal,
@@ -37,6 +37,7 @@ def test_no_code_is_named_twice_or_does_not_exist() -> None:
     assert len(words) == len(set(words))
     assert set(codes.DECISIONS) == set(CODES)
     assert set(codes.ADVICE) <= set(CODES)
+    assert set(codes.ADVICE) >= connection._CREDENTIALS
 
 
 @pytest.mark.parametrize(
