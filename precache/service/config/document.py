@@ -25,6 +25,7 @@ MIN_MASKED_CHARS: Final = 4
 
 _VARIABLE: Final = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BETWEEN_PIECES: Final = re.compile(r"[:/@,]")
 # What stands in for an unset variable, so that the rest can be checked too: fits where a word or a number is wanted.
 _STAND_IN: Final = "1"
 _TAG: Final = "tag:yaml.org,2002:"
@@ -89,8 +90,11 @@ class Document:
 
     def keep_secret(self, value: str, shown_as: str = MASK) -> None:
         """Take this value out of every text from now on."""
-        if len(value) >= MIN_MASKED_CHARS:
-            self.masks.setdefault(value, shown_as)
+        # A parser of URLs may quote a piece of one: `as 'password'`, when a slash stands in it.
+        credentials = value.rpartition("@")[0].partition("://")[2]
+        for secret in (value, *_BETWEEN_PIECES.split(credentials)):
+            if len(secret) >= MIN_MASKED_CHARS:
+                self.masks.setdefault(secret, shown_as)
 
     def _masked(self, text: str) -> str:
         for value in sorted(self.masks, key=len, reverse=True):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -55,6 +56,8 @@ class Cloud(Block):
     def _is_url(cls, url: SecretStr) -> SecretStr:
         if "://" not in url.get_secret_value():
             raise ValueError(f"not a URL: {url.get_secret_value()}")
+        # Its ValueError quotes what it took for the port.
+        assert urlsplit(url.get_secret_value()).port != 0
         return url
 
     @model_validator(mode="after")
