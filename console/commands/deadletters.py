@@ -66,7 +66,7 @@ def deadletters() -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The newest so many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a letter, one a line.")
 @click.pass_obj
-def list_(
+def list_(  # noqa: PLR0917 - click's options
     invocation: Invocation,
     path: Path | None,
     kafka: str | None,

@@ -7,9 +7,15 @@ import click
 from console.configs import CONFIG_PATH, kafka_at, load_kafka
 from console.durations import DURATION
 from console.exits import USAGE, Failure
+from console.extras import extra
 from console.invocation import Invocation
 from console.watch.feed import Feed
 from console.watch.follow import Want
+
+# What the contract calls a cloud that is watched without a name.
+_LOCAL = "local"
+# Nova's default in [notifications] versioned_notifications_topics.
+_TOPIC = "versioned_notifications"
 
 _CONFIG_HELP = "Take `kafka:` and `topics:` from here: a bridge's file, a processor's, or one with these alone."
 
@@ -44,6 +50,8 @@ Exit codes:
 )
 @click.option("--kafka", metavar="HOST:PORT", help="Watch this Kafka, with the default topics.")
 @click.option("--transport-url", metavar="URL", help="Watch a cloud's RabbitMQ itself, without Kafka: as in nova.conf.")
+@click.option("--exchange", default="nova", show_default=True, help="Nova's, for --transport-url.")
+@click.option("--topic", default=_TOPIC, show_default=True, help="Nova's notification topic, for --transport-url.")
 @click.option("--cloud", default="", help="Only this cloud; with --transport-url, its name (default: local).")
 @click.option("--aggregate", metavar="NAME|UUID", default="", help="Only this aggregate.")
 @click.option("--operation", metavar="ID", default="", help="This operation, begun or over.")
@@ -56,6 +64,8 @@ def watch(  # noqa: PLR0917 - click's options
     path: Path | None,
     kafka: str | None,
     transport_url: str | None,
+    exchange: str,
+    topic: str,
     cloud: str,
     aggregate: str,
     operation: str,
@@ -77,16 +87,28 @@ def watch(  # noqa: PLR0917 - click's options
             USAGE,
         )
     invocation.configure_logs(default_level="error")
-    feed = _feed(path, kafka, transport_url, cloud, operation)
+    if transport_url is None:
+        feed = _kafka_feed(path, kafka or "", operation)
+    else:
+        feed = _transport_feed(transport_url, cloud, exchange, topic)
     want = Want(cloud, aggregate, operation)
     screen = screen_for(as_json=as_json, timeout_s=timeout_s)
     return run(feed, want, screen, timeout_s=timeout_s, fail_on_stall=fail_on_stall)
 
 
-def _feed(path: Path | None, kafka: str | None, transport_url: str | None, cloud: str, operation: str) -> Feed:
-    if transport_url is not None:
-        raise NotImplementedError
+def _kafka_feed(path: Path | None, kafka: str, operation: str) -> Feed:
+    settings = load_kafka(path) if path is not None else kafka_at(kafka)
     from console.watch.kafka_feed import KafkaFeed
 
-    settings = load_kafka(path) if path is not None else kafka_at(kafka or "")
-    return KafkaFeed(settings, operation, lambda text: click.echo(text, err=True))
+    return KafkaFeed(settings, operation, _say)
+
+
+def _transport_feed(transport_url: str, cloud: str, exchange: str, topic: str) -> Feed:
+    with extra("bridge"):
+        from console.watch.transport_feed import TransportFeed
+
+    return TransportFeed(transport_url, cloud=cloud or _LOCAL, exchange=exchange, topic=topic, say=_say)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

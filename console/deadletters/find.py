@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, cast
 
 from confluent_kafka import Message, TopicPartition
 
@@ -90,7 +90,7 @@ def _read(reader: LogReader, places: list[TopicPartition]) -> Iterator[Message]:
 
 
 def _letter(message: Message) -> Letter:
-    headers = [(name, value if isinstance(value, bytes) else None) for name, value in message.headers() or []]
+    headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
     return Letter(
         partition=message.partition() or 0,
         offset=message.offset() or 0,

@@ -1,0 +1,113 @@
+"""A cloud's notifications straight from its RabbitMQ, made into records here by the processor's own core: no Kafka.
+
+The clock is wall time, and the timers have their defaults. The queue is this watch's own and goes with it, so nobody's
+messages are taken; what Nova sends while the connection is lost is not seen.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import orjson
+
+from bridge.follow import Followed, follow
+from bridge.sources import SourceFault
+from bridge.transport import TransportError
+from console.exits import USAGE, Failure
+from console.watch.feed import CannotWatchError, OperationRecord, ProgressRecord, Record
+from precache.contract.identity import aggregate_key
+from precache.service.deadline import Deadline
+from precache.service.shutdown import Stop
+from processor.core import records
+from processor.core.effects import Effects
+from processor.core.partition import Partition
+from processor.core.settings import Timers
+
+CONNECT_S: Final = 12.0
+
+
+class TransportFeed:
+    """The records that the processor would make of one cloud's notifications.
+
+    Args:
+        transport_url: as in nova.conf.
+        cloud: what to call the cloud.
+        exchange: Nova's control exchange.
+        topic: one of Nova's ``versioned_notifications_topics``.
+        say: tells a person about outages.
+    """
+
+    def __init__(
+        self, transport_url: str, *, cloud: str, exchange: str, topic: str, say: Callable[[str], None]
+    ) -> None:
+        self._cloud = cloud
+        self._say = say
+        self._stop = Stop()
+        self._fault: SourceFault | None = None
+        self._listening = False
+        self._offset = 0
+        self._partition = Partition(Timers())
+        self._events: Iterator[Followed | None] = follow(
+            transport_url, cloud=cloud, stop=self._stop, exchange=exchange, topic=topic, on_state=self._on_state
+        )
+        self._ready: list[Record] = []
+
+    def open(self) -> None:
+        """Connect and bind the queue.
+
+        Raises:
+            CannotWatchError: RabbitMQ can't be reached or refuses, or Nova's exchange is not there.
+        """
+        deadline = Deadline.after(CONNECT_S)
+        while not self._listening:
+            if deadline.passed:
+                raise CannotWatchError(f"{self._fault or 'RabbitMQ does not answer'} (waited {CONNECT_S:.0f} s)")
+            self._ready += self._next()
+
+    def poll(self, timeout_s: float) -> list[Record]:  # noqa: ARG002 - it never waits longer than its tick
+        """Return the records that one notification, or the passing of time, led to.
+
+        Raises:
+            CannotWatchError: RabbitMQ refuses.
+        """
+        ready, self._ready = self._ready, []
+        return ready or self._next()
+
+    def close(self) -> None:
+        """Leave RabbitMQ; the queue goes with the connection."""
+        self._stop.request("the watch is over")
+        for _ in self._events:
+            pass
+
+    def _next(self) -> list[Record]:
+        try:
+            followed = next(self._events, None)
+        except TransportError as error:
+            raise Failure(f"--transport-url {error}", USAGE) from error
+        if self._fault is not None and self._fault.loud:
+            raise CannotWatchError(str(self._fault)) from self._fault
+        out = Effects()
+        if followed is None:
+            # Nothing is left to be applied: the clock may go on to the present.
+            self._partition.advance(time.time_ns() // 1_000_000, out)
+        else:
+            self._offset += 1
+            self._partition.apply(followed.received_ms, self._offset, self._key(followed.value), followed.value, out)
+        self._partition.forget()
+        return [
+            *(OperationRecord(decision.record) for decision in out.decisions),
+            *(ProgressRecord(records.progress(point)) for point in out.points),
+        ]
+
+    def _key(self, value: bytes) -> bytes:
+        payload = orjson.loads(value)["payload"]
+        data = payload.get("nova_object.data", {}) if isinstance(payload, dict) else {}
+        return aggregate_key(self._cloud, str(data.get("uuid"))).encode()
+
+    def _on_state(self, fault: SourceFault | None) -> None:
+        if self._listening and fault is not None:
+            self._say(f"warning: {fault}; trying again. What Nova sends meanwhile is not seen")
+        elif fault is None and self._fault is not None and self._listening:
+            self._say("RabbitMQ answers again")
+        self._fault = fault
+        self._listening = self._listening or fault is None
