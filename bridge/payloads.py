@@ -19,6 +19,9 @@ Check = Callable[[Any], bool]
 _RESOURCE_FIELDS: Final = ("uuid", "instance_uuid", "flavorid", "volume_id", "name", "host", "host_name", "ip")
 
 
+_STR_ALONE: Final = {str}
+
+
 def _is_str(value: Any) -> bool:
     return type(value) is str and value != ""
 
@@ -32,7 +35,7 @@ def _is_int_or_none(value: Any) -> bool:
 
 
 def _is_str_list(value: Any) -> bool:
-    return type(value) is list and all(type(item) is str for item in value)
+    return type(value) is list and (not value or set(map(type, value)) == _STR_ALONE)
 
 
 _AGGREGATE: Final[dict[str, tuple[Check, str]]] = {

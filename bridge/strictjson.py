@@ -14,16 +14,15 @@ _INT64_MIN: Final = -(2**63)
 _UINT64_MAX: Final = 2**64 - 1
 
 
-def loads_object(text: bytes, where: str) -> dict[str, Any]:
-    """Return a JSON object that is sure to mean what its text says.
+def parse(text: bytes, where: str) -> dict[str, Any]:
+    """Return a JSON object; :func:`check` tells whether it means what its text says.
 
     Args:
         text: JSON in UTF-8.
         where: how to call it in the poison's detail.
 
     Raises:
-        Poison: not UTF-8, not JSON, no object, too deep, a key twice in one object, or a number that a reader would
-            change.
+        Poison: not UTF-8, not JSON, no object, or too deep.
     """
     try:
         value = orjson.loads(text)
@@ -31,6 +30,15 @@ def loads_object(text: bytes, where: str) -> dict[str, Any]:
         raise _fault(text, where, error) from None
     if type(value) is not dict:
         raise Poison(reasons.NOT_AN_OBJECT, f"{where} is not a JSON object")
+    return value
+
+
+def check(text: bytes, value: dict[str, Any], where: str) -> None:
+    """See to it that an object that was parsed from a text says to every reader what the text says.
+
+    Raises:
+        Poison: a key twice in one object, a number that a reader would change, or too deep.
+    """
     try:
         again = orjson.dumps(value)
     except orjson.JSONEncodeError:
@@ -39,7 +47,6 @@ def loads_object(text: bytes, where: str) -> dict[str, Any]:
     # dropped and no number was changed.
     if again.replace(b" ", b"") != text.replace(b" ", b""):
         _check_slowly(text, where)
-    return value
 
 
 def _fault(text: bytes, where: str, error: orjson.JSONDecodeError) -> Poison:
