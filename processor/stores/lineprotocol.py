@@ -61,7 +61,7 @@ class Batch:
     def halves(self) -> "tuple[Batch, Batch]":
         """Return the first half and the rest."""
         middle = len(self) // 2
-        return self._part(0, middle), self._part(middle, len(self))
+        return self.part(0, middle), self.part(middle, len(self))
 
     def only(self, rows: Sequence[Row]) -> "Batch":
         """Return these rows of it, which must stand in its order."""
@@ -69,7 +69,8 @@ class Batch:
         lines = [line for row, line in zip(self.rows, self.lines, strict=True) if id(row) in wanted]
         return Batch(list(rows), lines, sum(map(len, lines)))
 
-    def _part(self, first: int, end: int) -> "Batch":
+    def part(self, first: int, end: int) -> "Batch":
+        """Return its lines from ``first`` to before ``end``."""
         lines = self.lines[first:end]
         return Batch(self.rows[first:end], lines, sum(map(len, lines)))
 
@@ -92,11 +93,16 @@ def batches(rows: Iterable[Row], *, max_lines: int, max_chars: int, refused: lis
 
 
 def _pieces(batch: Batch, max_lines: int, max_chars: int) -> Iterator[Batch]:
-    if len(batch) == 1 or (len(batch) <= max_lines and batch.chars <= max_chars):
+    if len(batch) <= max_lines and batch.chars <= max_chars:
         yield batch
         return
-    for half in batch.halves():
-        yield from _pieces(half, max_lines, max_chars)
+    first = chars = 0
+    for number, line in enumerate(batch.lines):
+        if number > first and (number - first >= max_lines or chars + len(line) > max_chars):
+            yield batch.part(first, number)
+            first, chars = number, 0
+        chars += len(line)
+    yield batch.part(first, len(batch))
 
 
 @lru_cache(maxsize=_TAG_MEMO_SIZE)
@@ -110,10 +116,6 @@ def _quoted(text: str) -> str:
 
 def _strings(values: Sequence[str]) -> Column:
     return map(_quoted, values)
-
-
-def _booleans(values: Sequence[bool]) -> Column:
-    return map("ft".__getitem__, values)
 
 
 @lru_cache(maxsize=_LIST_MEMO_SIZE)
@@ -131,5 +133,5 @@ def _template(measurement: Measurement) -> str:
     return f"{measurement.name},{tags} {fields} %d"
 
 
-_CONVERTERS: Final = Converters(_tag, _strings, _booleans, _listed, _names)
+_CONVERTERS: Final = Converters(_tag, _strings, _listed, _names)
 _TEMPLATES: Final[dict[type[Row], str]] = {row: _template(measurement) for row, measurement in BY_ROW.items()}

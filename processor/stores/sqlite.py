@@ -22,7 +22,7 @@ def _as_is(values: Sequence[object]) -> Column:
     return values
 
 
-_CONVERTERS: Final = Converters(tag_text, _as_is, _as_is, images_text, hosts_text)
+_CONVERTERS: Final = Converters(tag_text, _as_is, images_text, hosts_text)
 _UPSERTS: Final = {measurement.name: upsert(measurement) for measurement in MEASUREMENTS}
 
 

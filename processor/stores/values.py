@@ -42,15 +42,14 @@ class UnwritableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Converters:
-    """How one store writes the kinds that differ; integers, floats and times are the same everywhere.
+    """How one store writes the kinds that differ; numbers, booleans and times are the same everywhere.
 
-    ``listed`` and ``names`` make a JSON list from its strings (see :func:`json_list`). What ``string`` and ``boolean``
-    return must not raise when it is read.
+    ``listed`` and ``names`` make a JSON list from its strings (see :func:`json_list`). What ``string`` returns
+    must not raise when it is read.
     """
 
     tag: Callable[[str], str]
     string: Callable[[Sequence[str]], Column]
-    boolean: Callable[[Sequence[bool]], Column]
     listed: Callable[[tuple[str, ...]], str]
     names: Callable[[tuple[str, ...]], str]
 
@@ -121,7 +120,7 @@ def _field(field: Field, values: Sequence[Any], converters: Converters) -> Colum
             _check_strings(field.name, values)
             column = converters.string(values)
         case Kind.BOOLEAN:
-            column = converters.boolean(values)
+            pass
         case Kind.LIST:
             column = list(map(converters.listed, map(tuple, values)))
         case Kind.NAMES:
