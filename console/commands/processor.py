@@ -34,9 +34,8 @@ def processor(invocation: Invocation, path: Path, rebuild_store: bool) -> int:  
     Runs until it is stopped; logs go to stderr. Several processes share the work.
     """
     with extra("processor"):
-        from processor.config import ProcessorConfig
-
         from processor import service
+        from processor.config import ProcessorConfig
     from precache.service.shutdown import Stop
 
     invocation.configure_logs()

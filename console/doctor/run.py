@@ -1,0 +1,39 @@
+"""Which checks a configuration asks for."""
+
+from typing import TYPE_CHECKING, Final
+
+from console.doctor import kafka
+from console.doctor.findings import Check
+from precache.contract.topics import Role
+
+if TYPE_CHECKING:
+    from bridge.config import BridgeConfig
+    from processor.config import ProcessorConfig
+
+_BRIDGE_ROLES: Final[tuple[Role, ...]] = ("notifications", "deadletters")
+_PROCESSOR_ROLES: Final[tuple[Role, ...]] = ("notifications", "progress", "operations", "deadletters")
+
+
+def bridge_checks(config: "BridgeConfig", config_file: str) -> list[Check]:
+    """Return the checks for a bridge: each cloud's RabbitMQ, and Kafka."""
+    from console.doctor import rabbit
+
+    forward = dict.fromkeys(topic for cloud in config.clouds for topic in cloud.forward)
+    return [
+        *(rabbit.check(cloud) for cloud in config.clouds),
+        kafka.check(config.kafka, config.topics, _BRIDGE_ROLES, config_file, tuple(forward)),
+    ]
+
+
+def processor_checks(config: "ProcessorConfig", config_file: str) -> list[Check]:
+    """Return the checks for a processor: Kafka, its group, and the store."""
+    from console.configs import KafkaSettings
+    from console.doctor import store
+
+    settings = KafkaSettings(kafka=config.kafka, topics=config.topics)
+
+    return [
+        kafka.check(config.kafka, config.topics, _PROCESSOR_ROLES, config_file),
+        kafka.check_group(settings, config.group),
+        store.check(config),
+    ]
