@@ -1,0 +1,79 @@
+"""The command: `python -m bench [NAME ...]`."""
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import document, machine, report
+from bench.cache import FetchError, say
+from bench.check import WrongAnswerError
+from bench.child import ChildError
+from bench.context import Bench
+from bench.load.log import Logs
+from bench.result import Result, raw_document
+from bench.rows import ROWS
+from bench.servers import Servers
+
+
+def _arguments(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="How fast, how lean, and against what.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which benchmarks: {', '.join(ROWS)} (default: all)")
+    parser.add_argument("--runs", type=int, help="runs of each program (default: 3; 1 with --quick)")
+    parser.add_argument(
+        "--quick", action="store_true", help="a smoke test: loads too small for figures that mean anything"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every run to a file")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md")
+    given = parser.parse_args(words)
+    unknown = [name for name in given.names if name not in ROWS]
+    if unknown:
+        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    if given.write_docs and (given.names or given.quick):
+        parser.error("--write-docs is for a whole run: it takes no NAME and no --quick")
+    if given.runs is not None and given.runs < 1:
+        parser.error("--runs has to be at least 1")
+    return given
+
+
+def main(words: Sequence[str]) -> int:
+    """Measure; returns 0, or 1 when a benchmark could not be run or gave a wrong answer (never for being slow)."""
+    given = _arguments(words)
+    # The clients' own chatter belongs to nobody's result.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+    runs = given.runs or (1 if given.quick else 3)
+    facts = machine.facts()
+    began = time.monotonic()
+    with Servers() as servers:
+        bench = Bench(servers, Logs(servers), runs, given.quick)
+        results, failed = _run(bench, given.names or list(ROWS))
+    minutes = round((time.monotonic() - began) / 60)
+    report.show(results, facts)
+    if given.json:
+        given.json.write_text(json.dumps(raw_document(results, facts), indent=1))
+    if given.write_docs and not failed:
+        say(f"written: {document.write(results, facts, runs=runs, minutes=minutes)}")
+    return 1 if failed else 0
+
+
+def _run(bench: Bench, names: Sequence[str]) -> tuple[list[Result], list[str]]:
+    results: list[Result] = []
+    failed: list[str] = []
+    for name in names:
+        say(name)
+        try:
+            results += ROWS[name](bench)
+        except (ChildError, FetchError, WrongAnswerError, TimeoutError) as error:
+            # The others are worth having all the same.
+            say(f"{name} failed: {error}")
+            failed.append(name)
+    if failed:
+        say(f"failed: {', '.join(failed)}")
+    return results, failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

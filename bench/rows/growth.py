@@ -1,0 +1,113 @@
+"""Whether an event costs the same however much there is of everything: clouds, finished operations, hosts."""
+
+from collections.abc import Sequence
+from functools import partial
+from statistics import median
+from typing import Final
+
+from bench import check, product
+from bench.child import Child, wait_for
+from bench.compare import Run, Series, each
+from bench.context import Bench
+from bench.load import log, rabbit
+from bench.load.bodies import Maker
+from bench.load.plan import Plan
+from bench.measure import Drain, Sample, drain
+from bench.result import Result, raw
+from bench.rows.bridge import forwarded, queued
+from bench.rows.transform import no_write, printed, transform
+from bench.servers import unique
+
+# A cost that grows with anything here grows a hundredfold or more; measuring errors stay within this.
+_FLAT: Final = 1.3
+_SHORT_HOSTS: Final = 5
+
+
+def run(bench: Bench) -> list[Result]:
+    """Measure all three."""
+    return [_clouds(bench), _finished(bench), _hosts(bench)]
+
+
+def _result(what: str, steps: Sequence[int], found: Sequence[Series], notes: Sequence[str] = ()) -> Result:
+    costs = [series.cpu_us for series in found]
+    ratio = costs[-1] / costs[0]
+    return Result(
+        name="growth",
+        what=what,
+        ours=", ".join(f"{cost:.1f} us ({step:,})" for step, cost in zip(steps, costs, strict=True)),
+        ratio=f"{ratio:.2f}x",
+        goal=f"cost per event flat (at most {_FLAT}x)",
+        met=ratio <= _FLAT,
+        cpu=f"{median(costs):.0f} us",
+        notes=tuple(notes),
+        raw=raw([sample for series in found for sample in series.samples]),
+    )
+
+
+def _clouds(bench: Bench) -> Result:
+    steps = (1, 10, 50)
+    total = bench.size(100_000, 10_000)
+    _ = bench.servers.rabbitmq, bench.servers.bootstrap
+    runs: list[Run] = [partial(_bridge_clouds, bench, clouds, total // clouds) for clouds in steps]
+    what = f"bridge, CPU a message by number of clouds, {total:,} messages in all"
+    return _result(what, steps, each(runs, bench.runs))
+
+
+def _bridge_clouds(bench: Bench, clouds: int, messages: int) -> Sample:
+    servers = bench.servers
+    url = servers.rabbitmq.transport_url
+    hosts = 98
+    plan = Plan(clouds=clouds, operations=max(1, messages // (hosts + 2)), hosts=hosts)
+    maker = Maker(plan)
+    places = [product.Cloud(plan.operation(cloud, 0).cloud, unique("bench")) for cloud in range(clouds)]
+    names = [place.topic for place in places]
+    rabbit.declare(url, *names)
+    try:
+        bodies: dict[str, list[bytes]] = {place.name: [] for place in places}
+        for event in plan.stream():
+            bodies[event.operation.cloud].append(maker.body(event))
+        for place in places:
+            rabbit.fill(url, place.topic, bodies[place.name])
+        with servers.derived_topics() as topics, product.bridge(servers, topics, places) as child:
+            out = forwarded(servers, topics, signs=4 * clouds)
+            sample = drain(child, Drain(plan.events, out, plan.events, servers.pids()))
+            wait_for(lambda: all(queued(servers, name) == 0 for name in names), "all to be acknowledged", 60)
+            check.every_message(servers, topics.notifications, {event.message_id for event in plan.stream()})
+    finally:
+        rabbit.delete(url, *names)
+    return sample
+
+
+def _finished(bench: Bench) -> Result:
+    """The same events, after ever more operations that are over but not yet closed."""
+    steps = bench.size(10_000, 100), bench.size(1_000, 30), 10
+    tail = Plan(clouds=10, operations=bench.size(50, 5), hosts=200, first=steps[0])
+    runs: list[Run] = [partial(_after_finished, bench, finished, tail) for finished in reversed(steps)]
+    what = f"processor without the write, CPU an event after so many finished operations, {tail.events:,} events"
+    return _result(what, steps[::-1], each(runs, bench.runs))
+
+
+def _after_finished(bench: Bench, finished: int, tail: Plan) -> Sample:
+    before = Plan(clouds=10, operations=finished // 10, hosts=_SHORT_HOSTS)
+    with bench.logs.for_once(before) as notifications:
+        log.fill(bench.servers, notifications, tail, seed=2)
+        skipped = before.progress_events
+
+        def out(child: Child) -> int:
+            return max(0, printed(child) - skipped)
+
+        with no_write(bench, notifications) as child:
+            sample = drain(child, Drain(tail.events, lambda: out(child), None, bench.servers.pids()))
+            check.equal("points", printed(child), skipped + tail.progress_events)
+    return sample
+
+
+def _hosts(bench: Bench) -> Result:
+    steps = (100, 1_000, bench.size(10_000, 2_000))
+    events = bench.size(200_000, 20_000)
+    plans = [Plan(clouds=1, operations=events // hosts, hosts=hosts) for hosts in steps]
+    for plan in plans:
+        bench.logs.topic(plan)
+    runs: list[Run] = [partial(transform, bench, plan) for plan in plans]
+    what = f"processor without the write, CPU an event by hosts of an operation, {events:,} events"
+    return _result(what, steps, each(runs, bench.runs))

@@ -1,0 +1,63 @@
+"""The whole processor: progress points, derived topics in transactions, operations' rows; against Telegraf."""
+
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+
+from bench import check, product
+from bench.child import wait_for
+from bench.compare import interleave
+from bench.context import Bench
+from bench.influx import Influx
+from bench.load.plan import Plan
+from bench.measure import Drain, Sample, drain
+from bench.result import Result, compared
+from bench.rows.store import AGAINST, FIELDS, plan_for, telegraf_store
+from bench.servers import Servers
+
+
+class Committed:
+    """How many records a group has committed."""
+
+    def __init__(self, servers: Servers, group: str, topic: str) -> None:
+        self._servers = servers
+        self._group = group
+        self._places = [TopicPartition(topic, partition) for partition in range(servers.partitions(topic))]
+
+    def __call__(self) -> int:
+        """Ask the broker now."""
+        asked: Any = self._servers.admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(self._group, self._places)]
+        )
+        places = asked[self._group].result(timeout=30).topic_partitions
+        return sum(max(0, place.offset) for place in places)
+
+
+def whole(bench: Bench, plan: Plan) -> Sample:
+    """Let our processor do all that it does, until every record is committed."""
+    servers = bench.servers
+    notifications = bench.logs.topic(plan)
+    with servers.bucket() as bucket, servers.derived_topics(notifications) as topics:
+        config = product.processor_config(servers, topics, bucket, notifications)
+        with product.processor(servers, config) as child, closing(Influx(bucket)) as influx:
+            committed = Committed(servers, topics.group, notifications)
+            sample = drain(child, Drain(plan.events, committed, plan.events, servers.pids()))
+            rows = 'SELECT count("hosts_done") FROM precache_operation'
+            # Operations' rows follow the commit.
+            wait_for(lambda: influx.number(rows) >= plan.all_operations, "the rows of all operations", 30)
+        with closing(Influx(bucket)) as influx:
+            check.state(influx, plan)
+        check.derived(servers, topics.progress, topics.operations, topics.deadletters, plan)
+    return sample
+
+
+def run(bench: Bench) -> list[Result]:
+    """Measure."""
+    _ = bench.servers.influxdb
+    plan = plan_for(bench)
+    bench.logs.topic(plan)
+    found = interleave(partial(whole, bench, plan), partial(telegraf_store, bench, plan), bench.runs)
+    what = f"processor, whole (derived topics, transactions): {plan.events:,} notifications, 4 partitions"
+    return [compared("whole", what, AGAINST, found, goal=1.0, notes=[FIELDS])]
