@@ -4,19 +4,22 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, FilePath, SecretStr
 
 from precache.service.config import Block, Duration
 
 
 def _http_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("should be the address of InfluxDB, such as http://localhost:8086")
+    wrong = "should be the address of InfluxDB, such as http://localhost:8086"
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise ValueError(wrong) from error
+    if not usable:
+        raise ValueError(wrong)
     if parts.username is not None or parts.password is not None:
-        raise ValueError(
-            "holds a user or password: give the token in `token` or `token_file`, and the bare address here"
-        )
+        raise ValueError("holds credentials: give `token` or `token_file`, and the bare address here")
     if parts.query or parts.fragment:
         raise ValueError("has a query or a fragment: give the bare address, such as http://localhost:8086")
     return text.rstrip("/")
@@ -46,14 +49,14 @@ class InfluxStoreConfig(Block):
     token: Annotated[SecretStr, AfterValidator(_header_value)]
     timeout: Annotated[Duration, AfterValidator(_positive)] = 10.0
     batch: Annotated[int, Field(ge=1, le=50_000)] = 5_000
-    ca_file: Path | None = None
+    ca_file: FilePath | None = None
 
 
 class SqliteStoreConfig(Block):
     """A file for a single processor. Its folder must be there, on a local disk: WAL does not work over a network."""
 
     type: Literal["sqlite"]
-    path: Path
+    path: Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 StoreConfig = Annotated[InfluxStoreConfig | SqliteStoreConfig, Field(discriminator="type")]

@@ -52,11 +52,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the file and let another processor have it."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            # A file that can't be tidied up at the end is as whole as after a kill: the next opening sees to it.
-            with suppress(sqlite3.Error):
-                connection.close()
+        self._close_connection()
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)
@@ -66,13 +62,17 @@ class SqliteStore:
         try:
             yield
         except sqlite3.Error as error:
-            self._give_up_connection()
+            # Rolls back; and the next attempt opens anew: after some errors (disk full, I/O) the old one is of no use.
+            self._close_connection()
             raise store_error(error, self._path) from error
+        except StoreFault:
+            self.close()
+            raise
 
-    def _give_up_connection(self) -> None:
-        # Rolls back, and the next attempt opens anew: after some errors (disk full, I/O) the old one is of no use.
+    def _close_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
+            # A file that can't be tidied up is as whole as after a kill: the next opening sees to it.
             with suppress(sqlite3.Error):
                 connection.close()
 

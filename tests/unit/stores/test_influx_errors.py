@@ -32,8 +32,8 @@ TOO_OLD = (
 )
 
 NEW_TOKEN = (
-    "`store.token` may not write to bucket 'pre cache': make one by `influx auth create --org 'my org' --read-bucket ID "
-    "--write-bucket ID`, the ID as in `influx bucket list --org 'my org' --name 'pre cache'`"
+    "`store.token` may not write to bucket 'pre cache': make one by `influx auth create --org 'my org' "
+    "--read-bucket ID --write-bucket ID`, the ID as in `influx bucket list --org 'my org' --name 'pre cache'`"
 )
 NOT_INFLUX = "this is not what InfluxDB 2 answers to a write: see that `store.url` is its address"
 
