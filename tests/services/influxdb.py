@@ -60,7 +60,7 @@ def _build(folder: Path) -> None:
     run([*go_build, "-o", str(tools), "github.com/influxdata/pkg-config"], cwd=folder, log=log)
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
     variables = {"PATH": path, "RUSTC_WRAPPER": str(wrapper), "GOFLAGS": "-buildvcs=false", **_installed_toolchain()}
-    say("influxdb", f"building InfluxDB {VERSION} (four minutes on two cores; this once)")
+    say("influxdb", f"building InfluxDB {VERSION} (six minutes on two idle cores; this once)")
     tags = ["-tags", "sqlite_foreign_keys,sqlite_json", "-trimpath", "-ldflags", "-s -w"]
     run(
         [*go_build, *tags, "-o", "influxd", "github.com/influxdata/influxdb/v2/cmd/influxd"],
