@@ -119,7 +119,7 @@ def _by_key(connection: sqlite3.Connection, table: str, key: tuple[str, ...]) ->
         row = {name: _value(name, found[name]) for name in found.keys()}  # noqa: SIM118 - a sqlite3.Row is no dict
         name = tuple(str(row[part]) for part in key)
         # A second row of one name would hide behind the first: it gets a name of its own, and is told as one too many.
-        rows[name if name not in rows else (*name, str(len(rows)))] = row
+        rows[name if name not in rows else (*name, f"(row {len(rows) + 1})")] = row
     return rows
 
 

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import oslo_messaging
-from oslo_config import cfg
-
+from bridge import transport
 from console.demo.clouds import Aggregate, Report, Request
 from precache.contract import nova
 
@@ -57,12 +55,11 @@ class Nova:
     """
 
     def __init__(self, transport_url: str, exchange: str, topic: str) -> None:
-        conf = cfg.ConfigOpts()
-        # No files of this machine: a nova.conf that may lie there is not for a demo.
-        conf([], project="precache-demo", default_config_files=[], default_config_dirs=[])
-        oslo_messaging.set_transport_defaults(exchange)
-        self._transport = oslo_messaging.get_notification_transport(conf, url=transport_url)
-        self._notifier = oslo_messaging.Notifier(self._transport, driver="messagingv2", topics=[topic])
+        messaging = transport.oslo().messaging
+        messaging.set_transport_defaults(exchange)
+        # A configuration of its own: a nova.conf that may lie on this machine is not for a demo.
+        self._transport = messaging.get_notification_transport(transport.new_conf({}), url=transport_url)
+        self._notifier = messaging.Notifier(self._transport, driver="messagingv2", topics=[topic])
 
     def start(self, request: Request) -> None:
         """Send the notification that the API sends when it has taken a request."""

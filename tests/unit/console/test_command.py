@@ -1,0 +1,173 @@
+"""The command as a whole: help, exit codes, words instead of tracebacks. Run in this process; no network."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from console import main
+from console.exits import Failure
+from console.extras import extra
+from console.main import _COMMANDS
+from precache import __version__
+
+SUBCOMMANDS = [[name] for name in _COMMANDS] + [["topics", "create"], ["deadletters", "list"], ["deadletters", "show"]]
+GROUPS = [["topics"], ["deadletters"]]
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {name} " in out for name in _COMMANDS)
+
+
+@pytest.mark.parametrize("command", SUBCOMMANDS)
+def test_help_of_each_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run([*command, "--help"]) == 0
+    out = capsys.readouterr().out
+    if command not in GROUPS:
+        assert "Examples:" in out
+        assert "Exit codes:" in out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["--version"]) == 0
+    assert capsys.readouterr().out == f"precache {__version__}\n"
+
+
+@pytest.mark.parametrize("args", [["nothing"], ["watch", "--nothing"], ["bridge"], ["check-config"], ["topics"]])
+def test_usage_errors(args: list[str]) -> None:
+    assert main.run(args) == 2
+
+
+def test_help_imports_no_client() -> None:
+    code = (
+        "import sys; from console import main; main.run(['--help'])\n"
+        "heavy = {'confluent_kafka', 'pydantic', 'oslo_messaging', 'pika', 'influxdb_client', 'rich', 'structlog'}\n"
+        "sys.exit(len(heavy & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_an_internal_error_is_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(*_args: object, **_options: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("console.configs.top_level_keys", broken)
+    assert main.run(["check-config", "x.yaml"]) == 1
+    err = capsys.readouterr().err
+    assert "internal error: ZeroDivisionError: oops" in err
+    assert "Traceback" not in err
+    assert main.run(["-v", "check-config", "x.yaml"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_internal_error_of_watch_is_6(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("console.commands.watch.kafka_at", broken)
+    assert main.run(["watch", "--kafka", "a:1"]) == 6
+
+
+def test_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("console.configs.top_level_keys", interrupted)
+    assert main.run(["check-config", "x.yaml"]) == 130
+
+
+def test_a_missing_extra_is_told_with_the_command_that_installs_it() -> None:
+    with pytest.raises(Failure) as caught, extra("bridge"):
+        raise ModuleNotFoundError("No module named 'oslo_messaging.x'", name="oslo_messaging.x")
+    assert caught.value.exit_code == 2
+    assert "pip install 'nova-precache[bridge]'" in caught.value.message
+
+
+def test_a_module_of_our_own_that_is_missing_is_no_extra() -> None:
+    with pytest.raises(ModuleNotFoundError), extra("bridge"):
+        raise ModuleNotFoundError("No module named 'bridge.nothing'", name="bridge.nothing")
+
+
+GOOD_BRIDGE = {
+    "kafka": {"bootstrap.servers": "k:9092"},
+    "clouds": [{"name": "paris", "transport_url": "rabbit://u:p@h/", "topic": "precache"}],
+}
+GOOD_PROCESSOR = {"kafka": {"bootstrap.servers": "k:9092"}, "store": {"type": "sqlite", "path": "x.sqlite"}}
+
+
+def write(folder: Path, name: str, config: object) -> str:
+    file = folder / name
+    file.write_text(yaml.safe_dump(config))
+    return str(file)
+
+
+def test_check_config_of_good_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [
+        write(tmp_path, "bridge.yaml", GOOD_BRIDGE),
+        write(tmp_path, "processor.yaml", GOOD_PROCESSOR),
+        write(tmp_path, "watch.yaml", {"kafka": {"bootstrap.servers": "k:9092"}}),
+        "config/demo.yaml",
+    ]
+    assert main.run(["check-config", *files]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert len(told) == 4
+    assert "a bridge's" in told[0]
+    assert "a processor's" in told[1]
+    assert "the demo's" in told[3]
+
+
+def test_check_config_tells_every_fault_of_every_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOBODY_SET_THIS", raising=False)
+    bridge = tmp_path / "bridge.yaml"
+    bridge.write_text(
+        "kafka: {bootstrap.servers: k:9092}\n"
+        "clouds:\n"
+        "  - name: paris\n"
+        "    transport_url: rabbit://u:${NOBODY_SET_THIS}@h/\n"
+        "    topic: precache\n"
+        "    prefech: 10\n"
+    )
+    store = {"type": "influxdb", "url": "not a url", "org": "o", "bucket": "b", "token": "t"}
+    processor = write(tmp_path, "processor.yaml", GOOD_PROCESSOR | {"store": store})
+    assert main.run(["check-config", str(bridge), processor, str(tmp_path / "none.yaml")]) == 2
+    err = capsys.readouterr().err
+    assert f"{bridge}:4: clouds[0].transport_url: the environment variable NOBODY_SET_THIS is not set" in err
+    assert f"{bridge}:6: clouds[0].prefech: unknown key 'prefech'; did you mean 'prefetch'?" in err
+    assert "store.url" in err
+    assert "none.yaml: cannot be read" in err
+
+
+def test_check_config_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = write(tmp_path, "watch.yaml", {"kafka": {"bootstrap.servers": "k:9092"}})
+    bad = write(tmp_path, "bad.yaml", {"kafka": {}, "store": {"type": "sqlite", "path": "x"}})
+    assert main.run(["check-config", "--json", good, bad]) == 2
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first == {"file": good, "kind": "kafka", "faults": []}
+    assert second["kind"] == "processor"
+    assert second["faults"][0]["path"] == "kafka.bootstrap.servers"
+
+
+@pytest.mark.parametrize("command", ["bridge", "processor", "doctor"])
+def test_bad_configuration_is_2(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path, "bad.yaml", {"kafka": {"bootstrap.servers": "k:1"}, "clouds": [], "store": {}})
+    assert main.run([command, "--config", file]) == 2
+    assert f"{file} cannot be used:" in capsys.readouterr().err
+
+
+def test_doctor_refuses_a_file_without_a_part(tmp_path: Path) -> None:
+    assert main.run(["doctor", "--config", write(tmp_path, "w.yaml", {"kafka": {"bootstrap.servers": "k:1"}})]) == 2
+
+
+def test_demo_overwrites_nothing(tmp_path: Path) -> None:
+    there = tmp_path / "there.sqlite"
+    there.write_text("precious")
+    assert main.run(["demo", "--store", str(there)]) == 2
+    assert main.run(["demo", "--store", str(tmp_path / "no" / "x.sqlite")]) == 2
+    assert there.read_text() == "precious"

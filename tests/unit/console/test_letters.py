@@ -1,0 +1,68 @@
+"""Dead letters as a person sees them."""
+
+import pytest
+
+from console.deadletters.letters import Filter, Letter, pretty, table, text_headers
+
+HEADERS = {
+    "precache_reason": "late",
+    "precache_detail": "operation x was closed\nbefore this came",
+    "precache_cloud": "paris",
+    "precache_origin": "nova.notifications/3/17",
+    "precache_received_at": "2026-11-22T06:24:38.695481Z",
+}
+
+
+def letter(**headers: str) -> Letter:
+    return Letter(3, 1234, 1_795_328_678_695, 42, HEADERS | headers)
+
+
+def test_a_row() -> None:
+    head, row = table([letter()])
+    assert head == ["place", "time", "cloud", "reason", "origin", "detail"]
+    assert row == [
+        "3/1234",
+        "2026-11-22T06:24:38.695481Z",
+        "paris",
+        "late",
+        "nova.notifications/3/17",
+        "operation x was closed before this came",
+    ]
+
+
+def test_long_texts_are_cut_in_the_table_alone() -> None:
+    long = letter(precache_detail="x" * 100)
+    assert table([long])[1][-1] == "x" * 59 + "…"
+    assert long.as_object()["detail"] == "x" * 100
+
+
+def test_without_headers() -> None:
+    bare = Letter(0, 1, 1_795_328_678_695, 0, {})
+    assert bare.time == "2026-11-22T06:24:38.695Z"
+    assert (bare.cloud, bare.reason) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (Filter(), True),
+        (Filter(cloud="paris"), True),
+        (Filter(cloud="rome"), False),
+        (Filter(reason="late"), True),
+        (Filter(reason="not-json"), False),
+        (Filter("paris", "late"), True),
+        (Filter("paris", "not-json"), False),
+    ],
+)
+def test_filter(wanted: Filter, *, found: bool) -> None:
+    assert wanted(letter()) is found
+
+
+def test_pretty() -> None:
+    assert pretty(b'{"a": [1]}') == '{\n  "a": [\n    1\n  ]\n}'
+    assert pretty(b"hello \xff") == "hello \\xff"
+    assert pretty(b"") == ""
+
+
+def test_headers_that_are_no_text() -> None:
+    assert text_headers([("a", b"\xff"), ("b", None), ("c", "é".encode())]) == {"a": "\\xff", "b": "", "c": "é"}
