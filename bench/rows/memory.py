@@ -64,9 +64,9 @@ def _processor(bench: Bench) -> Result:
         servers.bucket() as bucket,
         servers.derived_topics(notifications) as topics,
         closing(Influx(bucket)) as influx,
+        closing(Committed(servers, topics.group, notifications)) as committed,
     ):
         config = product.processor_config(servers, topics, bucket, notifications)
-        committed = Committed(servers, topics.group, notifications)
         with product.processor(servers, config) as child:
             sample = drain(child, Drain(plan.events, committed, plan.events, servers.pids(), timeout_s=1_200))
             now = proc.memory_bytes(child.pid, "VmRSS")

@@ -38,10 +38,10 @@ def run(bench: Bench) -> list[Result]:
         servers.bucket() as bucket,
         servers.derived_topics(notifications) as topics,
         closing(Influx(bucket)) as influx,
+        closing(Committed(servers, topics.group, notifications)) as committed,
     ):
         port = free_port()
         config = product.processor_config(servers, topics, bucket, notifications, port)
-        committed = Committed(servers, topics.group, notifications)
         with product.processor(servers, config) as first:
             drain(first, Drain(plan.events, committed, plan.events, servers.pids()))
         seconds, peak = [], 0

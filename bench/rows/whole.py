@@ -2,9 +2,9 @@
 
 from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from bench import check, product
 from bench.child import wait_for
@@ -17,22 +17,25 @@ from bench.result import Result, compared
 from bench.rows.store import AGAINST, FIELDS, plan_for, telegraf_store
 from bench.servers import Servers
 
+_ASK_TIMEOUT_S: Final = 30.0
+
 
 class Committed:
-    """How many records a group has committed."""
+    """How many records a group has committed. It takes no part in the group."""
 
     def __init__(self, servers: Servers, group: str, topic: str) -> None:
-        self._servers = servers
-        self._group = group
+        # Uncommitted reads: with the default, the broker would have us wait for transactions that are under way.
+        settings = {"bootstrap.servers": servers.bootstrap, "group.id": group, "isolation.level": "read_uncommitted"}
+        self._consumer = Consumer(settings)
         self._places = [TopicPartition(topic, partition) for partition in range(servers.partitions(topic))]
 
     def __call__(self) -> int:
         """Ask the broker now."""
-        asked: Any = self._servers.admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(self._group, self._places)]
-        )
-        places = asked[self._group].result(timeout=30).topic_partitions
-        return sum(max(0, place.offset) for place in places)
+        return sum(max(0, place.offset) for place in self._consumer.committed(self._places, timeout=_ASK_TIMEOUT_S))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._consumer.close()
 
 
 def whole(bench: Bench, plan: Plan) -> Sample:
@@ -41,8 +44,11 @@ def whole(bench: Bench, plan: Plan) -> Sample:
     notifications = bench.logs.topic(plan)
     with servers.bucket() as bucket, servers.derived_topics(notifications) as topics:
         config = product.processor_config(servers, topics, bucket, notifications)
-        with product.processor(servers, config) as child, closing(Influx(bucket)) as influx:
-            committed = Committed(servers, topics.group, notifications)
+        with (
+            product.processor(servers, config) as child,
+            closing(Influx(bucket)) as influx,
+            closing(Committed(servers, topics.group, notifications)) as committed,
+        ):
             sample = drain(child, Drain(plan.events, committed, plan.events, servers.pids()))
             rows = 'SELECT count("hosts_done") FROM precache_operation'
             # Operations' rows follow the commit.
