@@ -12,7 +12,7 @@ from precache.service.deadline import Deadline
 from precache.service.health import Health
 from precache.service.http import HttpServer
 from precache.service.kafka import clients, topics
-from precache.service.kafka.errors import KafkaRetry
+from precache.service.kafka.errors import KafkaRetry, kafka_errors
 from precache.service.logs import log
 from precache.service.shutdown import Stop
 from processor import metrics
@@ -25,6 +25,7 @@ from processor.group import Membership
 from processor.logreader import LogReader
 from processor.loop import Loop
 from processor.producing import Transactions
+from processor.rebuild_store import StoreRebuild
 from processor.rebuilding import Place, Rebuilder
 from processor.steps import Steps
 from processor.stores import Store, StoreRetry
@@ -66,6 +67,30 @@ def run(config: ProcessorConfig, stop: Stop, *, tuning: Tuning | None = None, ch
             return
         _run_loop(config, stop, tuning=tuning, health=health, store=store, stack=stack)
     log.info("processor.stopped", reason=stop.reason)
+
+
+def rebuild(config: ProcessorConfig, stop: Stop, tell: Callable[[str], None]) -> None:
+    """Write the store anew from Kafka, with all processors of the group stopped; return at the log's end.
+
+    Args:
+        config: ``processor.yaml``.
+        stop: asks for an early end.
+        tell: is given lines for a person: how far it is.
+
+    Raises:
+        ProcessorError, KafkaFault, StoreError: somebody must act; the text says what to do.
+    """
+    health = Health()
+    name = f"{config.group}-rebuild-store"
+    with ExitStack() as stack:
+        store = open_store(config.store)
+        stack.callback(store.close)
+        if not _patiently(lambda: _check_stopped(config), "kafka", health, stop):
+            return
+        if not _patiently(store.check, STORE_PART, health, stop):
+            return
+        reader = stack.enter_context(LogReader(config.kafka, name))
+        StoreRebuild(config, reader, store, stop, tell).run(lambda: int(time() * _MS_PER_S))
 
 
 def _run_loop(
@@ -162,3 +187,19 @@ def _check_topics(config: ProcessorConfig) -> None:
     faults = topics.check(admin, config.topics, ROLES, Deadline.after(_CHECK_S))
     if faults:
         raise Fatal("the topics are not as they have to be:\n  " + "\n  ".join(map(str, faults)))
+
+
+def _check_stopped(config: ProcessorConfig) -> None:
+    """Refuse to write beside a processor that runs.
+
+    Raises:
+        Fatal: the group has members.
+        KafkaFault: Kafka does not tell.
+    """
+    admin = clients.admin(config.kafka)
+    with kafka_errors(f"look at the group {config.group}"):
+        futures = admin.client.describe_consumer_groups([config.group], request_timeout=_CHECK_S)
+        members = futures[config.group].result().members
+    if members:
+        names = ", ".join(sorted(member.client_id for member in members))
+        raise Fatal(f"processors of the group {config.group} are running ({names}): stop them, and try again")

@@ -96,7 +96,7 @@ class Partition:
             ts_ms: the record's timestamp.
             key: the record's key.
             value: the record's value.
-            out: gathers the points again, when given.
+            out: gathers the points and the signs of life again, when given.
 
         Returns:
             Whether the record is of no operation, or of a known one; ``False`` tells that a decision is missing.
@@ -106,6 +106,8 @@ class Partition:
         try:
             event = read(value)
             if not isinstance(event, (Report, Boundary)):
+                if out is not None and event is not None:
+                    out.signs.append(Heard(event, NO_OFFSET))
                 return True
             operation = self._find(key, event)
         except Unreadable:

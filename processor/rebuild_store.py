@@ -1,0 +1,170 @@
+"""``--rebuild-store``: the store written anew from Kafka.
+
+Decisions and final rows come from ``precache.operations``, points from the log of notifications, from its start on.
+Operations that began before the log's start get their record's row. Those without a record were never processed: they
+are decided by the partition's clock, which is moved to wall time once, at the end. Nothing is written to Kafka.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from time import monotonic
+from typing import Final
+
+from confluent_kafka import Message
+
+from precache.contract.records import FINAL_STATUSES
+from precache.contract.records import Operation as OperationRecord
+from precache.service.backoff import backoff_s
+from precache.service.kafka.errors import KafkaRetry
+from precache.service.logs import log
+from precache.service.shutdown import Stop
+from processor import rows
+from processor.config import ProcessorConfig
+from processor.core.effects import Effects
+from processor.core.partition import Partition
+from processor.errors import Fatal
+from processor.logreader import LogReader
+from processor.rebuilding import Decisions
+from processor.stores import Row, Store, StoreRetry, WriteReport
+from processor.tuning import Tuning
+
+_CALL_S: Final = 15.0
+_TELL_S: Final = 2.0
+# The log's retention may remove its start while it is read: then it is read anew from its new start.
+_ATTEMPTS: Final = 3
+
+
+class StoreRebuild:
+    """One run.
+
+    Args:
+        config: ``processor.yaml``.
+        reader: reads outside of any group.
+        store: where to.
+        stop: ends it early, between batches.
+        tell: is given lines for a person.
+    """
+
+    def __init__(
+        self, config: ProcessorConfig, reader: LogReader, store: Store, stop: Stop, tell: Callable[[str], None]
+    ) -> None:
+        self._config = config
+        self._topics = config.topics
+        self._reader = reader
+        self._store = store
+        self._stop = stop
+        self._tell = tell
+        self._points = self._refused = self._too_old = 0
+        self._told_s = 0.0
+
+    def run(self, wall_ms: Callable[[], int]) -> None:
+        """Write everything.
+
+        Raises:
+            Fatal: there is no such topic, or it was stopped early.
+            KafkaFault: Kafka can't be read.
+            StoreFault: the store can't be written.
+        """
+        count = self._reader.partitions(self._topics.notifications, _CALL_S)
+        if not count:
+            raise Fatal(f"there is no topic {self._topics.notifications}: check topics in the configuration")
+        began = monotonic()
+        for number in range(count):
+            self._patiently(number, wall_ms)
+        self._tell(
+            f"done in {monotonic() - began:.1f} s: {self._points} points and rows of {count} partitions written, "
+            f"{self._too_old} older than the store keeps, {self._refused} refused"
+        )
+
+    def _patiently(self, number: int, wall_ms: Callable[[], int]) -> None:
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._partition(number, wall_ms)
+            except KafkaRetry as fault:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                log.warning("processor.rebuild_store_again", partition=number, why=str(fault))
+            else:
+                return
+
+    def _partition(self, number: int, wall_ms: Callable[[], int]) -> None:
+        topic = self._topics.notifications
+        start, end = self._reader.bounds(topic, number, _CALL_S)
+        records = self._records(number)
+        decided, undecided = Partition(self._config.operations.timers), Partition(self._config.operations.timers)
+        decided.restore(records, start)
+        for batch in self._reader.read(topic, number, start, end):
+            self._write(self._batch(batch, decided, undecided))
+            self._say(f"{topic}/{number}: {_place(batch, start) - start} of {end - start} records", always=False)
+        out = Effects()
+        undecided.advance(wall_ms() - Tuning().margin_ms, out)
+        self._write(_rows_of(out))
+        self._write(row for operation in decided.operations() for row in rows.operation_rows(operation))
+        self._write(row for record in records if record["first_offset"] < start for row in _rows_of_record(record))
+        self._say(f"{topic}/{number}: all of {end - start} records, {len(records)} operations", always=True)
+
+    def _records(self, number: int) -> list[OperationRecord]:
+        topic = self._topics.operations
+        decisions = Decisions()
+        for batch in self._reader.read(topic, number, *self._reader.bounds(topic, number, _CALL_S)):
+            self._check_stop()
+            for message in batch:
+                decisions.take(message)
+        return list(decisions.records.values())
+
+    def _batch(self, batch: Iterable[Message], decided: Partition, undecided: Partition) -> Iterator[Row]:
+        out = Effects()
+        for message in batch:
+            ts_ms, key, value = message.timestamp()[1], message.key(), message.value() or b""
+            if not decided.replay(ts_ms, key, value, out):
+                undecided.apply(ts_ms, message.offset() or 0, key, value, out)
+        return _rows_of(out)
+
+    def _write(self, some: Iterable[Row]) -> None:
+        written = list(some)
+        failed = 0
+        while written:
+            self._check_stop()
+            try:
+                report = self._store.write(written)
+            except StoreRetry as fault:
+                log.warning("processor.store_waiting", attempt=failed + 1, why=str(fault))
+                self._stop.wait(backoff_s(failed) if fault.retry_after_s is None else fault.retry_after_s)
+                failed += 1
+            else:
+                self._count(written, report)
+                return
+
+    def _count(self, written: list[Row], report: WriteReport) -> None:
+        self._points += len(written) - len(report.refused) - report.dropped_old
+        self._refused += len(report.refused)
+        self._too_old += report.dropped_old
+        for refused in report.refused:
+            log.error("processor.row_refused", row=type(refused.row).__name__, why=refused.why)
+
+    def _check_stop(self) -> None:
+        if self._stop.requested:
+            raise Fatal("stopped before the end: the store is incomplete; run --rebuild-store again")
+
+    def _say(self, text: str, *, always: bool) -> None:
+        if always or monotonic() - self._told_s > _TELL_S:
+            self._told_s = monotonic()
+            self._tell(text)
+
+
+def _rows_of(out: Effects) -> Iterator[Row]:
+    for point in out.points:
+        yield rows.progress_point(point)
+    for heard in out.signs:
+        yield rows.bridge_row(heard.sign)
+    for operation in out.changed:
+        yield from rows.operation_rows(operation)
+
+
+def _rows_of_record(record: OperationRecord) -> Iterator[Row]:
+    yield rows.operation_row(record)
+    if record["status"] in FINAL_STATUSES:
+        yield from rows.image_rows(record)
+
+
+def _place(batch: list[Message], start: int) -> int:
+    return (batch[-1].offset() or 0) + 1 if batch else start

@@ -1,0 +1,139 @@
+"""Hypothesis: what may happen to operations, and a partition that may be cut anywhere by restarts."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from processor.core.effects import Effects
+from processor.core.partition import Partition
+from processor.core.records import operation_record, progress
+from processor.core.settings import Timers
+from tests.unit.processor.events import Event, Source
+
+TIMERS = Timers(settle_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, keep_ms=100_000_000)
+SHORT = Timers(settle_ms=50, stall_after_ms=200, abandon_after_ms=700, keep_ms=300)
+IMAGES = ("image-1", "image-2")
+HOSTS = tuple(f"host{number}" for number in range(4))
+
+
+@st.composite
+def operations(draw: st.DrawFn, source: Source | None = None) -> list[Event]:
+    """Return the events of one operation, each once: START and END may be missing or not tell the hosts, a host may be
+    silent, or one that nobody named."""
+    source = source or Source()
+    hosts = draw(st.lists(st.sampled_from(HOSTS), unique=True))
+    events = []
+    if draw(st.booleans()):
+        events.append(source.start(draw(st.sampled_from([hosts, None, hosts[:2]])), draw(st.integers(0, 3_000_000))))
+    for host in draw(st.lists(st.sampled_from((*HOSTS, "stranger")), unique=True)):
+        images = draw(st.lists(st.sampled_from(IMAGES), unique=True))
+        cut = draw(st.integers(0, len(images)))
+        events.append(
+            source.report(
+                host,
+                images[:cut],
+                images[cut:],
+                draw(st.integers(0, 3_000_000)),
+                index=draw(st.integers(0, 9)),
+                total=draw(st.sampled_from([len(hosts), len(hosts) + 1, 1])),
+            )
+        )
+    if draw(st.booleans()) or not events:
+        events.append(source.end(draw(st.sampled_from([hosts, None])), draw(st.integers(0, 3_000_000))))
+    return events
+
+
+@dataclass(frozen=True)
+class Step:
+    """One record (``event``) or, without one, wall time (``advance``), ``gap_ms`` after the step before."""
+
+    gap_ms: int
+    event: Event | None
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[Step]:
+    """Return a log of some operations, interleaved, with repetitions, and wall time in between."""
+    sources = [
+        Source(),
+        Source(request="req-2"),
+        Source(cloud="london"),
+        Source(name="renamed", request="req-3"),
+    ]
+    events = [
+        event
+        for source in draw(st.lists(st.sampled_from(sources), min_size=1, max_size=3, unique=True))
+        for event in draw(operations(source))
+    ]
+    chosen = draw(st.lists(st.sampled_from([*events, None]), min_size=len(events), max_size=2 * len(events) + 3))
+    return [Step(draw(st.sampled_from([0, 1, 40, 60, 250, -20, -120])), event) for event in chosen]
+
+
+@dataclass
+class Written:
+    """What outlives a process: committed derived records, points, rows, the commit."""
+
+    points: list[dict[str, Any]] = field(default_factory=list)
+    decisions: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    frontier: int = 0
+    low: int = 0
+    clock_ms: int = 0
+
+    def take(self, out: Effects) -> None:
+        """Write what a round led to."""
+        self.points += [dict(progress(point)) for point in out.points]
+        self.decisions += [(decision.at_ms, dict(decision.record)) for decision in out.decisions]
+        self.refused += [(refused.offset, refused.reason) for refused in out.refused]
+        for operation in out.changed:
+            self.rows[operation.id] = dict(operation.record or operation_record(operation))
+
+
+def play(steps: list[Step], timers: Timers, cuts: set[int], lost: set[int]) -> Written:
+    """Return what is written of a log, with a restart after each step in ``cuts``.
+
+    A step in ``lost`` is the first of a round that is cut short before its commit: it is done again.
+    """
+    written = Written()
+    log: list[tuple[int, Event]] = []
+    partition = Partition(timers)
+    now = 1_000_000
+    for number, step in enumerate(steps):
+        now += step.gap_ms
+        if number in lost:
+            _do(partition, step, now, len(log))
+            partition = _restarted(written, log, timers)
+        if step.event is not None:
+            log.append((now, step.event))
+        out = _do(partition, step, now, len(log) - 1)
+        written.take(out)
+        written.frontier, written.clock_ms = len(log), partition.clock_ms
+        written.low = partition.low(len(log))
+        partition.forget()
+        if number in cuts:
+            partition = _restarted(written, log, timers)
+            out = Effects()
+            out.changed.update(dict.fromkeys(partition.operations()))
+            written.take(out)
+    return written
+
+
+def _do(partition: Partition, step: Step, now: int, offset: int) -> Effects:
+    out = Effects()
+    if step.event is None:
+        partition.advance(now, out)
+    else:
+        partition.apply(now, offset, step.event.key, step.event.value, out)
+    return out
+
+
+def _restarted(written: Written, log: list[tuple[int, Event]], timers: Timers) -> Partition:
+    partition = Partition(timers, written.clock_ms)
+    last = {record["operation"]: record for _, record in written.decisions}
+    partition.restore(last.values(), written.low)  # type: ignore[arg-type]  # as JSON has it
+    for ts_ms, event in log[written.low : written.frontier]:
+        assert partition.replay(ts_ms, event.key, event.value), "an event without a decision"
+    partition.resume()
+    return partition

@@ -1,0 +1,142 @@
+"""What can't be used, and what is said of it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from precache.contract.topics import BRIDGE_TYPE
+from processor.core.decode import Report, read
+from processor.core.effects import Effects
+from processor.core.explain import Unreadable
+from processor.core.partition import Partition
+from processor.core.settings import Timers
+from tests.unit.processor.events import AGGREGATE, Source
+
+NOVA = Source()
+GOOD = NOVA.report("a", ["x"], ["y"])
+SIGN = {
+    "event_type": BRIDGE_TYPE,
+    "cloud": "paris",
+    "instance": "paris-1",
+    "version": "1.0",
+    "state": "running",
+    "timestamp": "2026-11-22T06:24:38.695481Z",
+    "counts": {"received": 1, "forwarded": 1, "deadlettered": 0, "in_flight": 0},
+}
+
+
+def changed(path: str, value: Any, base: dict[str, Any] = GOOD.body) -> bytes:
+    body = json.loads(json.dumps(base))
+    *parents, last = path.split("/")
+    holder = body
+    for parent in parents:
+        holder = holder[parent]
+    if value is Ellipsis:
+        del holder[last]
+    else:
+        holder[last] = value
+    return json.dumps(body).encode()
+
+
+DATA = "payload/nova_object.data"
+CASES = [
+    (b"{", "undecodable", "not JSON"),
+    (b"\xff\xfe", "undecodable", "not JSON"),
+    (b"", "undecodable", "not JSON"),
+    (b"[1]", "undecodable", "the value is not an object: [1]"),
+    (b'{"event_type": NaN}', "undecodable", "not JSON"),
+    (changed("event_type", None), "undecodable", "event_type is not a string: None"),
+    (changed("event_type", []), "undecodable", "event_type is not a string: []"),
+    (changed("payload", None), "undecodable", "payload is not an object"),
+    (changed("payload", []), "undecodable", "payload is not an object"),
+    (changed("context", None), "undecodable", "context is not an object"),
+    (changed("payload/nova_object.version", "2.0"), "unknown-version", "is '2.0', not 1.x"),
+    (changed("payload/nova_object.version", "10.0"), "unknown-version", "is '10.0', not 1.x"),
+    (changed("payload/nova_object.version", 1), "undecodable", "payload.nova_object.version is not a string: 1"),
+    (changed("payload/nova_object.version", ...), "undecodable", "payload.nova_object.version is not a string"),
+    (changed("context/request_id", None), "no-request-id", "context.request_id is missing"),
+    (changed("context/request_id", ""), "no-request-id", "context.request_id is missing"),
+    (changed("context/request_id", ...), "no-request-id", "context.request_id is missing"),
+    (changed("context/request_id", 7), "undecodable", "context.request_id is not a string"),
+    (changed("context/project_id", 7), "undecodable", "context.project_id is neither a string nor null: 7"),
+    (changed("message_id", ""), "undecodable", "message_id is not a string with something in it"),
+    (changed("timestamp", "yesterday"), "undecodable", "timestamp is not a time such as"),
+    (changed("timestamp", "0001-01-01T00:00:00Z"), "undecodable", "timestamp is a time too far away"),
+    (changed("timestamp", 12), "undecodable", "timestamp is not a time such as"),
+    (changed(f"{DATA}/host", ""), "undecodable", "payload.nova_object.data.host is not a string with something"),
+    (changed(f"{DATA}/host", ...), "undecodable", "payload.nova_object.data.host is not a string"),
+    (changed(f"{DATA}/index", True), "undecodable", "index is not an integer of 64 bits: True"),
+    (changed(f"{DATA}/index", 2**63), "undecodable", "index is not an integer of 64 bits"),
+    (changed(f"{DATA}/total", 1.5), "undecodable", "total is not an integer of 64 bits: 1.5"),
+    (changed(f"{DATA}/total", 2**64), "undecodable", "total is not an integer of 64 bits"),
+    (changed(f"{DATA}/images_cached", "x"), "undecodable", "images_cached is not a list of names: 'x'"),
+    (changed(f"{DATA}/images_failed", [["x"]]), "undecodable", "images_failed is not a list of names"),
+    (changed(f"{DATA}/images_failed", [1]), "undecodable", "images_failed is not a list of names: [1]"),
+    (changed(f"{DATA}/name", None), "undecodable", "name is not a string: None"),
+    (changed(f"{DATA}/hosts", "a", NOVA.start([]).body), "undecodable", "hosts is not a list of names: 'a'"),
+    (changed(f"{DATA}/hosts", [""], NOVA.start([]).body), "undecodable", "hosts is not a list of names: ['']"),
+    (GOOD.value.replace(b'"a"', b'"\\ud800"'), "undecodable", "not JSON"),
+    (changed("counts", None, SIGN), "undecodable", "counts is not an object"),
+    (changed("counts/received", "1", SIGN), "undecodable", "counts.received is not an integer"),
+    (changed("instance", "", SIGN), "undecodable", "instance is not a string with something in it"),
+]
+
+
+@pytest.mark.parametrize(("value", "reason", "detail"), CASES, ids=[f"{case[1]} {case[2]}" for case in CASES])
+def test_what_is_wrong_is_said(value: bytes, reason: str, detail: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        read(value)
+    assert caught.value.reason == reason
+    assert detail in caught.value.detail
+    out = Effects()
+    Partition(Timers()).apply(5, 7, GOOD.key, value, out)
+    assert [(refused.offset, refused.reason, refused.value) for refused in out.refused] == [(7, reason, value)]
+    assert not out.decisions
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: changed("payload/nova_object.version", "1.9"),
+        lambda: changed(f"{DATA}/id", None),
+        lambda: changed("payload/more", {"unknown": 1}),
+        lambda: changed("timestamp", "2026-11-22T06:24:38"),
+        lambda: changed("context/project_id", None),
+    ],
+)
+def test_what_may_differ(change: Callable[[], bytes]) -> None:
+    assert type(read(change())) is Report
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        None,
+        b"",
+        b"paris",
+        f"paris/{AGGREGATE}x".encode(),
+        f"/{AGGREGATE}".encode(),
+        b"\xff/" + AGGREGATE.encode(),
+        f"a/b/{AGGREGATE}".encode(),
+    ],
+)
+def test_the_key_must_agree_with_the_payload(key: bytes | None) -> None:
+    out = Effects()
+    Partition(Timers()).apply(5, 7, key, GOOD.value, out)
+    assert [refused.reason for refused in out.refused] == ["undecodable"]
+    assert "the record's key is" in out.refused[0].detail
+
+
+def test_other_event_types_are_counted_and_ignored() -> None:
+    out = Effects()
+    Partition(Timers()).apply(5, 7, b"x", b'{"event_type": "instance.create.end"}', out)
+    assert (out.ignored, out.refused) == (1, [])
+
+
+def test_a_sign_of_life() -> None:
+    out = Effects()
+    Partition(Timers()).apply(5, 7, b"paris", json.dumps(SIGN).encode(), out)
+    (heard,) = out.signs
+    assert (heard.sign.cloud, heard.sign.received, heard.offset) == ("paris", 1, 7)
