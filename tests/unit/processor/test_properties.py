@@ -1,6 +1,7 @@
 """Invariants of the core, by name."""
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import event as note
@@ -60,7 +61,7 @@ def test_every_change_is_one_record_numbered_without_gaps(
     assert [record["sequence"] for record in records] == list(range(1, len(records) + 1))
     final = [record for record in records if record["final_at"]]
     assert [record["revision"] for record in final] == list(range(1, len(final) + 1))
-    for before, after in zip(records, records[1:], strict=False):
+    for before, after in pairwise(records):
         assert after["status"] != before["status"] or after["revision"] == before["revision"] + 1
         if before["final_at"] and before["status"] != "abandoned" and after["final_at"]:
             assert after["final_at"] == before["final_at"], "a revision keeps final_at"
@@ -75,11 +76,8 @@ def test_counts_never_exceed_totals(steps: list[Step]) -> None:
         assert 0.0 <= counted["percent"] <= 100.0
         assert counted["errors"] >= counted["hosts_failed"]
     for _, record in written.decisions:
-        assert (
-            record["hosts_silent"] == len(record["silent_hosts"])
-            or not record["start_missing"]
-            or record["hosts_silent"] >= 0
-        )
+        assert record["hosts_silent"] in (0, record["hosts_total"] - record["hosts_done"])
+        assert len(record["silent_hosts"]) <= record["hosts_silent"]
         assert record["hosts_failed"] == len(record["failed_hosts"])
         assert record["errors"] == sum(counts["hosts_failed"] for counts in record["image_counts"].values())
 
@@ -112,7 +110,6 @@ def test_a_repeated_event_writes_and_emits_nothing(steps: list[Step], data: st.D
             seen.append(step.event)
         if seen:
             doubled.append(Step(0, data.draw(st.sampled_from(seen))))
-    assert {step.event.key for step in doubled if step.event} == {step.event.key for step in steps if step.event}
     twice = play(doubled, keep_open, {2 * cut for cut in cuts if 2 * cut < len(doubled)}, set())
     assert twice.points == once.points
     assert [_without_offset(record) for record in twice.decisions] == [
