@@ -33,6 +33,7 @@ class SqliteStore:
         self._path = path
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
 
     def check(self) -> None:
         """Open the file, alone, and make its tables. See :meth:`processor.stores.Store.check`."""
@@ -68,6 +69,9 @@ class SqliteStore:
         except StoreFault:
             self.close()
             raise
+        except BaseException:
+            self._close_connection()  # or the next attempt would find this one's transaction open
+            raise
 
     def _close_connection(self) -> None:
         connection, self._connection = self._connection, None
@@ -80,19 +84,36 @@ class SqliteStore:
         if self._connection is None:
             if self._lock is None:
                 self._lock = _lock(self._path)
+            # Kept before it is ready, so that whatever goes wrong closes it.
             self._connection = _connect(self._path)
+            _set_up(self._connection)
             prepare(self._connection, self._path)
+            self._file = _identity(self._path)
+        elif _identity(self._path) != self._file:
+            raise StoreFault(
+                f"the store {self._path} was moved or deleted while in use: put it back, or run with --rebuild-store"
+            )
         return self._connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     # One thread at a time uses it, but not always the one that opened it.
-    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
     # Readers go on while a transaction is written, and see it whole or not at all.
     connection.execute("PRAGMA journal_mode = WAL")
     # In WAL mode NORMAL can lose the last transactions at a power cut; "written" must mean on disk.
     connection.execute("PRAGMA synchronous = FULL")
-    return connection
 
 
 def _lock(path: Path) -> int:

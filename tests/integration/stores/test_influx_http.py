@@ -42,6 +42,7 @@ class Script:
         self.headers: list[dict[str, str]] = []
         self.connections = 0
         self.delay_s = 0.0
+        self.idle_s: float | None = None
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
         script = self
@@ -51,6 +52,7 @@ class Script:
 
             def setup(self) -> None:
                 script.connections += 1
+                self.timeout = script.idle_s  # type: ignore[misc]  # socketserver reads it from the instance
                 super().setup()
 
             def do_GET(self) -> None:
@@ -177,6 +179,17 @@ def test_requests_are_compressed_on_one_connection_and_carry_the_token(
     assert {sent["Content-Encoding"] for sent in script.headers} == {"gzip"}
     assert {sent["Authorization"] for sent in script.headers} == {f"Token {TOKEN}"}
     assert script.connections == 1
+
+
+def test_a_connection_that_the_server_closed_while_idle_is_no_trouble(
+    script: Script, scripted: Callable[..., InfluxStore]
+) -> None:
+    script.idle_s = 0.1
+    store = scripted()
+    store.write([progress()])
+    time.sleep(0.4)
+    assert store.write([progress()]) == WriteReport()
+    assert (len(script.lines()), script.connections) == (2, 2)
 
 
 def test_a_proxy_that_takes_small_requests_only_gets_small_ones(

@@ -130,6 +130,32 @@ def test_a_write_is_whole_or_not_at_all(store: SqliteStore, path: Path) -> None:
     assert len(read_table(path, "precache_image")) == 1
 
 
+def test_a_file_that_was_taken_away_is_told_and_not_written_into_the_void(store: SqliteStore, path: Path) -> None:
+    store.write([progress()])
+    away = path.with_name("away.db")
+    path.rename(away)
+    with pytest.raises(StoreFault, match="was moved or deleted while in use: put it back, or run with --rebuild-store"):
+        store.write([progress()])
+    away.rename(path)
+    store.write([progress()])
+    assert len(read_table(path, "precache_progress")) == 2
+
+
+def test_an_interrupted_write_leaves_nothing_open(store: SqliteStore, path: Path) -> None:
+    class InterruptingError(Exception):
+        pass
+
+    class Interrupts(list[str]):
+        def __iter__(self) -> Iterator[str]:
+            raise InterruptingError
+
+    with pytest.raises(InterruptingError):
+        store.write([operation(), image(), progress(), operation(images=Interrupts())])
+    store.write([progress()])
+    assert len(read_table(path, "precache_progress")) == 1
+    assert read_table(path, "precache_operation") == []
+
+
 def test_a_full_disk_is_loud_and_passes_when_there_is_room(store: SqliteStore) -> None:
     pages = store._open().execute("PRAGMA page_count").fetchone()[0]
     store._open().execute(f"PRAGMA max_page_count = {pages + 2}")
