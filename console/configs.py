@@ -9,7 +9,6 @@ import click
 from pydantic import BaseModel, ValidationError
 
 from console.exits import USAGE, Failure
-from console.extras import extra
 from precache.service.config import Block, ConfigError, KafkaBlock, TopicsBlock, load, top_level_keys
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -60,27 +59,20 @@ def kind_of(path: Path) -> Kind:
 
 
 def model_of(kind: Kind) -> type[Block]:
-    """Return the model of a kind of file.
-
-    Raises:
-        Failure: it belongs to an extra that is not installed.
-    """
+    """Return the model of a kind of file."""
     if kind == "kafka":
         return KafkaSettings
     if kind == "demo":
-        with extra("all"):
-            from console.demo.settings import DemoConfig
+        from console.demo.settings import DemoConfig
 
-            return DemoConfig
+        return DemoConfig
     if kind == "bridge":
-        with extra("bridge"):
-            from bridge.config import BridgeConfig
+        from bridge.config import BridgeConfig
 
-            return BridgeConfig
-    with extra("processor"):
-        from processor.config import ProcessorConfig
+        return BridgeConfig
+    from processor.config import ProcessorConfig
 
-        return ProcessorConfig
+    return ProcessorConfig
 
 
 def load_or_fail(path: Path, model: type[Model]) -> Model:

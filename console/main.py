@@ -12,7 +12,8 @@ from typing import Any, Final, get_args
 
 import click
 
-from console.exits import FATAL, INTERRUPTED, OK
+from console.exits import FATAL, INTERRUPTED, OK, USAGE
+from console.extras import missing
 from console.invocation import Invocation, LogFormat
 from console.lazy import Entry, LazyGroup
 
@@ -108,6 +109,10 @@ def _failed(error: Exception, invocation: Invocation) -> int:
     """Tell of an error that ends the command: ours say what to do; any other is a fault of the program."""
     if invocation.verbose:
         traceback.print_exception(error)
+    lacking = missing(error) if isinstance(error, ModuleNotFoundError) else None
+    if lacking is not None:
+        click.echo(f"precache: {lacking}", err=True)
+        return USAGE
     if type(error).__module__.partition(".")[0] in _OUR_PACKAGES:
         click.echo(f"precache: {error}", err=True)
         return _ERROR_CODES.get(invocation.command, FATAL)

@@ -6,7 +6,6 @@ import click
 
 from console.configs import CONFIG_PATH, load_or_fail
 from console.exits import OK
-from console.extras import extra
 from console.invocation import Invocation
 
 _EPILOG = """\b
@@ -30,9 +29,8 @@ def bridge(invocation: Invocation, path: Path) -> int:
 
     A notification is acknowledged to RabbitMQ only when Kafka has it. Runs until it is stopped; logs go to stderr.
     """
-    with extra("bridge"):
-        from bridge import service
-        from bridge.config import BridgeConfig
+    from bridge import service
+    from bridge.config import BridgeConfig
     from precache.service.shutdown import Stop
 
     invocation.configure_logs()

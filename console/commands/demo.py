@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from console.exits import USAGE, Failure
-from console.extras import extra
 from console.invocation import Invocation
 
 _EPILOG = """\b
@@ -19,7 +18,7 @@ Examples:
 Exit codes:
   0  the store has what the clouds sent
   1  it has not (each difference is named), or a part of the path failed
-  2  wrong usage, or the extra [all] is not installed
+  2  wrong usage, or the extra [bridge] is not installed
 """
 
 
@@ -35,8 +34,7 @@ def demo(invocation: Invocation, fast: bool, store: Path | None, as_json: bool) 
     SQLite file, which is compared with what was sent, and left for you to look at.
     """
     invocation.configure_logs(default_level="error")
-    with extra("all"):
-        from console.demo.run import run
+    from console.demo.run import run
     from console.demo.screens import JsonDemo, PlainDemo, TerminalDemo
 
     file = store or Path(tempfile.mkdtemp(prefix="precache-demo-")) / "demo.sqlite"

@@ -9,7 +9,6 @@ import click
 
 from console.configs import CONFIG_PATH, kind_of, load_or_fail, model_of
 from console.exits import FATAL, OK, USAGE, Failure
-from console.extras import extra
 from console.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -59,15 +58,13 @@ def _checks(path: Path) -> "list[Check]":
     kind = kind_of(path)
     config = load_or_fail(path, model_of(kind))
     if kind == "bridge":
-        with extra("bridge"):
-            from console.doctor.run import bridge_checks
+        from console.doctor.run import bridge_checks
 
-            return bridge_checks(config, str(path))  # type: ignore[arg-type]
+        return bridge_checks(config, str(path))  # type: ignore[arg-type]
     if kind == "processor":
-        with extra("processor"):
-            from console.doctor.run import processor_checks
+        from console.doctor.run import processor_checks
 
-            return processor_checks(config, str(path))  # type: ignore[arg-type]
+        return processor_checks(config, str(path))  # type: ignore[arg-type]
     raise Failure(f"{path} is neither a bridge's file (`clouds:`) nor a processor's (`store:`)", USAGE)
 
 

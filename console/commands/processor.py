@@ -6,7 +6,6 @@ import click
 
 from console.configs import CONFIG_PATH, load_or_fail
 from console.exits import OK
-from console.extras import extra
 from console.invocation import Invocation
 
 _EPILOG = """\b
@@ -33,10 +32,9 @@ def processor(invocation: Invocation, path: Path, rebuild_store: bool) -> int:  
 
     Runs until it is stopped; logs go to stderr. Several processes share the work.
     """
-    with extra("processor"):
-        from processor import service
-        from processor.config import ProcessorConfig
     from precache.service.shutdown import Stop
+    from processor import service
+    from processor.config import ProcessorConfig
 
     invocation.configure_logs()
     config = load_or_fail(path, ProcessorConfig)

@@ -7,7 +7,6 @@ import click
 from console.configs import CONFIG_PATH, kafka_at, load_kafka
 from console.durations import DURATION
 from console.exits import USAGE, Failure
-from console.extras import extra
 from console.invocation import Invocation
 from console.watch.feed import Feed
 from console.watch.follow import Want
@@ -104,8 +103,7 @@ def _kafka_feed(path: Path | None, kafka: str, operation: str) -> Feed:
 
 
 def _transport_feed(transport_url: str, cloud: str, exchange: str, topic: str) -> Feed:
-    with extra("bridge"):
-        from console.watch.transport_feed import TransportFeed
+    from console.watch.transport_feed import TransportFeed
 
     return TransportFeed(transport_url, cloud=cloud or _LOCAL, exchange=exchange, topic=topic, say=_say)
 

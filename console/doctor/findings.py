@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from console.extras import missing
 from precache.service.deadline import Deadline
 
 State = Literal["ok", "WARN", "FAIL"]
@@ -95,5 +96,9 @@ def _hangs(check: Check, limit_s: float) -> Finding:
 
 
 def _broken(check: Check, error: Exception) -> Finding:
+    lacking = missing(error) if isinstance(error, ModuleNotFoundError) else None
+    if lacking is not None:
+        text, _, remedy = lacking.partition("\nTry: ")
+        return fail(check.what, text, remedy)
     text = f"the check itself failed: {type(error).__name__}: {error}"
     return fail(check.what, text, "run `precache -v doctor ...` and report it")

@@ -9,8 +9,7 @@ import pytest
 import yaml
 
 from console import main
-from console.exits import Failure
-from console.extras import extra
+from console.doctor.findings import Check, ok, run_all
 from console.main import _COMMANDS
 from precache import __version__
 
@@ -81,16 +80,33 @@ def test_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main.run(["check-config", "x.yaml"]) == 130
 
 
-def test_a_missing_extra_is_told_with_the_command_that_installs_it() -> None:
-    with pytest.raises(Failure) as caught, extra("bridge"):
-        raise ModuleNotFoundError("No module named 'oslo_messaging.x'", name="oslo_messaging.x")
-    assert caught.value.exit_code == 2
-    assert "pip install 'nova-precache[bridge]'" in caught.value.message
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("oslo_messaging.notify", "pip install 'nova-precache[bridge]'"),
+        ("pika", "pip install 'nova-precache[bridge]'"),
+        ("influxdb_client", "pip install 'nova-precache[processor]'"),
+    ],
+)
+def test_a_missing_extra_is_told_with_the_command_that_installs_it(
+    module: str, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lacking(*_args: object) -> str:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr("console.commands.check_config.load", lacking)
+    assert main.run(["check-config", "x.yaml"]) == 2
+    assert text in capsys.readouterr().err
+    (finding,) = run_all([Check("x", lambda: [ok("x", lacking())])])
+    assert finding.remedy == text
 
 
-def test_a_module_of_our_own_that_is_missing_is_no_extra() -> None:
-    with pytest.raises(ModuleNotFoundError), extra("bridge"):
+def test_another_module_that_is_missing_is_an_internal_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_args: object) -> None:
         raise ModuleNotFoundError("No module named 'bridge.nothing'", name="bridge.nothing")
+
+    monkeypatch.setattr("console.commands.check_config.load", lacking)
+    assert main.run(["check-config", "x.yaml"]) == 1
 
 
 GOOD_BRIDGE = {

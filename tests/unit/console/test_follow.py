@@ -17,10 +17,8 @@ OTHER = "paris/ccf82bd4-a15e-43c5-83ad-b23970338139/req-2"
 def feed(follow: Follow, records: Sequence[Operation | Progress], now: float = 0.0) -> list[Event]:
     events: list[Event] = []
     for record in records:
-        if "host" in record:
-            events += follow.progress(record, now)
-        else:
-            events += follow.operation(record, now)
+        take = follow.progress if "host" in record else follow.operation
+        events += take(record, now)  # type: ignore[arg-type]
     return events
 
 
@@ -90,7 +88,7 @@ def test_held_reports_are_told_before_the_end() -> None:
 
 def test_an_operation_that_began_before_is_not_followed() -> None:
     follow = Follow(Want())
-    old = [
+    old: list[Operation | Progress] = [
         operation(2, "ending", operation=OTHER),
         progress(1, operation=OTHER),
         completed(sequence=3, operation=OTHER),
@@ -101,7 +99,11 @@ def test_an_operation_that_began_before_is_not_followed() -> None:
 
 def test_the_first_that_begins_is_followed_and_the_second_left_alone() -> None:
     follow = Follow(Want())
-    second = [operation(1, "running", operation=OTHER), progress(1, operation=OTHER), completed(operation=OTHER)]
+    second: list[Operation | Progress] = [
+        operation(1, "running", operation=OTHER),
+        progress(1, operation=OTHER),
+        completed(operation=OTHER),
+    ]
     assert told(feed(follow, [WHOLE[0], *second, *WHOLE[1:]])) == ["started", "1", "2", "3", "finished/0"]
 
 

@@ -1,0 +1,71 @@
+"""`precache demo` as a process: no server, every operation told, and a store that is what was sent."""
+
+import json
+import os
+import pty
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.process import PRECACHE, Precache
+
+SUMMARY = """
+paris: my-application, images c3b84ecf-43e9-4c6c-adfd-ab6db0e2bca2
+Completed 95 hosts, 8 errors in """
+
+
+@pytest.mark.timeout(240)
+def test_in_a_pipe(tmp_path: Path) -> None:
+    store = tmp_path / "demo.sqlite"
+    with Precache(["demo", "--fast", "--store", str(store)], tmp_path, name="demo") as process:
+        assert process.wait_end(120) == 0, process.stderr + process.stdout[-2000:]
+        out = process.stdout
+        assert process.stderr == ""
+    assert "\x1b" not in out
+    assert "paris: Aggregate 'my-application' host 95: 100% complete (8 errors)" in out
+    assert SUMMARY in out
+    assert "No answer from hosts:\ndb12\n" in out
+    assert out.count("oslo #2: Aggregate 'web-tier' host ") == 16
+    assert "4 operations, 150 points, no difference" in out
+    assert str(store) in out
+    with closing(sqlite3.connect(store)) as connection:
+        (points,) = connection.execute("SELECT count(*) FROM precache_progress").fetchone()
+    assert points == 150
+
+
+@pytest.mark.timeout(240)
+def test_as_json(tmp_path: Path) -> None:
+    store = tmp_path / "demo.sqlite"
+    with Precache(["demo", "--fast", "--json", "--store", str(store)], tmp_path, name="demo") as process:
+        assert process.wait_end(120) == 0, process.stderr
+        events = [json.loads(line) for line in process.stdout.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert {kind: kinds.count(kind) for kind in kinds} == {"started": 4, "progress": 150, "finished": 4, "demo": 1}
+    assert events[-1]["differences"] == []
+    assert len(events[-1]["operations"]) == 4
+
+
+@pytest.mark.timeout(240)
+def test_on_a_terminal(tmp_path: Path) -> None:
+    shown, screen = pty.openpty()
+    command: list[str | Path] = [PRECACHE, "demo", "--fast", "--store", tmp_path / "demo.sqlite"]
+    process = subprocess.Popen(command, stdout=screen, stderr=subprocess.PIPE, env=os.environ | {"TERM": "xterm"})
+    os.close(screen)
+    text = b""
+    try:
+        while chunk := os.read(shown, 65_536):
+            text += chunk
+    except OSError:  # Linux's way to say that the other side is closed
+        pass
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    assert process.wait(120) == 0
+    process.stderr.close()
+    os.close(shown)
+    assert b"95/95 hosts" in text
+    assert b"completed_with_errors" in text
+    assert b"no difference" in text
+    assert b"Aggregate 'my-application' host" not in text
