@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from console.configs import CONFIG_PATH, load_or_fail
-from console.exits import OK
+from console.exits import OK, Failure
 from console.invocation import Invocation
 
 _EPILOG = """\b
@@ -15,8 +15,8 @@ Examples:
 
 \b
 Exit codes:
-  0  stopped by SIGTERM or SIGINT, cleanly (a second signal ends it at once: 1); the store is rebuilt
-  1  fatal error
+  0  stopped by SIGTERM or SIGINT, cleanly (a second signal ends it at once: 1); or the store is rebuilt
+  1  fatal error; or stopped before the store was rebuilt
   2  bad configuration, or the extra [processor] is not installed
 """
 
@@ -41,6 +41,8 @@ def processor(invocation: Invocation, path: Path, rebuild_store: bool) -> int:  
     stop = Stop().on_signals()
     if rebuild_store:
         service.rebuild(config, stop, lambda text: click.echo(text, err=True))
+        if stop.requested:
+            raise Failure("stopped before the log's end: the store is not whole; run it again")
     else:
         service.run(config, stop)
     return OK

@@ -49,6 +49,11 @@ def run(store: Path, screen: DemoScreen, *, fast: bool) -> int:
             _follow(feed, requests, [*parts, *senders], screen)
     if not store.exists():
         raise PartError("the processor has written nothing; run it again as `precache -v demo` to see why")
+    return conclude(store, requests, screen)
+
+
+def conclude(store: Path, requests: Sequence[Request], screen: DemoScreen) -> int:
+    """Compare the store with what was sent, show what came of it, and return the exit code."""
     have = compare.stored(store)
     found = compare.differences(compare.expected(requests), have)
     screen.end(Outcome(store, requests, compare.operations(have), found))

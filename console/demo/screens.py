@@ -112,7 +112,10 @@ class PlainDemo:
 
     def end(self, outcome: Outcome) -> None:
         """Show the watcher's summaries, a table, the comparison, and what to try."""
-        for request, operation in self._final.items():
+        for request in outcome.requests:
+            operation = self._final.get(request)
+            if operation is None:
+                continue
             click.echo(f"\n{self._labels[request]}: {request.aggregate.name}, images {', '.join(request.images)}")
             click.echo("\n".join(lines.finished(operation)))
         click.echo()

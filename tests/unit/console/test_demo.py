@@ -13,8 +13,9 @@ import pytest
 from console.demo import compare, settings
 from console.demo.clouds import Request, requests
 from console.demo.nova import _aggregate_payload, _progress_payload
+from console.demo.run import conclude
 from console.demo.schedule import Step, schedule
-from console.demo.screens import QUERIES, labels
+from console.demo.screens import QUERIES, JsonDemo, PlainDemo, labels
 from precache.contract.identity import aggregate_key
 from precache.contract.times import rfc3339_us
 from processor.core.effects import Effects
@@ -130,6 +131,21 @@ def test_every_difference_is_named(store: Path, sent: list[Request], tamper: str
         assert connection.total_changes > before
     differences = told(store, sent)
     assert any(word in text for text in differences), differences
+
+
+def test_a_difference_is_exit_code_1(store: Path, sent: list[Request], capsys: pytest.CaptureFixture[str]) -> None:
+    screen = PlainDemo()
+    screen.begin(sent)
+    assert conclude(store, sent, screen) == 0
+    assert "150 points, no difference" in capsys.readouterr().out
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute("DELETE FROM precache_operation WHERE cloud = 'rome'")
+        connection.commit()
+    assert conclude(store, sent, screen) == 1
+    told = capsys.readouterr()
+    assert "1 differences:\n  precache_operation: no row for rome/" in told.err
+    assert "not in the store" in told.out
+    assert conclude(store, sent, JsonDemo()) == 1
 
 
 def test_each_operation_is_in_order_and_two_overlap(sent: list[Request]) -> None:
