@@ -1,0 +1,113 @@
+"""`precache watch` and a Kafka that goes away, comes back, or refuses: on a broker of the test's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
+from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
+
+from tests.integration.console.derived import Derived, make_topics
+from tests.services.kafka import Node
+from tests.services.testing import Topics
+from tests.support.process import Precache
+from tests.unit.console.build import completed, operation, progress
+
+TOPICS = Topics("test")
+# Everybody is allowed everything that no rule is about.
+AUTHORIZER = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "true",
+    "super.users": "User:nobody",
+}
+
+LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+GUARDED = {
+    "listener.security.protocol.map": "PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "sasl.mechanism.inter.broker.protocol": "PLAIN",
+    "listener.name.plaintext.sasl.enabled.mechanisms": "PLAIN",
+    "listener.name.plaintext.plain.sasl.jaas.config": f'{LOGIN} username="admin" password="hush" user_admin="hush";',
+}
+CREDENTIALS = {"security.protocol": "sasl_plaintext", "sasl.mechanism": "PLAIN", "sasl.username": "admin"}
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    with Node(tmp_path_factory.mktemp("kafka"), properties=AUTHORIZER) as started:
+        make_topics(started.bootstrap_servers, TOPICS)
+        yield started
+
+
+@pytest.fixture
+def watch(node: Node, tmp_path: Path) -> Iterator[Precache]:
+    file = tmp_path / "watch.yaml"
+    content = {"kafka": {"bootstrap.servers": node.bootstrap_servers}, "topics": TOPICS.config()}
+    file.write_text(yaml.safe_dump(content))
+    with Precache(["watch", "--config", str(file)], tmp_path, name="watch") as process:
+        yield process
+
+
+class GuardedNode(Node):
+    """A broker that answers nobody who does not say who they are."""
+
+    def answers(self) -> bool:
+        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, **CREDENTIALS, "sasl.password": "hush"})
+        try:
+            return bool(admin.list_topics(timeout=3).brokers)
+        except KafkaException:
+            return False
+
+
+def test_an_outage_is_told_and_nothing_is_missed(node: Node, watch: Precache) -> None:
+    watch.wait_text("watching ")
+    with Derived(node.bootstrap_servers, TOPICS) as derived:
+        derived.each([operation(1, "running"), progress(1)])
+        watch.wait_text("host 1: 33%")
+        node.kill()
+        watch.wait_text("cannot be reached; trying again", 60)
+        assert watch.process.poll() is None
+        node.start()
+        watch.wait_text("Kafka answers again", 60)
+    with Derived(node.bootstrap_servers, TOPICS) as derived:
+        derived.each([progress(2), progress(3), completed()])
+        assert watch.wait_end(60) == 0
+    assert watch.stdout.splitlines()[-3:] == [
+        "Aggregate 'foo' host 2: 67% complete (0 errors)",
+        "Aggregate 'foo' host 3: 100% complete (0 errors)",
+        "Completed 3 hosts, 0 errors in 3s",
+    ]
+
+
+def test_a_user_that_may_not_read(node: Node, watch: Precache) -> None:
+    admin = AdminClient({"bootstrap.servers": node.bootstrap_servers})
+    denied = AclBinding(
+        ResourceType.TOPIC,
+        TOPICS.progress,
+        ResourcePatternType.LITERAL,
+        "User:ANONYMOUS",
+        "*",
+        AclOperation.ALL,
+        AclPermissionType.DENY,
+    )
+    for future in admin.create_acls([denied]).values():
+        future.result(timeout=30)
+    assert watch.wait_end(60) == 6
+    assert TOPICS.progress in watch.stderr
+    assert "TOPIC_AUTHORIZATION_FAILED" in watch.stderr or "kafka-acls.sh" in watch.stderr
+
+
+def test_a_wrong_password(tmp_path: Path) -> None:
+    with GuardedNode(tmp_path / "kafka", properties=GUARDED) as guarded:
+        kafka = {"bootstrap.servers": guarded.bootstrap_servers} | CREDENTIALS | {"sasl.password": "mistaken"}
+        file = tmp_path / "watch.yaml"
+        file.write_text(yaml.safe_dump({"kafka": kafka}))
+        with Precache(["watch", "--config", str(file)], tmp_path, name="watch") as process:
+            assert process.wait_end(60) == 6
+            assert "sasl.password" in process.stderr
+            assert "mistaken" not in process.stderr
