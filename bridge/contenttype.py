@@ -1,31 +1,81 @@
-"""What a message says of its own form: content type, content encoding, compression."""
+"""What a message says of its own form: content type, content encoding, compression (kombu's, by a header)."""
 
-from collections.abc import Mapping
+import bz2
+import zlib
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bridge import reasons
 from bridge.poison import Poison
 
+# The largest body that is looked into at all. Kafka's default limit for a record is 1 MB.
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+
 _JSON: Final = "application/json"
 _UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
+Open = Callable[[bytes], bytes]
 
-def check(properties: Mapping[str, Any]) -> Poison | None:
-    """Return why a body with these AMQP properties can't be read; ``None`` when nothing speaks against it.
+
+def _unzip(body: bytes) -> bytes:
+    # kombu calls it gzip, but writes zlib's format; 32 takes either.
+    return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS).decompress(body, MAX_BODY_BYTES + 1)
+
+
+def _bunzip(body: bytes) -> bytes:
+    return bz2.BZ2Decompressor().decompress(body, MAX_BODY_BYTES + 1)
+
+
+# Source: kombu/compression.py, and oslo.messaging's kombu_compression.
+_COMPRESSIONS: Final[Mapping[str, Open]] = {
+    **dict.fromkeys(("application/x-gzip", "gzip", "zlib"), _unzip),
+    **dict.fromkeys(("application/x-bz2", "application/x-bz2", "bzip2", "bzip", "bz2"), _bunzip),
+}
+
+
+def opener(properties: Mapping[str, Any]) -> Open | None:
+    """Return what decompresses a body with these AMQP properties; ``None`` when it is not compressed.
 
     Properties that are not set say nothing: the body itself is looked at then.
+
+    Raises:
+        Poison: a body with such properties can't be read.
     """
     content_type = str(properties.get("content_type") or _JSON)
     if content_type.partition(";")[0].strip().lower() != _JSON:
-        return Poison(reasons.CONTENT_TYPE, f"content type {content_type[:80]!r}, not {_JSON}")
+        raise Poison(reasons.CONTENT_TYPE, f"content type {content_type[:80]!r}, not {_JSON}")
     encoding = str(properties.get("content_encoding") or "utf-8")
     if encoding.lower() not in _UTF8:
-        return Poison(reasons.CONTENT_ENCODING, f"content encoding {encoding[:80]!r}, not utf-8")
+        raise Poison(reasons.CONTENT_ENCODING, f"content encoding {encoding[:80]!r}, not utf-8")
+    compression = _compression(properties)
+    if not compression:
+        return None
+    if compression not in _COMPRESSIONS:
+        raise Poison(reasons.CONTENT_ENCODING, f"compressed by {compression[:80]!r}, which is not known")
+    return _COMPRESSIONS[compression]
+
+
+def opened(body: bytes, open_: Open) -> bytes:
+    """Return a body decompressed, at most one byte more than :data:`MAX_BODY_BYTES` of it.
+
+    Raises:
+        Poison: it can't be.
+    """
+    try:
+        return open_(body)
+    except (zlib.error, OSError, ValueError, EOFError) as error:
+        raise Poison(reasons.CONTENT_ENCODING, f"the body can't be decompressed: {error}") from None
+
+
+def opened_if_possible(body: bytes, properties: Mapping[str, Any]) -> bytes:
+    """Return a body decompressed if it says that it is compressed, and can be; else as it came."""
+    open_ = _COMPRESSIONS.get(_compression(properties))
+    try:
+        return body if open_ is None else opened(body, open_)
+    except Poison:
+        return body
+
+
+def _compression(properties: Mapping[str, Any]) -> str:
     headers = properties.get("headers")
-    compression = headers.get("compression") if isinstance(headers, Mapping) else None
-    if compression:
-        return Poison(
-            reasons.CONTENT_ENCODING,
-            f"compressed ({str(compression)[:80]}): unset kombu_compression in Nova's [oslo_messaging_rabbit]",
-        )
-    return None
+    return str(headers.get("compression") or "") if isinstance(headers, Mapping) else ""

@@ -20,16 +20,13 @@ from precache.contract.identity import SEPARATOR
 from precache.contract.patterns import EventFilter
 from precache.contract.times import rfc3339_from_nova
 
-# The largest body that is looked into at all. Kafka's default limit for a record is 1 MB.
-MAX_BODY_BYTES: Final = 16 * 1024 * 1024
-
 # What oslo.messaging's notifier writes, up to the event type, as bytes. Anchored at the start, so that the key found
 # is the message's own and not one in its payload; whatever looks different is decoded in full.
 _EVENT_TYPE: Final = re.compile(
     rb'\{"oslo\.version": "2\.0", "oslo\.message": "\{'
     rb'\\"message_id\\": \\"[^"\\]*\\", '
     rb'\\"publisher_id\\": \\"[^"\\]*\\", '
-    rb'\\"event_type\\": \\"([^"\\]*)\\", \\"priority\\": '
+    rb'\\"event_type\\": \\"([\w.-]+)\\", \\"priority\\": '
 )
 
 # What stands around the text in the envelope that oslo.messaging writes.
@@ -79,7 +76,7 @@ class Decoder:
         read_properties: Callable[[bytes], Mapping[str, Any]] = lambda _: {},
     ) -> None:
         self._read_properties = read_properties
-        self._good_properties: set[bytes] = set()
+        self._plain: set[bytes] = set()
         self._cloud = cloud
         self._key_prefix = cloud.encode() + SEPARATOR.encode()
         self._filters = tuple((route.topic, EventFilter(route.patterns)) for route in routes)
@@ -95,28 +92,26 @@ class Decoder:
             body: the message.
             properties: as they stood on the wire.
         """
-        if properties not in self._good_properties:
-            fault = self._check_properties(properties)
-            if fault is not None:
-                return fault
-        found = _EVENT_TYPE.match(body)
-        if found is not None:
-            event_type = found.group(1)
-            if event_type in self._unwanted:
-                return None
-            if not self._wanted_on_sight(event_type):
-                return None
         try:
+            if properties not in self._plain:
+                body = self._opened(body, properties)
+            found = _EVENT_TYPE.match(body)
+            if found is not None:
+                event_type = found.group(1)
+                if event_type in self._unwanted or not self._wanted_on_sight(event_type):
+                    return None
             return self._decode(body)
         except Poison as poison:
             return poison
 
-    def _check_properties(self, raw: bytes) -> Poison | None:
-        fault = contenttype.check(self._read_properties(raw))
-        if fault is None and len(self._good_properties) < _MEMO_ENTRIES:
-            # All messages of one notifier have the same.
-            self._good_properties.add(raw)
-        return fault
+    def _opened(self, body: bytes, raw: bytes) -> bytes:
+        open_ = contenttype.opener(self._read_properties(raw))
+        if open_ is not None:
+            return contenttype.opened(body, open_)
+        if len(self._plain) < _MEMO_ENTRIES:
+            # All messages of one notifier have the same properties.
+            self._plain.add(raw)
+        return body
 
     def _wanted_on_sight(self, event_type: bytes) -> bool:
         text = event_type.decode(errors="replace")
@@ -188,8 +183,8 @@ def _open_envelope(body: bytes) -> Mapping[str, Any]:
     """
     if not body:
         raise Poison(reasons.EMPTY_BODY, "the body is empty")
-    if len(body) > MAX_BODY_BYTES:
-        words = f"the body has {len(body)} bytes, more than {MAX_BODY_BYTES} are not looked into"
+    if len(body) > contenttype.MAX_BODY_BYTES:
+        words = f"the body has {len(body)} bytes, more than {contenttype.MAX_BODY_BYTES} are not looked into"
         raise Poison(reasons.TOO_LARGE, words)
     outer = strictjson.parse(body, "body")
     if "oslo.version" not in outer:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from bridge import masking
+from bridge import contenttype, masking
 from bridge.poison import Poison
 from bridge.signs import Record
 from bridge.sources import Delivery
@@ -32,14 +32,16 @@ class Letters:
 
     def letter(self, delivery: Delivery, poison: Poison) -> Record:
         """Return the record that keeps a message: masked bytes, reason, place, time and properties."""
-        properties = orjson.dumps(self._read_properties(delivery.properties), default=str)
+        read = self._read_properties(delivery.properties)
+        properties = orjson.dumps(read, default=str)
         letter = DeadLetter(
             reason=poison.reason,
             detail=poison.detail,
             cloud=self._cloud,
             origin=self._queue,
             received_at=rfc3339_us(time.time_ns()),
-            body=masking.mask(delivery.body),
+            # Compressed, credentials could not be masked.
+            body=masking.mask(contenttype.opened_if_possible(delivery.body, read)),
             properties=_loads(masking.mask(properties)),
         )
         return Record(self.topic, letter.key(), letter.value(), letter.headers())

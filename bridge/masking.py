@@ -9,21 +9,24 @@ from typing import Final
 
 MASK: Final = b"***"
 
-_SECRET_KEY: Final = (
-    rb"(?:auth[_-]?token|token|passw(?:or)?d|passphrase|admin[_-]?pass|user[_-]?data|secret|credential|service[_-]?catalog(?:ue)?|"
-    rb"api[_-]?key|private[_-]?key|authorization|signature)"
+_WORD: Final = re.compile(
+    rb"(?i)(?:token|passw(?:or)?d|passphrase|admin[_-]?pass|user[_-]?data|secret|credential|service[_-]?catalog"
+    rb"|api[_-]?key|private[_-]?key|authorization)"
 )
-# A quoted name with such a word in it, and the colon: `\\"_context_auth_token\\" : `. Group 1 is the quote with its
-# escapes.
-_KEY: Final = re.compile(rb"(?i)(\\*[\"'])[^\"'\\]{0,200}" + _SECRET_KEY + rb"[^\"'\\]{0,200}\1\s*[:=]\s*")
+# The rest of a quoted key with such a word in it, and the colon: `\\" : `. Group 1 is the quote with its escapes.
+_REST_OF_KEY: Final = re.compile(rb"[^\"'\\]{0,200}(\\{0,127}[\"'])\s{0,50}[:=]\s{0,50}")
+# password=..., X-Auth-Token: ... outside of quotes.
+_REST_OF_BARE: Final = re.compile(rb"[\w-]{0,40}\s{0,20}[=:]\s{0,20}(?=[^\s\"'\\,;&{}\[\]])")
+_BARE_VALUE: Final = re.compile(rb"[^\s\"'\\,;&{}\[\]]*")
 # Keystone's Fernet tokens, wherever they stand.
 _FERNET: Final = re.compile(rb"gAAAAA[A-Za-z0-9_=-]{20,}")
-# password=..., X-Auth-Token: ... outside of quotes.
-_BARE: Final = re.compile(rb"(?i)(" + _SECRET_KEY + rb"[\w-]{0,40}\s*[=:]\s*)([^\s\"'\\,;&{}\[\]]+)")
 # scheme://user:password@host
 _USERINFO: Final = re.compile(rb"(://[^\s/:@\"'\\]{0,200}:)[^\s/@\"'\\]{1,400}@")
+_TOKEN_END: Final = re.compile(rb"[\s,}\])]")
+_OPENING: Final = (b"[", b"{", b"(")
+_BRACKETS: Final = {mark: re.compile(rb"[\[\](){}" + mark + rb"]") for mark in (b'"', b"'")}
+_NOTHING: Final = frozenset({b"null", b"None", b"[]", b"{}"})
 _BACKSLASH: Final = 0x5C
-_TOKEN_END: Final = re.compile(rb"[\s,}\])]|\Z")
 
 
 def mask(body: bytes) -> bytes:
@@ -33,41 +36,57 @@ def mask(body: bytes) -> bytes:
         narrow = body.replace(b"\x00", b"")
         masked = mask(narrow)
         return body if masked == narrow else masked
-    masked = _mask_keys(body)
+    masked = _mask_named(body)
     masked = _FERNET.sub(MASK, masked)
-    masked = _BARE.sub(rb"\1" + MASK, masked)
     return _USERINFO.sub(rb"\1" + MASK + b"@", masked)
 
 
 def _is_wide(body: bytes) -> bool:
-    return re.search(_SECRET_KEY, body.replace(b"\x00", b""), re.IGNORECASE) is not None
+    return _WORD.search(body.replace(b"\x00", b"")) is not None
 
 
-def _mask_keys(body: bytes) -> bytes:
+def _mask_named(body: bytes) -> bytes:
+    """Mask the values whose names say that they are credentials."""
     pieces: list[bytes] = []
     done = 0
-    found = _KEY.search(body)
+    found = _WORD.search(body)
     while found is not None:
-        start = found.end()
-        end = _value_end(body, start, found.group(1))
-        if body[start:end] in {b"null", b"None", b"[]", b"{}"}:
-            pieces.append(body[done:end])
-        else:
-            quote = found.group(1) if body.startswith(found.group(1), start) else b'"'
+        place = _value_of_key(body, found.end()) or _value_of_bare(body, found.end())
+        if place is None:
+            found = _WORD.search(body, found.end())
+            continue
+        start, end, quote = place
+        if body[start:end] not in _NOTHING:
             pieces += (body[done:start], quote, MASK, quote)
-        done = end
-        found = _KEY.search(body, end)
+            done = end
+        found = _WORD.search(body, max(end, found.end()))
     if not done:
         return body
     pieces.append(body[done:])
     return b"".join(pieces)
 
 
+def _value_of_key(body: bytes, at: int) -> tuple[int, int, bytes] | None:
+    """Return where the value of a quoted key begins and ends, and its quote; ``at`` is inside of the key."""
+    rest = _REST_OF_KEY.match(body, at)
+    if rest is None:
+        return None
+    return rest.end(), _value_end(body, rest.end(), rest.group(1)), rest.group(1)
+
+
+def _value_of_bare(body: bytes, at: int) -> tuple[int, int, bytes] | None:
+    rest = _REST_OF_BARE.match(body, at)
+    if rest is None:
+        return None
+    value = _BARE_VALUE.match(body, rest.end())
+    return None if value is None else (value.start(), value.end(), b"")
+
+
 def _value_end(body: bytes, start: int, quote: bytes) -> int:
     """Return where the value that begins at ``start`` ends; ``quote`` is how strings begin and end at its level."""
     if body.startswith(quote, start):
         return _string_end(body, start + len(quote), quote)
-    if start < len(body) and body[start : start + 1] in (b"[", b"{", b"("):
+    if body[start : start + 1] in _OPENING:
         return _bracket_end(body, start, quote)
     if body[start : start + 1] in (b'"', b"'", b"\\"):
         return len(body)  # a string of another level: no telling where it ends
@@ -91,10 +110,9 @@ def _string_end(body: bytes, at: int, quote: bytes) -> int:
 
 def _bracket_end(body: bytes, start: int, quote: bytes) -> int:
     mark, level = quote[-1:], len(quote) - 1
-    interesting = re.compile(rb"[\[\](){}" + re.escape(mark) + rb"]")
     depth, at = 0, start
     while True:
-        found = interesting.search(body, at)
+        found = _BRACKETS[mark].search(body, at)
         if found is None:
             return len(body)
         at = found.end()
@@ -102,7 +120,7 @@ def _bracket_end(body: bytes, start: int, quote: bytes) -> int:
             if _escapes_before(body, found.start()) < level:
                 return found.start() - _escapes_before(body, found.start())
             at = _string_end(body, at, quote)
-        elif found.group() in (b"[", b"{", b"("):
+        elif found.group() in _OPENING:
             depth += 1
         else:
             depth -= 1

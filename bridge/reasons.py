@@ -30,7 +30,7 @@ REASONS: Final[dict[str, str]] = {
     EMPTY_BODY: "The body has no bytes.",
     TOO_LARGE: "The body, or the record made of it, is larger than Kafka takes.",
     CONTENT_TYPE: "The AMQP content type is not application/json.",
-    CONTENT_ENCODING: "The AMQP content encoding is not utf-8, or the body is compressed.",
+    CONTENT_ENCODING: "The AMQP content encoding is not utf-8, or the body can't be decompressed as it says.",
     NOT_UTF8: "The body, or the message in its envelope, is not UTF-8 text.",
     NOT_JSON: "The body, or the message in its envelope, is not JSON (NaN and Infinity are not JSON).",
     TOO_DEEP: "The JSON is nested deeper than readers take.",

@@ -55,7 +55,7 @@ def _fault(text: bytes, where: str, error: orjson.JSONDecodeError) -> Poison:
         text.decode()
     except UnicodeDecodeError as undecodable:
         return Poison(reasons.NOT_UTF8, f"{where} is not UTF-8 at byte {undecodable.start}")
-    if "recursion" in words.lower():
+    if "depth" in words or "recursion" in words.lower():
         return Poison(reasons.TOO_DEEP, f"{where} is nested too deep")
     return Poison(reasons.NOT_JSON, f"{where}: {words}")
 

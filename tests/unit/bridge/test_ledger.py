@@ -8,7 +8,7 @@ from bridge.ledger import Ledger
 
 
 class Channel:
-    """RabbitMQ's side, as rabbit_channel.erl does it: a multiple ack of a tag that is not outstanding closes the channel."""
+    """RabbitMQ's side: a multiple ack of a tag that is not outstanding closes the channel (rabbit_channel.erl)."""
 
     def __init__(self, count: int) -> None:
         self.outstanding = set(range(1, count + 1))

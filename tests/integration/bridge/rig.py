@@ -1,0 +1,157 @@
+"""A bridge as a process between a RabbitMQ and a Kafka, and what a test asks of the three."""
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pika
+import yaml
+from confluent_kafka import Message
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from precache.contract.topics import BRIDGE_TYPE
+from tests.integration.bridge.poisons import JSON, data, envelope, progress
+from tests.services.testing import Cloud, Topics
+from tests.support import captures
+from tests.support.kafka import header, read_all
+from tests.support.process import Precache, free_port, wait_until
+
+SOURCES: Final = ("rabbit", "oslo")
+
+
+def notifications(count: int, *, aggregates: int = 7) -> list[tuple[str, bytes]]:
+    """Make so many different notifications: message id and body."""
+    made = []
+    for number in range(count):
+        message = progress() | {"message_id": str(uuid.uuid4()), "_unique_id": uuid.uuid4().hex}
+        data(message).update(uuid=f"aggregate-{number % aggregates}", index=number, host=f"host{number}")
+        made.append((message["message_id"], envelope(message)))
+    return made
+
+
+@dataclass(frozen=True)
+class Rig:
+    """One cloud on one RabbitMQ, topics on one Kafka, and a folder for files and logs."""
+
+    folder: Path
+    kafka: str
+    cloud: Cloud
+    topics: Topics
+
+    @property
+    def queue(self) -> str:
+        return f"{self.cloud.topic}.info"
+
+    # Before the bridge
+
+    def make_topics(self, partitions: int = 3, **config: str) -> None:
+        self.make_topics_named(self.topics.notifications, self.topics.deadletters, partitions=partitions, **config)
+
+    def make_topics_named(self, *names: str, partitions: int = 3, **config: str) -> None:
+        admin = AdminClient({"bootstrap.servers": self.kafka})
+        wanted = [NewTopic(name, partitions, 1, config=dict(config)) for name in names]
+        for made in admin.create_topics(wanted).values():
+            made.result(30)
+
+    def declare_as_nova(self, *, durable: bool = True, arguments: Mapping[str, Any] | None = None) -> None:
+        with self.channel() as channel:
+            channel.exchange_declare(self.cloud.exchange, "topic", durable=durable)
+            channel.queue_declare(self.queue, durable=durable, arguments=dict(arguments or {}))
+            channel.queue_bind(self.queue, self.cloud.exchange, self.queue)
+
+    @contextmanager
+    def channel(self) -> Iterator[Any]:
+        with captures.channel(self.cloud.transport_url) as channel:
+            yield channel
+
+    def publish(self, bodies: Iterable[bytes], properties: Mapping[str, Any] = JSON, *, routing_key: str = "") -> None:
+        """Publish with confirms, as persistent messages that must be routed."""
+        with self.channel() as channel:
+            for body in bodies:
+                channel.basic_publish(
+                    self.cloud.exchange,
+                    routing_key or self.queue,
+                    body,
+                    pika.BasicProperties(**properties),
+                    mandatory=True,
+                )
+
+    # The bridge
+
+    def config(self, *clouds: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        return {
+            "kafka": {"bootstrap.servers": self.kafka},
+            "topics": self.topics.config(),
+            "clouds": [dict(cloud) for cloud in clouds],
+            "instance": "bridge-1",
+            "shutdown_timeout": "10s",
+        } | more
+
+    def paris(self, **more: Any) -> dict[str, Any]:
+        """The cloud of this rig; ``topic`` unless ``pool`` or ``drain_shared`` is given."""
+        place = {"name": "paris", "transport_url": self.cloud.transport_url, "exchange": self.cloud.exchange}
+        if not {"pool", "drain_shared", "topic"} & more.keys():
+            place["topic"] = self.cloud.topic
+        return place | more
+
+    def start(self, config: Mapping[str, Any], *, name: str = "bridge") -> Precache:
+        port = free_port()
+        file = self.folder / f"{name}-{port}.yaml"
+        file.write_text(yaml.safe_dump(dict(config) | {"http": {"listen": f"127.0.0.1:{port}"}}))
+        return Precache(["bridge", "--config", str(file)], self.folder, name=name, http=port)
+
+    def bridge(self, **cloud: Any) -> Precache:
+        """Start a bridge for the one cloud, and wait until it consumes."""
+        return self.start(self.config(self.paris(**cloud))).wait_ready()
+
+    # Afterwards
+
+    def records(self, topic: str = "") -> list[Message]:
+        """The notifications in a topic, in each partition's order, without signs of life."""
+        found = read_all(self.kafka, topic or self.topics.notifications)
+        return [record for record in found if header(record, "ce_type") != BRIDGE_TYPE]
+
+    def signs(self) -> list[dict[str, Any]]:
+        found = read_all(self.kafka, self.topics.notifications)
+        return [json.loads(record.value() or b"") for record in found if header(record, "ce_type") == BRIDGE_TYPE]
+
+    def message_ids(self) -> Counter[str]:
+        return Counter(header(record, "ce_id") for record in self.records())
+
+    def dead(self) -> list[Message]:
+        return read_all(self.kafka, self.topics.deadletters)
+
+    def wait_forwarded(self, ids: Iterable[str], timeout_s: float = 60.0) -> Counter[str]:
+        """Wait until every one of these message ids is in Kafka; return how often each is."""
+        wanted = set(ids)
+        wait_until(lambda: wanted <= self.message_ids().keys(), f"{len(wanted)} message ids in Kafka", timeout_s, 0.5)
+        return self.message_ids()
+
+    def wait_dead(self, count: int, timeout_s: float = 60.0) -> list[Message]:
+        wait_until(lambda: len(self.dead()) >= count, f"{count} dead letters", timeout_s, 0.5)
+        return self.dead()
+
+    def depth(self, queue: str = "") -> int:
+        """Messages in the queue that are with no consumer."""
+        with self.channel() as channel:
+            counted: int = channel.queue_declare(queue or self.queue, passive=True).method.message_count
+            return counted
+
+    def unacknowledged(self, queue: str = "") -> int:
+        """Messages that are with a consumer, as the management API counts them (up to a second late)."""
+        return int(self.cloud.queue(queue or self.queue).get("messages_unacknowledged", 0))
+
+    def wait_empty(self, queue: str = "", timeout_s: float = 30.0) -> None:
+        """Wait until nothing is in the queue, with a consumer or without."""
+        name = queue or self.queue
+
+        def is_empty() -> bool:
+            counts = self.cloud.queue(name)
+            return counts.get("messages") == 0 and counts.get("messages_unacknowledged") == 0 and self.depth(name) == 0
+
+        wait_until(is_empty, f"queue {name} to be empty", timeout_s, 0.3)

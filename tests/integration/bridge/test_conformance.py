@@ -1,0 +1,179 @@
+"""What every source must do, on the real RabbitMQ; and what `oslo` does otherwise, so that a change upstream is noticed."""
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bridge.sources.oslo import POISON
+from precache.contract import nova
+from tests.integration.bridge.poisons import JSON, KINDS, envelope, progress
+from tests.integration.bridge.rig import SOURCES, Rig, notifications
+from tests.support import captures
+from tests.support.kafka import header
+
+
+@pytest.fixture(params=SOURCES)
+def source(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def options(source: str) -> dict[str, Any]:
+    """The oslo source declares exchange and queue by itself, so that its options must equal Nova's."""
+    return {"source": source, "oslo_messaging_rabbit": {"amqp_durable_queues": True} if source == "oslo" else {}}
+
+
+@pytest.mark.parametrize("name", captures.ALL)
+def test_a_capture_arrives_once_in_order_and_unchanged(rig: Rig, source: str, name: str) -> None:
+    sent = captures.read(name)
+    with rig.bridge(**options(source)) as bridge:
+        rig.publish([message.body for message in sent], sent[0].properties)
+        rig.wait_forwarded([message.message()["message_id"] for message in sent])
+        rig.wait_empty()
+        assert bridge.stop() == 0
+    records = rig.records()
+    values = [json.loads(record.value() or b"") for record in records]
+    assert [value["message_id"] for value in values] == [message.message()["message_id"] for message in sent]
+    assert [value["payload"] for value in values] == [message.message()["payload"] for message in sent]
+    assert {tuple(value["context"]) for value in values} == {nova.CONTEXT_KEYS}
+    assert len({record.partition() for record in records}) == 1
+
+
+def test_poison_is_kept_and_the_good_around_it_flows_on_in_order(rig: Rig, source: str) -> None:
+    good = notifications(len(KINDS), aggregates=1)
+    with rig.bridge(**options(source)) as bridge:
+        for (_, body), kind in zip(good, KINDS.values(), strict=True):
+            rig.publish([kind.body], kind.properties)
+            rig.publish([body])
+        rig.wait_forwarded([message_id for message_id, _ in good], 90)
+        rig.wait_empty()
+        assert bridge.stop() == 0
+    becomes = {name: kind.reason for name, kind in KINDS.items()} | (POISON if source == "oslo" else {})
+    forwarded = [header(record, "ce_id") for record in rig.records()]
+    assert [each for each in forwarded if each != progress()["message_id"]] == [message_id for message_id, _ in good]
+    assert len(forwarded) - len(good) == list(becomes.values()).count("forwarded")
+    kept = rig.dead()
+    found = sorted(header(record, "precache_reason") for record in kept)
+    assert found == sorted(reason for reason in becomes.values() if reason not in {"lost", "forwarded"})
+    for record in kept:
+        assert b"hunter2" not in (record.value() or b"").replace(b"\0", b"")
+        assert header(record, "precache_origin") == rig.queue
+        assert header(record, "precache_cloud") == "paris"
+        assert record.key() == b"paris"
+
+
+def test_a_repeated_unique_id_is_no_reason_to_drop_a_message(rig: Rig, source: str) -> None:
+    first = progress()
+    second = copy.deepcopy(first) | {"message_id": "another-message"}
+    with rig.bridge(**options(source)):
+        rig.publish([envelope(first)])
+        rig.wait_forwarded([first["message_id"]])
+        rig.publish([envelope(second)])
+        rig.wait_forwarded(["another-message"])
+        rig.wait_empty()
+
+
+@pytest.mark.parametrize("priority", ["ERROR", None, 5, "whatever"])
+def test_any_priority_is_forwarded(rig: Rig, source: str, priority: object) -> None:
+    with rig.bridge(**options(source)):
+        rig.publish([envelope(progress() | {"priority": priority})])
+        rig.wait_forwarded([progress()["message_id"]])
+        rig.wait_empty()
+
+
+def test_flat_messages_are_read(rig: Rig, source: str) -> None:
+    with rig.bridge(**options(source)):
+        rig.publish([json.dumps(progress()).encode()])
+        rig.wait_forwarded([progress()["message_id"]])
+        rig.wait_empty()
+
+
+def unwanted(count: int) -> Iterator[bytes]:
+    for _ in range(count):
+        message = progress()
+        message["event_type"] = "instance.update"
+        message["payload"]["nova_object.data"] = {"uuid": "instance-1", "host": "compute1"}
+        yield envelope(message | {"_unique_id": None})
+
+
+def test_what_nobody_wants_is_acknowledged_and_counted(rig: Rig, source: str) -> None:
+    with rig.bridge(**options(source)) as bridge:
+        rig.publish(unwanted(50))
+        wanted = notifications(3)
+        rig.publish([body for _, body in wanted])
+        rig.wait_forwarded([message_id for message_id, _ in wanted])
+        rig.wait_empty()
+        metrics = bridge.metrics()
+    assert metrics['precache_bridge_filtered_total{cloud="paris"}'] == 50
+    assert metrics['precache_bridge_received_total{cloud="paris"}'] == 53
+    assert metrics['precache_bridge_forwarded_total{cloud="paris"}'] == 3
+
+
+def test_further_events_go_to_further_topics(rig: Rig, source: str) -> None:
+    everything = f"{rig.topics.prefix}.all"
+    rig.make_topics_named(everything)
+    with rig.bridge(**options(source), forward={everything: ["*"]}):
+        rig.publish([*unwanted(2), envelope(progress())])
+        rig.wait_forwarded([progress()["message_id"]])
+        rig.wait_empty()
+    assert [record.key() for record in rig.records()] == [b"paris/" + _aggregate().encode()]
+    assert sorted(record.key() or b"" for record in rig.records(everything)) == sorted(
+        [b"paris/instance-1"] * 2 + [b"paris/" + _aggregate().encode()]
+    )
+
+
+def _aggregate() -> str:
+    uuid: str = progress()["payload"]["nova_object.data"]["uuid"]
+    return uuid
+
+
+def test_a_pool_gets_its_own_copy(rig: Rig, source: str) -> None:
+    # Nova's topic stays whoever's it is; both sources give the pool's queue the pool's name.
+    shared = "versioned_notifications.info"
+    with rig.channel() as channel:
+        channel.queue_declare(shared, durable=True)
+        channel.queue_bind(shared, rig.cloud.exchange, shared)
+    with rig.bridge(**options(source), pool="mine"):
+        rig.publish([envelope(progress())], routing_key=shared)
+        rig.wait_forwarded([progress()["message_id"]])
+        rig.wait_empty("mine")
+        if source == "rabbit":
+            assert rig.depth(shared) == 1
+
+
+def test_the_shared_queue_is_drained_only_when_told_so(rig: Rig, source: str) -> None:
+    shared = "versioned_notifications.info"
+    with rig.channel() as channel:
+        channel.queue_declare(shared, durable=True)
+        channel.queue_bind(shared, rig.cloud.exchange, shared)
+    with rig.bridge(**options(source), drain_shared=True):
+        rig.publish([envelope(progress())], routing_key=shared)
+        rig.wait_forwarded([progress()["message_id"]])
+        rig.wait_empty(shared)
+
+
+def test_a_clean_stop_gives_nothing_back(rig: Rig, source: str) -> None:
+    sent = notifications(1500)
+    with rig.bridge(**options(source), prefetch=200) as bridge:
+        rig.publish([body for _, body in sent])
+        assert bridge.stop() == 0
+    forwarded = rig.message_ids()
+    with rig.channel() as channel:
+        left = [channel.basic_get(rig.queue, auto_ack=True) for _ in range(rig.depth())]
+    assert [method.redelivered for method, _, _ in left if method.redelivered] == []
+    assert len(left) + len(forwarded) == 1500
+    assert set(forwarded.values()) <= {1}
+
+
+def test_signs_of_life(rig: Rig, source: str) -> None:
+    with rig.bridge(**options(source)) as bridge:
+        rig.publish([envelope(progress()), b""], JSON)
+        rig.wait_forwarded([progress()["message_id"]])
+        assert bridge.stop() == 0
+    signs = rig.signs()
+    assert [sign["state"] for sign in signs] == ["starting", "stopping"]
+    assert {sign["instance"] for sign in signs} == {"bridge-1"}
+    assert signs[-1]["counts"]["forwarded"] == 1
+    assert signs[-1]["counts"]["in_flight"] == 0
