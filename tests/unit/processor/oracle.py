@@ -17,7 +17,7 @@ def final_record(events: Iterable[Event]) -> dict[str, Any]:
         by_kind[event.body["event_type"].rpartition(".")[2]].append(event)
     boundaries = by_kind["start"] + by_kind["end"]
     lists = [event.data()["hosts"] for event in boundaries if event.data()["hosts"] is not None]
-    reports = {event.data()["host"]: event.data() for event in by_kind["progress"]}
+    reports = {event.data()["host"]: event.data() for event in reversed(by_kind["progress"])}  # the first one counts
     known = {host for hosts in lists for host in hosts} | reports.keys()
     told = max([data["total"] for data in reports.values()] + [len(reports), 0])
     total = len(known) if lists else told

@@ -1,0 +1,27 @@
+"""A processor in a process of its own, with its loop tuned."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from precache.service import logs
+from precache.service.config import load
+from precache.service.shutdown import Stop
+from processor import service
+from processor.config import ProcessorConfig
+from processor.faultpoints import VARIABLE
+from processor.stores import influxdb  # noqa: F401 - loaded once, in the server that processes are forked from
+from processor.tuning import Tuning
+
+
+def main(config: Path, tuning: dict[str, Any], fault: str, log: Path) -> None:
+    """Run until SIGTERM; what it says goes to ``log``."""
+    with log.open("wb") as stream:
+        os.dup2(stream.fileno(), sys.stdout.fileno())
+        os.dup2(stream.fileno(), sys.stderr.fileno())
+    os.environ[VARIABLE] = fault
+    logs.configure("json", "info")
+    stop = Stop().on_signals()
+    # The records' timestamps are the test's own: these topics are not as `topics create` makes them.
+    service.run(load(config, ProcessorConfig), stop, tuning=Tuning(**tuning), check_topics=False)
