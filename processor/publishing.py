@@ -1,6 +1,7 @@
 """The derived topics: one transaction a round, with the offsets that it stands for."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from time import monotonic
 from typing import Any, Final, NamedTuple, cast
 
@@ -10,7 +11,7 @@ from confluent_kafka import Producer, TopicPartition
 from precache.contract import cloudevents
 from precache.contract.deadletters import DeadLetter
 from precache.contract.identity import operation_event_id, operation_namespace, progress_event_id
-from precache.contract.times import rfc3339_ms, rfc3339_us
+from precache.contract.times import rfc3339_ms
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
 from precache.service.config import TopicsBlock
 from precache.service.kafka.errors import KafkaFault, KafkaRetry, kafka_errors
@@ -19,6 +20,9 @@ from processor.core.effects import Decision, Point
 
 # librdkafka's local queue is full: give its thread a moment.
 _QUEUE_FULL_S: Final = 0.05
+_SPEC_VERSION: Final = ("ce_specversion", cloudevents.SPEC_VERSION)
+_CONTENT_TYPE: Final = ("content-type", cloudevents.CONTENT_TYPE)
+_PROGRESS: Final = ("ce_type", PROGRESS_TYPE.encode())
 
 
 class Output(NamedTuple):
@@ -98,6 +102,22 @@ class Publisher:
                 return
 
 
+class _Origin(NamedTuple):
+    """What the progress records of one operation have in common."""
+
+    namespace: bytes
+    key: bytes
+    source: tuple[str, bytes]
+    subject: tuple[str, bytes]
+
+
+@lru_cache(maxsize=4_096)
+def _origin(operation_id: str, cloud: str) -> _Origin:
+    key = operation_id.encode()
+    source = cloudevents.source("precache", cloud).encode()
+    return _Origin(operation_namespace(operation_id), key, ("ce_source", source), ("ce_subject", key))
+
+
 class Encoder:
     """From what the core says to records of the derived topics."""
 
@@ -106,18 +126,21 @@ class Encoder:
         self._origin = topics.notifications
 
     def progress(self, points: Iterable[Point]) -> Iterator[Output]:
-        """Return the records of ``precache.progress``."""
+        """Return the records of ``precache.progress``: one for each host, so what does not change is made once."""
+        topic = self._topics.progress
         for point in points:
             operation, report = point.operation, point.report
-            headers = cloudevents.headers(
-                event_id=progress_event_id(operation_namespace(operation.id), report.message_id),
-                source_path=cloudevents.source("precache", operation.cloud),
-                event_type=PROGRESS_TYPE,
-                subject=operation.id,
-                time=rfc3339_us(records.to_ns(report.moment)),
-            )
-            value = orjson.dumps(records.progress(point))
-            yield Output(self._topics.progress, -1, operation.id.encode(), value, headers)
+            origin = _origin(operation.id, operation.cloud)
+            headers = [
+                _SPEC_VERSION,
+                ("ce_id", progress_event_id(origin.namespace, report.message_id).encode()),
+                origin.source,
+                _PROGRESS,
+                origin.subject,
+                ("ce_time", records.rfc3339(report.moment).encode()),
+                _CONTENT_TYPE,
+            ]
+            yield Output(topic, -1, origin.key, orjson.dumps(records.progress(point)), headers)
 
     def decisions(self, partition: int, decisions: Iterable[Decision]) -> Iterator[Output]:
         """Return the records of ``precache.operations``, on the partition of their input."""

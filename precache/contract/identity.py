@@ -1,7 +1,8 @@
 """Who is who: keys of records, the identity of an operation, and the ids of derived events."""
 
+from hashlib import sha1
 from typing import Final
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 SEPARATOR: Final = "/"
 
@@ -20,16 +21,26 @@ def operation_id(cloud: str, aggregate_uuid: str, request_id: str) -> str:
     return f"{cloud}{SEPARATOR}{aggregate_uuid}{SEPARATOR}{request_id}"
 
 
-def operation_namespace(operation: str) -> UUID:
-    """Return the namespace in which the ids of one operation's derived events are made."""
-    return uuid5(NAMESPACE_URL, operation)
+def operation_namespace(operation: str) -> bytes:
+    """Return the UUID, as 16 bytes, in which the ids of one operation's derived events are made."""
+    return uuid5(NAMESPACE_URL, operation).bytes
 
 
-def progress_event_id(namespace: UUID, message_id: str) -> str:
+def progress_event_id(namespace: bytes, message_id: str) -> str:
     """Return the ``ce_id`` of a progress record: the same whenever the same notification is processed again."""
-    return str(uuid5(namespace, message_id))
+    return _uuid5(namespace, message_id)
 
 
-def operation_event_id(namespace: UUID, sequence: int) -> str:
+def operation_event_id(namespace: bytes, sequence: int) -> str:
     """Return the ``ce_id`` of an operation's record number ``sequence`` (from 1)."""
-    return str(uuid5(namespace, str(sequence)))
+    return _uuid5(namespace, str(sequence))
+
+
+def _uuid5(namespace: bytes, name: str) -> str:
+    """Return ``str(uuid.uuid5(namespace, name))`` at a third of its cost: there is one for each host's report.
+
+    Source: RFC 9562, section 5.5: SHA-1 of namespace and name, with the version (5) and the variant (binary 10) set.
+    """
+    digest = sha1(namespace + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"

@@ -158,8 +158,8 @@ def _readable(version: str) -> bool:
 
 def _moment(text: str) -> datetime:
     moment = _parse(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
+    if moment.tzinfo is not UTC:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     if EARLIEST < moment < LATEST:
         return moment
     raise ValueError("timestamp")

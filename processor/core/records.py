@@ -36,6 +36,11 @@ def to_ns(moment: datetime) -> int:
     return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * NS_PER_US
 
 
+def rfc3339(moment: datetime) -> str:
+    """Return a moment, which is UTC, as RFC 3339 with six digits."""
+    return f"{moment.isoformat(timespec='microseconds')[:26]}Z"
+
+
 def progress(point: Point) -> Progress:
     """Return the value of a record of ``precache.progress``."""
     operation, report, total, done, failed, errors, _ = point

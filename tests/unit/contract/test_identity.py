@@ -1,6 +1,9 @@
 """Identities are what other systems join on: they must never change."""
 
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from precache.contract.identity import (
     aggregate_key,
@@ -19,14 +22,17 @@ def test_operation_id_is_cloud_aggregate_request() -> None:
     assert aggregate_key("paris", aggregate) == f"paris/{aggregate}"
 
 
-def test_derived_event_ids_are_uuid5_within_the_operation() -> None:
-    namespace = operation_namespace(OPERATION)
-    assert namespace == uuid5(NAMESPACE_URL, OPERATION)
-    assert progress_event_id(namespace, "message") == str(uuid5(namespace, "message"))
-    assert operation_event_id(namespace, 3) == str(uuid5(namespace, "3"))
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(operation=TEXT, message=TEXT, sequence=st.integers(1, 2**63))
+def test_derived_event_ids_are_uuid5_within_the_operation(operation: str, message: str, sequence: int) -> None:
+    namespace = uuid5(NAMESPACE_URL, operation)
+    assert progress_event_id(operation_namespace(operation), message) == str(uuid5(namespace, message))
+    assert operation_event_id(operation_namespace(operation), sequence) == str(uuid5(namespace, str(sequence)))
 
 
 def test_derived_event_ids_are_frozen() -> None:
     namespace = operation_namespace(OPERATION)
-    assert str(namespace) == "ea5cc25e-3fc4-505a-8809-5914ca0013ca"
+    assert str(UUID(bytes=namespace)) == "ea5cc25e-3fc4-505a-8809-5914ca0013ca"
     assert operation_event_id(namespace, 1) == "5caacf48-c076-53d1-ba4f-79f8a642ec92"
