@@ -18,6 +18,9 @@ _ATTEMPT_S: Final = 3.0
 _PAUSE_S: Final = 0.2
 _PROBE_EVERY_S: Final = 5.0
 _BATCH: Final = 1_000
+# A broker that has just started may not know its topics yet.
+_RETURN_S: Final = 30.0
+_NO_TOPIC: Final = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"})
 
 # There is no group: what a broker says about groups is not for us.
 _OF_GROUPS: Final = frozenset({"GROUP_AUTHORIZATION_FAILED"})
@@ -49,6 +52,7 @@ class LogReader:
         self._say = say
         self._refused = ""
         self._away = False
+        self._gone: tuple[str, Deadline] | None = None
         self._probe_at = 0.0
         self._topic = ""
         self._waiting: set[tuple[str, int]] = set()
@@ -109,7 +113,7 @@ class LogReader:
         messages = [] if first is None else [first, *self._consumer.consume(_BATCH, 0)]
         if self._refused:
             raise CannotReadError(self._refused)
-        if self._away:
+        if self._away or self._gone is not None:
             self._probe()
         return [message for message in messages if not self._is_error(message)]
 
@@ -150,9 +154,11 @@ class LogReader:
             self._waiting.discard((topic, message.partition() or 0))
             return True
         fault = translate(error)
-        if fault.loud and fault.name not in _OF_GROUPS:
+        if fault.name in _NO_TOPIC:
+            self._gone = self._gone or (topic, Deadline.after(_RETURN_S))
+        elif fault.loud and fault.name not in _OF_GROUPS:
             raise CannotReadError(self._why(fault, topic))
-        if not isinstance(fault, KafkaRetry):
+        elif not isinstance(fault, KafkaRetry):
             self._say(f"warning: Kafka: {fault}; still reading")
         return True
 
@@ -165,17 +171,27 @@ class LogReader:
             self._say(f"warning: Kafka at {self._servers} cannot be reached; trying again")
 
     def _probe(self) -> None:
-        """Ask whether Kafka is back: on a quiet topic nothing else would tell."""
+        """Ask whether Kafka is back, and the topic: on a quiet topic nothing else would tell.
+
+        Raises:
+            CannotReadError: Kafka answers, but the topic has been gone for too long.
+        """
         now = time.monotonic()
-        if now < self._probe_at or not self._topic:
+        topic, return_by = self._gone or (self._topic, None)
+        if now < self._probe_at or not topic:
             return
         self._probe_at = now + _PROBE_EVERY_S
         try:
-            self._consumer.list_topics(self._topic, timeout=1.0)
+            found = self._consumer.list_topics(topic, timeout=1.0).topics[topic]
         except KafkaException:
             return
-        self._away = False
-        self._say("Kafka answers again")
+        if self._away:
+            self._away = False
+            self._say("Kafka answers again")
+        if found.error is None:
+            self._gone = None
+        elif return_by is not None and return_by.passed:
+            raise CannotReadError(self._why(translate(found.error), topic))
 
     def _why(self, fault: KafkaFault, topic: str = "") -> str:
         place = f"Kafka at {self._servers}" + (f", topic {topic}" if topic else "")

@@ -96,10 +96,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has left (`| head`): nothing to tell it, and Python must not try at exit either.
+    except (BrokenPipeError, SystemExit):
+        # The reader of our output has left (`| head`; click makes SystemExit of it): there is nobody to tell, and Python
+        # must not try at its exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FATAL
+        return _ERROR_CODES.get(invocation.command, FATAL)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person gets words, not a traceback
         return _failed(error, invocation)
     return result if isinstance(result, int) else OK

@@ -81,4 +81,4 @@ def _show_table(findings: "Sequence[Finding]") -> None:
     table = Table("", "check", "found", "what to do", box=None, pad_edge=False)
     for finding in findings:
         table.add_row(finding.state, finding.what, finding.text, finding.remedy, style=colours[finding.state])
-    Console(highlight=False, markup=False).print(table)
+    Console(highlight=False, markup=False, emoji=False).print(table)

@@ -1,5 +1,6 @@
 """From the bytes of a record to what the watcher follows. What it does not know, it leaves alone."""
 
+from functools import cache
 from typing import Any, Final, get_type_hints
 
 import orjson
@@ -29,6 +30,11 @@ def progress(value: bytes | None) -> Progress | None:
     return made
 
 
+@cache
+def _keys_of(shape: type) -> tuple[tuple[str, Any], ...]:
+    return tuple(get_type_hints(shape).items())
+
+
 def _object(value: bytes | None, shape: type) -> dict[str, Any] | None:
     """Return the JSON object if every key of the shape is there, plain values with their types; more keys are fine."""
     if value is None:
@@ -39,7 +45,7 @@ def _object(value: bytes | None, shape: type) -> dict[str, Any] | None:
         return None
     if not isinstance(found, dict):
         return None
-    for key, kind in get_type_hints(shape).items():
+    for key, kind in _keys_of(shape):
         if key not in found or not isinstance(found[key], _KINDS.get(kind, (object,))):
             return None
     return found

@@ -108,7 +108,7 @@ class TerminalScreen:
         from rich.console import Console
 
         self._timeout_s = timeout_s
-        self._console = console or Console(highlight=False, markup=False, soft_wrap=True)
+        self._console = console or Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._live: Live | None = None
 
     def __enter__(self) -> Self:

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
+from confluent_kafka.cimpl import NewTopic
 
 from tests.integration.console.derived import Derived, make_topics
 from tests.services.kafka import Node
@@ -82,6 +83,19 @@ def test_an_outage_is_told_and_nothing_is_missed(node: Node, watch: Precache) ->
         "Aggregate 'foo' host 3: 100% complete (0 errors)",
         "Completed 3 hosts, 0 errors in 3s",
     ]
+
+
+def test_a_topic_that_was_removed(node: Node, watch: Precache) -> None:
+    watch.wait_text("watching ")
+    admin = AdminClient({"bootstrap.servers": node.bootstrap_servers})
+    for future in admin.delete_topics([TOPICS.operations]).values():
+        future.result(timeout=30)
+    try:
+        assert watch.wait_end(150) == 6
+        assert "precache topics create" in watch.stderr
+    finally:
+        for future in admin.create_topics([NewTopic(TOPICS.operations, 2, 1)]).values():
+            future.result(timeout=30)
 
 
 def test_a_user_that_may_not_read(node: Node, watch: Precache) -> None:

@@ -257,6 +257,19 @@ def test_on_a_terminal_the_line_is_rewritten(config: Path, derived: Derived) -> 
     assert b"\x1b[1;31mCompleted 5 hosts, 1 errors in 3s" in text
 
 
+def test_a_reader_that_leaves_is_no_result(config: Path, derived: Derived) -> None:
+    command: list[str | Path] = [PRECACHE, "watch", "--config", config]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith(b"watching ")
+    process.stdout.close()
+    derived.each([operation(1, "running", total=0), completed(0)])
+    assert process.wait(20) == 6  # not 0 or 1: nobody has seen how it went
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
 def test_no_broker(tmp_path: Path) -> None:
     with Precache(["watch", "--kafka", "127.0.0.1:1"], tmp_path, name="watch") as process:
         assert process.wait_end(60) == 6
