@@ -97,8 +97,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except (BrokenPipeError, SystemExit):
-        # The reader of our output has left (`| head`; click makes SystemExit of it): there is nobody to tell, and Python
-        # must not try at its exit either.
+        # The reader of our output has left (`| head`; click makes SystemExit of it): nobody is left to tell, and
+        # Python must not try at its exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _ERROR_CODES.get(invocation.command, FATAL)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person gets words, not a traceback
