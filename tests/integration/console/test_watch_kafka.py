@@ -283,22 +283,6 @@ def test_no_topics(watch: Watch) -> None:
     assert "precache topics create" in process.stderr
 
 
-@pytest.mark.parametrize(
-    ("args", "text"),
-    [
-        ([], "watch what?"),
-        (["--kafka", "a:1", "--transport-url", "rabbit://"], "watch what?"),
-        (["--kafka", "not an address"], "--kafka"),
-        (["--kafka", "a:1", "--timeout", "soon"], "should be a duration"),
-        (["--config", "nowhere.yaml"], "nowhere.yaml"),
-    ],
-)
-def test_usage(tmp_path: Path, args: list[str], text: str) -> None:
-    with Precache(["watch", *args], tmp_path, name="watch") as process:
-        assert process.wait_end(60) == 2
-        assert text in process.stderr
-
-
 def test_faults_of_other_blocks_do_not_matter(
     servers: Servers, topics: Topics, derived: Derived, tmp_path: Path
 ) -> None:

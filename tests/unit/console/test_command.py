@@ -187,3 +187,18 @@ def test_demo_overwrites_nothing(tmp_path: Path) -> None:
     assert main.run(["demo", "--store", str(there)]) == 2
     assert main.run(["demo", "--store", str(tmp_path / "no" / "x.sqlite")]) == 2
     assert there.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        ([], "watch what?"),
+        (["--kafka", "a:1", "--transport-url", "rabbit://"], "watch what?"),
+        (["--kafka", "not an address"], "--kafka"),
+        (["--kafka", "a:1", "--timeout", "soon"], "should be a duration"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml"),
+    ],
+)
+def test_usage_of_watch(args: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["watch", *args]) == 2
+    assert text in capsys.readouterr().err
