@@ -85,11 +85,13 @@ class Loop:
         messages = self._poll()
         began = monotonic()
         assignment.follow()
-        self._faults.hit("step2:before")
+        if messages:
+            self._faults.hit("step2:before")
         self._apply(messages)
         for held in assignment.held.values():
             self._clock.advance(held)
-        self._faults.hit("step2:after")
+        if messages:
+            self._faults.hit("step2:after")
         busy = [held for held in assignment.held.values() if held.dirty]
         if busy:
             self._steps.write_points(busy, messages)
@@ -103,7 +105,8 @@ class Loop:
 
     def _poll(self) -> list[Message]:
         """Step 1. A round is bounded by records and by bytes."""
-        self._faults.hit("step1:before")
+        if self._assignment.held:
+            self._faults.hit("step1:before")
         tuning = self._tuning
         batch = max(1, tuning.round_records // 8)
         messages = self._membership.poll(batch, 0.0 if self._assignment.waiting else tuning.poll_s)
@@ -114,7 +117,8 @@ class Loop:
                 break
             got = self._membership.more(batch)
             messages += got
-        self._faults.hit("step1:after")
+        if messages:
+            self._faults.hit("step1:after")
         return messages
 
     def _apply(self, messages: list[Message]) -> None:

@@ -1,0 +1,122 @@
+"""Three processors that are killed, and stopped past their session, at random moments."""
+
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.processor.arena import Arena, Runner, Stamped
+from tests.services.testing import Bucket
+from tests.unit.processor.events import Event, Source
+from tests.unit.processor.oracle import comparable, final_record
+
+S_MS = 1_000
+PARTITIONS = 4
+TIMERS = {"settle": "2s", "stall_after": "1h", "abandon_after": "2h", "keep": "48h"}
+
+
+def operations(chance: random.Random, count: int, most_hosts: int) -> list[list[Event]]:
+    """Return the events of some operations: failures, silent hosts, missing START or END, repetitions, any order."""
+    made = []
+    for number in range(count):
+        aggregate = f"00000000-0000-0000-0000-{number // 2:012}"
+        source = Source(chance.choice(["paris", "london"]), aggregate, f"req-{number}")
+        hosts = [f"host{host}" for host in range(chance.choice([0, 1, chance.randint(2, most_hosts)]))]
+        events = [
+            source.report(host, ["a"], chance.choice([[], [], [], ["b"]]), chance.randint(1, 10**6), total=len(hosts))
+            for host in hosts
+            if chance.random() < 0.95
+        ]
+        if chance.random() < 0.85:
+            events.insert(0, source.start(hosts))
+        if chance.random() < 0.85 or not events:
+            events.append(source.end(hosts, 2_000_000))
+        if chance.random() < 0.3:
+            chance.shuffle(events)
+        events += chance.sample(events, min(len(events), chance.choice([0, 0, 3])))
+        made.append(events)
+    return made
+
+
+def records(told: list[list[Event]], now_ms: int) -> list[Stamped]:
+    """Return the log: operations overlap; what is left open is old enough to be given up by the end."""
+    began_ms = now_ms - 3 * 3_600 * S_MS
+    placed = [
+        (began_ms + number * 20 + place * 3, number // 2 % PARTITIONS, event)
+        for number, events in enumerate(told)
+        for place, event in enumerate(events)
+    ]
+    return sorted(placed, key=lambda record: record[0])
+
+
+class Troop:
+    """Three processors."""
+
+    def __init__(self, arena: Arena, chance: random.Random) -> None:
+        self._arena = arena
+        self._chance = chance
+        self.runners: dict[str, Runner] = {name: arena.start(name) for name in ("one", "two", "three")}
+
+    def disturb(self) -> None:
+        """Kill one and start it again, or stop one for longer than its session."""
+        name = self._chance.choice(sorted(self.runners))
+        if self._chance.random() < 0.5:
+            self.runners[name].kill()
+            time.sleep(self._chance.random())
+            self.runners[name] = self._arena.start(name)
+        else:
+            self.runners[name].freeze()
+            time.sleep(2.0 + 2 * self._chance.random())
+            self.runners[name].thaw()
+
+    def end(self) -> None:
+        for runner in self.runners.values():
+            runner.stop()
+
+    def kill(self) -> None:
+        for runner in self.runners.values():
+            runner.kill()
+
+
+def play(arena: Arena, bucket: Bucket, *, seed: int, count: int, most_hosts: int, disturbances: int) -> None:
+    chance = random.Random(seed)
+    told = operations(chance, count, most_hosts)
+    log = records(told, int(time.time() * S_MS))
+    troop = Troop(arena, chance)
+    try:
+        share = len(log) // disturbances + 1
+        for start in range(0, len(log), share):
+            arena.send(log[start : start + share])
+            time.sleep(0.5 + chance.random())
+            troop.disturb()
+        arena.wait_final(count, 120)
+        troop.end()
+    finally:
+        troop.kill()
+    derived = arena.derived()  # each ce_id once
+    last = arena.last_decisions()
+    for events in told:
+        operation = f"{events[0].key.decode()}/{events[0].body['context']['request_id']}"
+        assert comparable(last[operation]) == final_record(events), operation
+    assert len(derived.progress) == sum(record["hosts_done"] for record in last.values())
+    arena.rebuild_store(bucket)
+    assert arena.rows(bucket) == arena.rows()
+
+
+@pytest.mark.parametrize("strategy", ["cooperative-sticky", "range"])
+def test_killed_and_stopped_at_random(
+    make_arena: Callable[..., Arena], make_bucket: Callable[[], Bucket], strategy: str
+) -> None:
+    arena = make_arena(partitions=PARTITIONS, operations=TIMERS, consumer={"partition.assignment.strategy": strategy})
+    play(arena, make_bucket(), seed=7, count=40, most_hosts=20, disturbances=5)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1_200)
+@pytest.mark.parametrize("strategy", ["cooperative-sticky", "range"])
+def test_killed_and_stopped_at_random_for_long(
+    make_arena: Callable[..., Arena], make_bucket: Callable[[], Bucket], strategy: str
+) -> None:
+    arena = make_arena(partitions=PARTITIONS, operations=TIMERS, consumer={"partition.assignment.strategy": strategy})
+    play(arena, make_bucket(), seed=random.randrange(10**6), count=200, most_hosts=500, disturbances=30)
