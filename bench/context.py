@@ -1,10 +1,12 @@
 """What every benchmark gets: servers, logs, and how much of it there is to be."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.load.log import Logs
+from bench.load.plan import Plan
 from bench.servers import Servers
+from tests.services.testing import Topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,7 @@ class Bench:
         servers: to be measured on.
         logs: filled topics.
         runs: of each program.
+        decided: derived topics that hold the decisions on a plan's log; see :func:`bench.rows.store.decided`.
         quick: a smoke test: loads too small for figures that mean anything.
     """
 
@@ -22,6 +25,7 @@ class Bench:
     logs: Logs
     runs: int
     quick: bool
+    decided: dict[Plan, Topics] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

@@ -90,33 +90,30 @@ class Servers:
         new = NewTopic(name, partitions, 1, config=SPECS[role].settings)
         self.admin.create_topics([new])[name].result(timeout=_ADMIN_TIMEOUT_S)
 
-    def make_plain_topic(self, name: str, partitions: int = PARTITIONS) -> None:
-        """Make a topic with Kafka's own settings."""
-        self.admin.create_topics([NewTopic(name, partitions, 1)])[name].result(timeout=_ADMIN_TIMEOUT_S)
-
     def remove_topics(self, *names: str) -> None:
         """Remove topics, those that there are."""
         there = set(self.admin.list_topics(timeout=_ADMIN_TIMEOUT_S).topics)
         for future in self.admin.delete_topics([name for name in names if name in there]).values():
             future.result(timeout=_ADMIN_TIMEOUT_S)
 
+    def make_derived_topics(self, notifications: str = "") -> Topics:
+        """Make a processor's topics, with an input of their own unless one is given."""
+        names = Topics(unique("bench"))
+        self.make_topic(names.progress, "progress")
+        self.make_topic(names.operations, "operations")
+        self.make_topic(names.deadletters, "deadletters")
+        if not notifications:
+            self.make_topic(names.notifications, "notifications")
+        return names
+
     @contextmanager
     def derived_topics(self, notifications: str = "") -> Iterator[Topics]:
-        """Make a processor's topics, with an input of their own unless one is given; they are removed afterwards."""
-        names = Topics(unique("bench"))
-        roles: dict[str, Role] = {
-            names.progress: "progress",
-            names.operations: "operations",
-            names.deadletters: "deadletters",
-        }
-        if not notifications:
-            roles[names.notifications] = "notifications"
-        for name, role in roles.items():
-            self.make_topic(name, role)
+        """Make a processor's topics; they are removed afterwards."""
+        names = self.make_derived_topics(notifications)
         try:
             yield names
         finally:
-            self.remove_topics(*roles)
+            self.remove_topics(*names.config().values())
 
     @contextmanager
     def bucket(self) -> Iterator[Bucket]:

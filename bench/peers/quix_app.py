@@ -1,4 +1,4 @@
-"""A Quix Streams application that counts, for each operation, the hosts that reported. Run in its own environment."""
+"""A Quix Streams application that counts the different hosts of each operation. Run in an environment of its own."""
 
 import json
 import sys
@@ -17,8 +17,6 @@ def main() -> None:
         consumer_group=settings["group"],
         auto_offset_reset="earliest",
         state_dir=settings["state"],
-        # Its best: state that is not written to Kafka as well. (Ours can be made again from the log.)
-        use_changelog_topics=False,
         loglevel="WARNING",
     )
     frame = app.dataframe(app.topic(settings["topic"], value_deserializer="json"))
@@ -29,7 +27,10 @@ def main() -> None:
         operation = value["context"]["request_id"]
         data = value["payload"]["nova_object.data"]
         done, failed = state.get(operation, (0, 0))
-        if "host" in data:
+        report = f"{operation}/{data.get('host')}"
+        # A host that has reported counts no second time.
+        if "host" in data and not state.exists(report):
+            state.set(report, True)
             done, failed = done + 1, failed + bool(data["images_failed"])
             state.set(operation, (done, failed))
         count += 1

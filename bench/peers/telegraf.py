@@ -70,6 +70,8 @@ SERIALIZERS: Final[Mapping[str, str]] = {
     "template": 'data_format = "template"\n  template = \'{{ .Field "value" }}\'',
 }
 
+# As many fields as our points have, of the same types, since most of the cost of a point is InfluxDB's and goes by its
+# fields. hosts_done, hosts_failed and percent need state, so here they hold what one notification has to say of them.
 _KAFKA_TO_INFLUX: Final = r"""
 [[inputs.kafka_consumer]]
   brokers = [{kafka}]
@@ -128,6 +130,21 @@ _KAFKA_TO_INFLUX: Final = r"""
       path = 'payload.nova_object\.data.images_failed|@tostr'
       rename = "images_failed"
       type = "string"
+      optional = true
+    [[inputs.kafka_consumer.json_v2.field]]
+      path = 'payload.nova_object\.data.index'
+      rename = "hosts_done"
+      type = "int"
+      optional = true
+    [[inputs.kafka_consumer.json_v2.field]]
+      path = 'payload.nova_object\.data.images_failed.#'
+      rename = "hosts_failed"
+      type = "int"
+      optional = true
+    [[inputs.kafka_consumer.json_v2.field]]
+      path = 'payload.nova_object\.data.index'
+      rename = "percent"
+      type = "float"
       optional = true
 
 [[outputs.influxdb_v2]]

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Final
 
 from bench import check, product
-from bench.child import Child, wait_for
+from bench.child import wait_for
 from bench.compare import Run, Series, each
 from bench.context import Bench
 from bench.load import log, rabbit
@@ -15,7 +15,7 @@ from bench.load.plan import Plan
 from bench.measure import Drain, Sample, drain
 from bench.result import Result, raw
 from bench.rows.bridge import forwarded, queued
-from bench.rows.transform import no_write, printed, transform
+from bench.rows.transform import no_write, printed
 from bench.servers import unique
 
 # A cost that grows with anything here grows a hundredfold or more; measuring errors stay within this.
@@ -80,34 +80,34 @@ def _bridge_clouds(bench: Bench, clouds: int, messages: int) -> Sample:
 
 def _finished(bench: Bench) -> Result:
     """The same events, after ever more operations that are over but not yet closed."""
-    steps = bench.size(10_000, 100), bench.size(1_000, 30), 10
-    tail = Plan(clouds=10, operations=bench.size(50, 5), hosts=200, first=steps[0])
-    runs: list[Run] = [partial(_after_finished, bench, finished, tail) for finished in reversed(steps)]
-    what = f"processor without the write, CPU an event after so many finished operations, {tail.events:,} events"
-    return _result(what, steps[::-1], each(runs, bench.runs))
-
-
-def _after_finished(bench: Bench, finished: int, tail: Plan) -> Sample:
-    before = Plan(clouds=10, operations=finished // 10, hosts=_SHORT_HOSTS)
-    with bench.logs.for_once(before) as notifications:
-        log.fill(bench.servers, notifications, tail, seed=2)
-        skipped = before.progress_events
-
-        def out(child: Child) -> int:
-            return max(0, printed(child) - skipped)
-
-        with no_write(bench, notifications) as child:
-            sample = drain(child, Drain(tail.events, lambda: out(child), None, bench.servers.pids()))
-            check.equal("points", printed(child), skipped + tail.progress_events)
-    return sample
+    steps = (10, bench.size(1_000, 30), bench.size(10_000, 100))
+    tail = Plan(clouds=10, operations=bench.size(50, 5), hosts=200, first=steps[-1])
+    before = [Plan(clouds=10, operations=finished // 10, hosts=_SHORT_HOSTS) for finished in steps]
+    runs: list[Run] = [partial(_processed, bench, tail, plan) for plan in before]
+    what = f"processor, all but the store, CPU an event after so many finished operations, {tail.events:,} events"
+    return _result(what, steps, each(runs, bench.runs))
 
 
 def _hosts(bench: Bench) -> Result:
     steps = (100, 1_000, bench.size(10_000, 2_000))
     events = bench.size(200_000, 20_000)
     plans = [Plan(clouds=1, operations=events // hosts, hosts=hosts) for hosts in steps]
-    for plan in plans:
-        bench.logs.topic(plan)
-    runs: list[Run] = [partial(transform, bench, plan) for plan in plans]
-    what = f"processor without the write, CPU an event by hosts of an operation, {events:,} events"
+    runs: list[Run] = [partial(_processed, bench, plan) for plan in plans]
+    what = f"processor, all but the store, CPU an event by hosts of an operation, {events:,} events"
     return _result(what, steps, each(runs, bench.runs))
+
+
+def _processed(bench: Bench, plan: Plan, before: Plan | None = None) -> Sample:
+    """Let a processor with a store that only counts process a plan, after another one that is not measured."""
+    skipped = before.progress_events if before else 0
+    total = skipped + plan.progress_events
+    servers = bench.servers
+    with bench.logs.for_once(before or plan) as notifications, servers.derived_topics(notifications) as topics:
+        if before:
+            log.fill(servers, notifications, plan, seed=2)
+        with no_write(bench, notifications, topics) as child:
+            what = Drain(plan.events, lambda: max(0, printed(child) - skipped), plan.progress_events, servers.pids())
+            sample = drain(child, what)
+            wait_for(lambda: printed(child) >= total, "all points", 30)
+            check.equal("points", printed(child), total)
+    return sample

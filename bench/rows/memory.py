@@ -6,6 +6,7 @@ from typing import Final
 
 from bench import check, proc, product
 from bench.child import Child
+from bench.committed import Committed
 from bench.context import Bench
 from bench.influx import Influx
 from bench.load.bodies import Maker
@@ -13,7 +14,6 @@ from bench.load.plan import Plan
 from bench.measure import Drain, Sample, drain
 from bench.result import Result, raw
 from bench.rows.bridge import one_drain, start_bridge, start_telegraf
-from bench.rows.whole import Committed
 
 _BRIDGE_GOAL_MB: Final = 150
 _PROCESSOR_GOAL_MB: Final = 400

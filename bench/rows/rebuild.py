@@ -8,13 +8,13 @@ from typing import Final
 from bench import check, proc, product
 from bench.cache import say
 from bench.child import wait_for
+from bench.committed import Committed
 from bench.context import Bench
 from bench.influx import Influx
 from bench.load.log import fill_ends
 from bench.load.plan import Plan
 from bench.measure import Drain, drain
 from bench.result import Result
-from bench.rows.whole import Committed
 from tests.support.process import free_port
 
 _GOAL_S: Final = 10.0

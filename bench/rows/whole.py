@@ -2,12 +2,10 @@
 
 from contextlib import closing
 from functools import partial
-from typing import Final
-
-from confluent_kafka import Consumer, TopicPartition
 
 from bench import check, product
 from bench.child import wait_for
+from bench.committed import Committed
 from bench.compare import interleave
 from bench.context import Bench
 from bench.influx import Influx
@@ -15,27 +13,6 @@ from bench.load.plan import Plan
 from bench.measure import Drain, Sample, drain
 from bench.result import Result, compared
 from bench.rows.store import AGAINST, FIELDS, plan_for, telegraf_store
-from bench.servers import Servers
-
-_ASK_TIMEOUT_S: Final = 30.0
-
-
-class Committed:
-    """How many records a group has committed. It takes no part in the group."""
-
-    def __init__(self, servers: Servers, group: str, topic: str) -> None:
-        # Uncommitted reads: with the default, the broker would have us wait for transactions that are under way.
-        settings = {"bootstrap.servers": servers.bootstrap, "group.id": group, "isolation.level": "read_uncommitted"}
-        self._consumer = Consumer(settings)
-        self._places = [TopicPartition(topic, partition) for partition in range(servers.partitions(topic))]
-
-    def __call__(self) -> int:
-        """Ask the broker now."""
-        return sum(max(0, place.offset) for place in self._consumer.committed(self._places, timeout=_ASK_TIMEOUT_S))
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._consumer.close()
 
 
 def whole(bench: Bench, plan: Plan) -> Sample:
