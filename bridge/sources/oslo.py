@@ -19,8 +19,16 @@ from bridge.config import PRIORITY, CloudBlock
 from bridge.sources import Delivery, SourceLost, SourceRefused
 from precache.service.logs import log
 
-# What becomes of messages with this source, where it is not what the bridge does with them otherwise, by the names in the
-# conformance suite: `lost` (the listener rejects it before anything of ours sees it; nothing but its log tells),
+# Repeated keys, latin-1 and what else stood in the envelope are gone when the listener has read a message.
+_READ_OTHERWISE: Final = (
+    "duplicate-key",
+    "duplicate-message",
+    "content-encoding",
+    "broken-compression",
+    "30-megabytes",
+)
+# What becomes of messages with this source, where it is not what the bridge does with them otherwise, by the names in
+# the conformance suite: `lost` (the listener rejects it before anything of ours sees it; nothing but its log tells),
 # `forwarded` although it should not be, or the reason in the dead letter when it is another one.
 POISON: Final[dict[str, str]] = {
     **dict.fromkeys(
@@ -28,9 +36,8 @@ POISON: Final[dict[str, str]] = {
         "lost",
     ),
     **dict.fromkeys(("a-list", "a-string", "message-is-object", "version-3", "version-number", "too-deep"), "lost"),
-    **dict.fromkeys(("content-type", "pickle", "unknown-compression", "broken-compression"), "lost"),
-    # Repeated keys, latin-1 and what else stood in the envelope are gone when the listener has read them.
-    **dict.fromkeys(("duplicate-key", "duplicate-message", "content-encoding", "30-megabytes"), "forwarded"),
+    **dict.fromkeys(("content-type", "pickle", "unknown-compression"), "lost"),
+    **dict.fromkeys(_READ_OTHERWISE, "forwarded"),
     **dict.fromkeys(("nan", "infinity", "long-fraction"), reasons.PAYLOAD_FIELD),
     **dict.fromkeys(("empty-body", "inner-list"), reasons.MISSING_FIELD),
 }
@@ -225,14 +232,15 @@ class _NoDuplicates:
     """
 
     def check_duplicate_message(self, message: dict[str, Any]) -> str | None:
-        return message.pop("_unique_id", None)
+        unique_id: str | None = message.pop("_unique_id", None)
+        return unique_id
 
     def add(self, unique_id: str | None) -> None:
         pass
 
 
 def _forget_nothing(server: Any) -> None:
-    listener = getattr(server.listener, "_poll_style_listener", None)
+    listener: Any = getattr(server.listener, "_poll_style_listener", None)
     if hasattr(listener, "msg_id_cache"):  # of the AMQP drivers; the conformance suite notices when it is renamed
         listener.msg_id_cache = _NoDuplicates()
 

@@ -12,7 +12,16 @@ from typing import Any, Final
 import pika
 import yaml
 from confluent_kafka import Message
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from precache.contract.topics import BRIDGE_TYPE
 from tests.integration.bridge.poisons import JSON, data, envelope, progress
@@ -80,6 +89,43 @@ class Rig:
                     pika.BasicProperties(**properties),
                     mandatory=True,
                 )
+
+    def refuse_records(self, *, yes: bool, topic: str = "") -> None:
+        """Let Kafka (with an authorizer) answer every question, but refuse every record of a topic; or not any more."""
+        acls = [
+            AclBinding(
+                ResourceType.TOPIC,
+                topic or self.topics.notifications,
+                ResourcePatternType.LITERAL,
+                "User:ANONYMOUS",
+                "*",
+                operation,
+                permission,
+            )
+            for operation, permission in (
+                (AclOperation.ALL, AclPermissionType.ALLOW),
+                (AclOperation.WRITE, AclPermissionType.DENY),
+            )
+        ]
+        admin = AdminClient({"bootstrap.servers": self.kafka})
+        if yes:
+            done = list(admin.create_acls(acls).values())
+        else:
+            filters = [
+                AclBindingFilter(
+                    acl.restype,
+                    acl.name,
+                    acl.resource_pattern_type,
+                    acl.principal,
+                    "*",
+                    acl.operation,
+                    acl.permission_type,
+                )
+                for acl in acls[1:]
+            ]
+            done = list(admin.delete_acls(filters).values())
+        for each in done:
+            each.result(30)
 
     # The bridge
 

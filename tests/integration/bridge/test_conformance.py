@@ -1,4 +1,4 @@
-"""What every source must do, on the real RabbitMQ; and what `oslo` does otherwise, so that a change upstream is noticed."""
+"""What every source must do on a real RabbitMQ, and what `oslo` does otherwise, so that an upstream fix is noticed."""
 
 import copy
 import json

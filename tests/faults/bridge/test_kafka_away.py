@@ -1,0 +1,166 @@
+"""Kafka away, in part or whole: nothing is dropped, and a message is given back to its queue as rarely as can be."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.bridge.poisons import envelope, progress
+from tests.integration.bridge.rig import Rig, notifications
+from tests.services import kafka
+from tests.services.testing import Cloud, Topics
+from tests.support.kafka import header
+from tests.support.process import wait_until
+
+QUORUM = {"x-queue-type": "quorum", "x-delivery-limit": 3}
+HOLD_S = 0.5
+# With one give-back for each `hold`, the messages would have been dropped after the fourth.
+OUTAGE_S = 20 * HOLD_S
+
+
+# With it Kafka can be told to answer every question and refuse every record.
+AUTHORIZER = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "true",
+}
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Node]:
+    with kafka.Node(tmp_path_factory.mktemp("kafka"), properties=AUTHORIZER) as started:
+        yield started
+
+
+@pytest.fixture
+def quorum(tmp_path: Path, node: kafka.Node, cloud: Cloud) -> Rig:
+    """A Kafka of this module's own, and a quorum queue that drops a message at its fourth return."""
+    rig = Rig(tmp_path, node.bootstrap_servers, cloud, Topics(f"test-{uuid.uuid4().hex[:12]}"))
+    rig.make_topics()
+    rig.declare_as_nova(arguments=QUORUM)
+    return rig
+
+
+def test_metadata_answers_but_every_record_is_refused(quorum: Rig) -> None:
+    rig, sent = quorum, notifications(300)
+    with rig.bridge(hold=f"{HOLD_S}s", prefetch=100) as bridge:
+        rig.refuse_records(yes=True)
+        rig.publish([body for _, body in sent])
+        wait_until(lambda: bridge.events("bridge.given_back"), "the messages to be given back", 30)
+        ready, why = bridge.ready()
+        assert not ready
+        assert "Kafka" in why
+        time.sleep(OUTAGE_S)
+        assert rig.unacknowledged() == 0, "nothing is taken while Kafka is not proved"
+        rig.refuse_records(yes=False)
+        rig.wait_forwarded([message_id for message_id, _ in sent])
+        rig.wait_empty()
+        bridge.wait_ready()
+        assert len(bridge.events("bridge.given_back")) == 1
+        assert (
+            bridge.events("bridge.consuming")[-1]["timestamp"] > bridge.events("bridge.kafka_proved")[-1]["timestamp"]
+        )
+
+
+def test_one_topic_refuses_while_the_signs_of_life_get_through(quorum: Rig) -> None:
+    rig, sent = quorum, notifications(30)
+    other = f"{rig.topics.prefix}.all"
+    rig.make_topics_named(other)
+    with rig.bridge(hold=f"{HOLD_S}s", prefetch=100, forward={other: ["*"]}) as bridge:
+        rig.refuse_records(yes=True, topic=other)
+        rig.publish([body for _, body in sent])
+        wait_until(lambda: bridge.events("bridge.given_back"), "the messages to be given back", 30)
+        time.sleep(OUTAGE_S / 2)
+        rig.refuse_records(yes=False, topic=other)
+        rig.wait_forwarded([message_id for message_id, _ in sent])
+        rig.wait_empty()
+        assert len(bridge.events("bridge.given_back")) == 1
+    assert {header(record, "ce_id") for record in rig.records(other)} == {message_id for message_id, _ in sent}
+
+
+def test_poison_waits_for_its_dead_letter(quorum: Rig) -> None:
+    rig = quorum
+    with rig.bridge(hold="60s") as bridge:
+        rig.refuse_records(yes=True, topic=rig.topics.deadletters)
+        rig.publish([b"not json", envelope(progress())])
+        rig.wait_forwarded([progress()["message_id"]])
+        wait_until(lambda: rig.unacknowledged() == 1, "the poison alone to stay unacknowledged")
+        rig.refuse_records(yes=False, topic=rig.topics.deadletters)
+        rig.wait_dead(1)
+        rig.wait_empty()
+        assert bridge.stop() == 0
+
+
+def test_a_short_refusal_gives_nothing_back(quorum: Rig) -> None:
+    rig, sent = quorum, notifications(50)
+    with rig.bridge(hold="30s") as bridge:
+        rig.refuse_records(yes=True)
+        rig.publish([body for _, body in sent])
+        time.sleep(3)
+        rig.refuse_records(yes=False)
+        rig.wait_forwarded([message_id for message_id, _ in sent])
+        rig.wait_empty()
+        assert not bridge.events("bridge.given_back")
+
+
+def test_the_broker_is_gone_and_comes_back(quorum: Rig, node: kafka.Node) -> None:
+    rig, sent = quorum, notifications(300)
+    with rig.bridge(hold=f"{HOLD_S}s", prefetch=100) as bridge:
+        rig.publish([body for _, body in sent[:100]])
+        rig.wait_forwarded([message_id for message_id, _ in sent[:100]])
+        node.kill()
+        rig.publish([body for _, body in sent[100:]])
+        wait_until(lambda: bridge.events("bridge.given_back"), "the messages to be given back", 30)
+        time.sleep(OUTAGE_S)
+        node.start()
+        rig.wait_forwarded([message_id for message_id, _ in sent], 90)
+        rig.wait_empty()
+        assert len(bridge.events("bridge.given_back")) == 1
+        bridge.wait_ready()
+        assert bridge.stop() == 0
+
+
+def test_a_frozen_broker_keeps_the_promise_too(quorum: Rig, node: kafka.Node) -> None:
+    rig, sent = quorum, notifications(200)
+    with rig.bridge(hold=f"{HOLD_S}s", prefetch=100) as bridge:
+        node.pause()
+        rig.publish([body for _, body in sent])
+        wait_until(lambda: bridge.events("bridge.given_back"), "the messages to be given back", 30)
+        node.resume()
+        rig.wait_forwarded([message_id for message_id, _ in sent], 90)
+        rig.wait_empty()
+        assert bridge.stop() == 0
+
+
+def test_a_stop_while_kafka_is_away_gives_back_and_ends_in_time(quorum: Rig) -> None:
+    rig, sent = quorum, notifications(50)
+    with rig.bridge(hold="60s") as bridge:
+        rig.refuse_records(yes=True)
+        rig.publish([body for _, body in sent])
+        wait_until(lambda: rig.unacknowledged() == 50, "the messages to be in flight")
+        began = time.monotonic()
+        assert bridge.stop() == 0
+        assert time.monotonic() - began < 20
+    rig.refuse_records(yes=False)
+    with rig.bridge():
+        rig.wait_forwarded([message_id for message_id, _ in sent])
+        rig.wait_empty()
+
+
+def test_only_what_is_too_large_by_itself_is_a_dead_letter(quorum: Rig) -> None:
+    rig = quorum
+    # A broker refuses a whole batch for its size; here no batch of these fits, but each record but one.
+    small = f"{rig.topics.prefix}.small"
+    rig.make_topics_named(small, partitions=1, **{"max.message.bytes": "3000"})
+    sent = notifications(100)
+    large = progress() | {"message_id": "large"}
+    large["payload"]["nova_object.data"]["images_cached"] = [f"image-{number}-{number * 7919}" for number in range(900)]
+    with rig.bridge(events=["none"], forward={small: ["*"]}):
+        rig.publish([body for _, body in sent[:50]])
+        rig.publish([envelope(large)])
+        rig.publish([body for _, body in sent[50:]])
+        (dead,) = rig.wait_dead(1)
+        rig.wait_empty()
+    assert header(dead, "precache_reason") == "too-large"
+    assert {header(record, "ce_id") for record in rig.records(small)} == {message_id for message_id, _ in sent}

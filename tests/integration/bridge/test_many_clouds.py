@@ -1,0 +1,81 @@
+"""Many clouds in one process: what is wrong with one stays with it, and says its name."""
+
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.bridge.rig import Rig, notifications
+from tests.support.process import free_port, wait_until
+
+
+@pytest.fixture
+def hanging() -> Iterator[int]:
+    """A port that accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        yield server.getsockname()[1]
+
+
+def test_one_clouds_fault_stays_its_own(rig: Rig, hanging: int) -> None:
+    url = rig.cloud.transport_url
+    sick = {
+        "dead": {"transport_url": f"rabbit://u:p@127.0.0.1:{free_port()}/"},
+        "hanging": {"transport_url": f"rabbit://u:p@127.0.0.1:{hanging}/"},
+        "stranger": {"transport_url": url.replace("rabbit://precache:", "rabbit://precache:wrong")},
+        "elsewhere": {"transport_url": url.rpartition("/")[0] + "/no-such-vhost"},
+        "unborn": {"transport_url": url, "topic": "nova-has-not-declared-it"},
+    }
+    clouds = [rig.paris(), *(rig.paris(topic="x") | {"name": name} | how for name, how in sick.items())]
+    sent = notifications(1000)
+    with rig.start(rig.config(*clouds)) as bridge:
+        rig.publish([body for _, body in sent])
+        rig.wait_forwarded([message_id for message_id, _ in sent])
+        rig.wait_empty()
+        wait_until(
+            lambda: sick.keys() <= {event["cloud"] for event in bridge.events("bridge.source_lost")}, "all faults"
+        )
+        ready, text = bridge.ready()
+        assert not ready
+        parts = json.loads(text)["parts"]
+        assert parts["cloud:paris"]["ready"]
+        assert [name for name in sick if parts[f"cloud:{name}"]["ready"]] == []
+        assert "refused" in parts["cloud:dead"]["why"]
+        assert "does not answer" in parts["cloud:hanging"]["why"]
+        assert "credentials of user 'precache'" in parts["cloud:stranger"]["why"]
+        assert "no virtual host 'no-such-vhost'" in parts["cloud:elsewhere"]["why"]
+        assert "queue 'nova-has-not-declared-it.info' does not exist" in parts["cloud:unborn"]["why"]
+        assert bridge.stop() == 0
+
+
+def test_a_queue_declared_otherwise_is_told_with_the_remedy(rig: Rig) -> None:
+    with rig.channel() as channel:
+        channel.queue_declare("mine", durable=False)
+    with rig.start(rig.config(rig.paris(pool="mine"))) as bridge:
+        wait_until(lambda: bridge.events("bridge.source_lost"), "the mismatch")
+        (event, *_) = bridge.events("bridge.source_lost")
+    assert event["level"] == "error"
+    for words in ("'mine'", "durable", "we ask for 'true'", "made with 'false'", "delete_queue mine"):
+        assert words in event["why"], event["why"]
+
+
+def test_it_waits_for_nova_and_declares_nothing(rig: Rig) -> None:
+    with rig.start(rig.config(rig.paris(topic="later"))) as bridge:
+        wait_until(lambda: bridge.events("bridge.source_lost"), "the bridge to look")
+        assert rig.cloud.queue("later.info") == {}
+        with rig.channel() as channel:
+            channel.queue_declare("later.info", durable=True)
+            channel.queue_bind("later.info", rig.cloud.exchange, "later.info")
+        bridge.wait_ready()
+        sent = notifications(5)
+        rig.publish([body for _, body in sent], routing_key="later.info")
+        rig.wait_forwarded([message_id for message_id, _ in sent])
+
+
+def test_hosts_are_tried_in_turn(rig: Rig) -> None:
+    user, _, place = rig.cloud.transport_url.removeprefix("rabbit://").partition("@")
+    url = f"rabbit://{user}@127.0.0.1:{free_port()},{user}@{place}"
+    sent = notifications(5)
+    with rig.bridge(transport_url=url):
+        rig.publish([body for _, body in sent])
+        rig.wait_forwarded([message_id for message_id, _ in sent])
