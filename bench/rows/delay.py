@@ -5,15 +5,16 @@ probes that are not there yet. So what is measured is readability itself, and th
 between two questions.
 """
 
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from statistics import median, quantiles
 from typing import Final
 
-from bench import check, product
+from bench import check, proc, product
 from bench.cache import say
 from bench.child import Child, wait_for
 from bench.context import Bench
@@ -45,6 +46,7 @@ class Probes:
     sent: dict[int, float] = field(default_factory=dict)
     delays_s: list[float] = field(default_factory=list)
     asked_at: list[float] = field(default_factory=list)
+    cores: dict[str, float] = field(default_factory=dict)
 
     def found(self, times_ns: Sequence[int], now: float) -> None:
         """Take note of points that are readable."""
@@ -57,6 +59,23 @@ class Probes:
         """Return the question for everything that is not there yet."""
         hosts = " OR ".join(f"\"host\" = '{host_name(host)}'" for host in _PROBES)
         return _QUERY.format(after=min(self.sent) * 1_000 - 1, hosts=hosts)
+
+
+class _Meter:
+    """How many cores each process keeps busy from now on."""
+
+    def __init__(self, pids: Mapping[str, int]) -> None:
+        self._pids = pids
+        self._at = time.perf_counter()
+        self._before = self._read()
+
+    def _read(self) -> dict[str, float]:
+        return {name: proc.cpu_s(pid) for name, pid in self._pids.items()} | {"idle": proc.machine_cpu().idle_s}
+
+    def cores(self) -> dict[str, float]:
+        """Return them, idle ones too."""
+        seconds = time.perf_counter() - self._at
+        return {name: (after - self._before[name]) / seconds for name, after in self._read().items()}
 
 
 def _us(event: Event) -> int:
@@ -109,6 +128,7 @@ def run(bench: Bench) -> list[Result]:
     p50, p99 = median(p50s), median(p99s)
     steps = [after - before for one in found for before, after in zip(one.asked_at, one.asked_at[1:], strict=False)]
     probes = f"{sum(len(one.delays_s) for one in found):,} probes, each asked for until it could be read"
+    cores = ", ".join(f"{name} {share:.2f}" for name, share in found[-1].cores.items())
     asked = f"asked every {median(steps) * 1e3:.0f} ms, by which the delay is overestimated"
     return [
         Result(
@@ -119,6 +139,7 @@ def run(bench: Bench) -> list[Result]:
             met=p50 < _GOAL_P50_MS and p99 < _GOAL_P99_MS,
             notes=(
                 f"{probes}; {asked}",
+                f"cores busy in the last run: {cores}",
                 f"by run: {', '.join(f'p50 {a:.0f} p99 {b:.0f} ms' for a, b in zip(p50s, p99s, strict=True))}",
                 f"one bridge, one processor; {plan.events:,} notifications a run; every point is there afterwards",
             ),
@@ -151,7 +172,9 @@ def _one(bench: Bench, plan: Plan) -> Probes:
         publishers = {cloud.name: rabbit.Publisher(url, cloud.topic) for cloud in clouds}
         for publisher in publishers.values():
             stack.callback(publisher.close)
+        meter = _Meter(servers.pids() | {"bridge": bridge.pid, "processor": processor.pid, "bench": os.getpid()})
         probes = _send_and_ask(plan, publishers, influx, datetime.now(UTC) + timedelta(seconds=4))
+        probes.cores = meter.cores()
         check.points(influx, plan)
     say(f"  p50 {_percentile(probes.delays_s, 50):.1f} ms, p99 {_percentile(probes.delays_s, 99):.1f} ms")
     return probes
