@@ -53,7 +53,7 @@ format: venv ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff format .
 
 unit: venv ## Tests without any server
-	$(BIN)/pytest tests/unit -q
+	$(BIN)/pytest tests/unit -q -n 2
 
 # Servers stay up between runs, so that the next one is quick; a build server (CI set) is left as it was found.
 # The assignment, other than eval of a substitution, fails when the servers could not be started.
@@ -66,7 +66,7 @@ test: venv ## All tests, on real servers
 	$(with-services) $(BIN)/pytest -m "not soak" $(TESTS)
 
 soak: venv ## The long forms, on real servers
-	$(with-services) $(BIN)/pytest -m soak
+	$(with-services) $(BIN)/pytest -m soak && $(BIN)/pytest -n 2 --hypothesis-profile=soak --timeout=0 tests/unit/processor/test_properties.py
 
 demo: venv ## The main job on three simulated clouds, no server needed
 	@$(BIN)/precache demo

@@ -6,8 +6,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from confluent_kafka.admin import AdminClient
+from hypothesis import settings
 
 from tests.services.testing import Bucket, Cloud, Servers, Topics
+
+# `make soak` looks at many times more: --hypothesis-profile=soak.
+settings.register_profile("quick", max_examples=50, deadline=None)
+settings.register_profile("soak", max_examples=3_000, deadline=None)
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")

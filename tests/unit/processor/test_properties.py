@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from hypothesis import event as note
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.core.effects import Effects
@@ -38,7 +38,6 @@ def final_state(delivered: list[tuple[int, Event]]) -> tuple[dict[str, Any], Eff
 
 
 @given(deliveries())
-@settings(max_examples=200)
 def test_any_order_and_any_duplication_give_the_same_final_record(
     case: tuple[list[Event], list[tuple[int, Event]]],
 ) -> None:
@@ -51,7 +50,6 @@ def test_any_order_and_any_duplication_give_the_same_final_record(
 
 
 @given(deliveries())
-@settings(max_examples=100)
 def test_every_change_is_one_record_numbered_without_gaps(
     case: tuple[list[Event], list[tuple[int, Event]]],
 ) -> None:
@@ -68,7 +66,6 @@ def test_every_change_is_one_record_numbered_without_gaps(
 
 
 @given(stories())
-@settings(max_examples=150)
 def test_counts_never_exceed_totals(steps: list[Step]) -> None:
     written = play(steps, SHORT, set(), set())
     for counted in written.points + [record for _, record in written.decisions]:
@@ -83,7 +80,6 @@ def test_counts_never_exceed_totals(steps: list[Step]) -> None:
 
 
 @given(stories(), st.data())
-@settings(max_examples=250)
 def test_a_log_cut_anywhere_by_restarts_gives_the_same(steps: list[Step], data: st.DataObject) -> None:
     cuts = data.draw(st.sets(st.integers(0, len(steps) - 1)))
     lost = data.draw(st.sets(st.integers(0, len(steps) - 1)))
@@ -97,7 +93,6 @@ def test_a_log_cut_anywhere_by_restarts_gives_the_same(steps: list[Step], data: 
 
 
 @given(stories(), st.data())
-@settings(max_examples=150)
 def test_a_repeated_event_writes_and_emits_nothing(steps: list[Step], data: st.DataObject) -> None:
     cuts = data.draw(st.sets(st.integers(0, len(steps) - 1)))
     keep_open = TIMERS
@@ -123,7 +118,6 @@ def _without_offset(decision: tuple[int, dict[str, Any]]) -> tuple[int, dict[str
 
 
 @given(operations(Source()), operations(Source(request="req-2")), st.data())
-@settings(max_examples=100)
 def test_operations_do_not_touch_each_other(first: list[Event], second: list[Event], data: st.DataObject) -> None:
     mixed = data.draw(st.permutations([*first, *second]))
     partition, out = Partition(TIMERS), Effects()
