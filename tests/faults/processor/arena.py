@@ -59,11 +59,16 @@ class Runner:
         lines = (line for line in self.log.read_text().splitlines() if line.startswith("{"))
         return [event for event in map(json.loads, lines) if event["event"] == name]
 
-    def wait_event(self, name: str, timeout_s: float = 30.0) -> dict[str, Any]:
-        """Wait until the process has logged an event, and return the first one."""
-        wait_until(lambda: self.events(name) or not self.process.is_alive(), f"{self.name}: {name}", timeout_s)
-        found = self.events(name)
-        assert found, f"{self.name} ended without {name}:\n{self.log.read_text()[-4000:]}"
+    def wait_event(self, *names: str, timeout_s: float = 30.0) -> dict[str, Any]:
+        """Wait until the process has logged one of these events, and return the first one."""
+        end = time.monotonic() + timeout_s
+        while (
+            not (found := [event for name in names for event in self.events(name)])
+            and self.process.is_alive()
+            and time.monotonic() < end
+        ):
+            time.sleep(0.1)
+        assert found, f"{self.name} did not tell {names}:\n{self.log.read_text()[-4000:]}"
         return found[0]
 
     def wait_killed(self, timeout_s: float = 40.0) -> None:
@@ -113,6 +118,7 @@ class Arena:
     topics: Topics = field(default_factory=lambda: Topics(f"test-{uuid.uuid4().hex[:12]}"))
     consumer: dict[str, Any] = field(default_factory=dict)
     store: dict[str, Any] = field(default_factory=dict)
+    producer: Producer | None = None
 
     def create(self, timestamps: str = "CreateTime") -> Self:
         """Make the topics."""
@@ -138,7 +144,7 @@ class Arena:
 
     def send(self, records: Iterable[Stamped]) -> int:
         """Write records with timestamps and partitions of the test's own; return how many."""
-        producer = Producer({"bootstrap.servers": self.kafka, "enable.idempotence": True})
+        producer = self.producer = self.producer or Producer({"bootstrap.servers": self.kafka})
         count = 0
         for ts_ms, partition, event in records:
             producer.produce(
