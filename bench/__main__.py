@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,9 +67,11 @@ def _run(bench: Bench, names: Sequence[str]) -> tuple[list[Result], list[str]]:
         say(name)
         try:
             results += ROWS[name](bench)
-        except (ChildError, FetchError, WrongAnswerError, TimeoutError) as error:
-            # The others are worth having all the same.
+        except (ChildError, FetchError, WrongAnswerError) as error:
             say(f"{name} failed: {error}")
+            failed.append(name)
+        except Exception:  # noqa: BLE001 - after half an hour the others are worth having all the same
+            say(f"{name} failed:\n{traceback.format_exc()}")
             failed.append(name)
     if failed:
         say(f"failed: {', '.join(failed)}")

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from bench import children, product
+from bench import check, children, product
 from bench.child import Child
 from bench.compare import interleave
 from bench.context import Bench
@@ -55,8 +55,7 @@ def transform(bench: Bench, plan: Plan) -> Sample:
     with no_write(bench, bench.logs.topic(plan), decided(bench, plan), "--rebuild-store") as child:
         sample = drain(child, Drain(plan.events, lambda: printed(child), None, bench.servers.pids()))
         counted = printed(child)
-    if counted != plan.progress_events:
-        raise AssertionError(f"{counted} points, not {plan.progress_events}")
+    check.equal("points", counted, plan.progress_events)
     return sample
 
 
