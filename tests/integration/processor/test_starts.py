@@ -1,0 +1,199 @@
+"""What a processor makes of what it finds at its start: each case has its name."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import structlog
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
+
+from precache.service.config import load
+from precache.service.shutdown import Stop
+from processor import service
+from processor.config import ProcessorConfig
+from processor.errors import Fatal
+from processor.tuning import Tuning
+from tests.faults.processor.arena import Arena
+from tests.support.process import wait_until
+from tests.unit.processor.events import Source
+
+TUNING = Tuning(poll_s=0.1, transaction_timeout_ms=5_000, call_s=2.0)
+NOVA, OTHER = Source(), Source(request="req-2")
+HOSTS = ["a", "b", "c"]
+
+
+class Running:
+    """A processor in a thread."""
+
+    def __init__(self, arena: Arena, *, check_topics: bool = False) -> None:
+        self.stop = Stop()
+        self.fault: BaseException | None = None
+        self._config = load(arena.write_config("one"), ProcessorConfig)
+        self._check_topics = check_topics
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            service.run(self._config, self.stop, tuning=TUNING, check_topics=self._check_topics)
+        except BaseException as fault:  # noqa: BLE001 - the test looks at it
+            self.fault = fault
+
+    def end(self) -> BaseException | None:
+        """Stop it, and return what it raised."""
+        self.stop.request("the test is over")
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+        return self.fault
+
+    def wait_fault(self) -> BaseException:
+        self._thread.join(30)
+        assert self.fault is not None, "it did not refuse"
+        return self.fault
+
+
+@contextmanager
+def running(arena: Arena, **options: Any) -> Iterator[Running]:
+    one = Running(arena, **options)
+    try:
+        yield one
+    finally:
+        fault = one.end()
+    if fault is not None:
+        raise fault
+
+
+@pytest.fixture
+def logged() -> Iterator[list[dict[str, Any]]]:
+    with structlog.testing.capture_logs() as events:
+        yield events
+
+
+def named(logged: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [event for event in logged if event["event"] == name]
+
+
+def set_offset(arena: Arena, offset: int, metadata: str | None) -> None:
+    consumer = Consumer({"bootstrap.servers": arena.kafka, "group.id": arena.topics.group})
+    place = TopicPartition(arena.topics.notifications, 0, offset, metadata=metadata)  # type: ignore[arg-type]
+    consumer.commit(offsets=[place], asynchronous=False)
+    consumer.close()
+
+
+def now_ms() -> int:
+    return int(time.time() * 1_000)
+
+
+def run_to(arena: Arena, frontier: int) -> None:
+    with running(arena):
+        arena.wait_frontier([frontier])
+
+
+@pytest.mark.parametrize("metadata", ["", "v9;low=1;parts=1;clock=1", "something else"])
+def test_a_commit_without_metadata_that_is_known_here(
+    make_arena: Callable[..., Arena], logged: list[dict[str, Any]], metadata: str
+) -> None:
+    arena = make_arena(partitions=1)
+    arena.send([(now_ms(), 0, OTHER.end([])), (now_ms(), 0, NOVA.start(HOSTS)), (now_ms(), 0, NOVA.report("a"))])
+    run_to(arena, 3)
+    set_offset(arena, 3, metadata)
+    arena.send([(now_ms(), 0, NOVA.report("b")), (now_ms(), 0, NOVA.report("c")), (now_ms(), 0, NOVA.end(HOSTS))])
+    arena.send([(now_ms(), 0, OTHER.report("z"))])
+    run_to(arena, 7)
+    (event,) = named(logged, "processor.commit_without_memo")
+    assert event["low"] == 1, "the first offset of the open operation"
+    assert arena.last_decisions()[NOVA.operation]["status"] == "completed"
+    assert len(arena.derived().progress) == 3
+    assert arena.derived().letters == [("late", "0/6")], "the final one was taken for closed"
+
+
+def test_retention_that_ate_low(make_arena: Callable[..., Arena], logged: list[dict[str, Any]]) -> None:
+    arena = make_arena(partitions=1)
+    arena.send([(now_ms(), 0, NOVA.start(HOSTS)), (now_ms(), 0, NOVA.report("a")), (now_ms(), 0, OTHER.start(["z"]))])
+    run_to(arena, 3)
+    admin = AdminClient({"bootstrap.servers": arena.kafka})
+    for future in admin.delete_records([TopicPartition(arena.topics.notifications, 0, 2)]).values():
+        future.result(timeout=30)
+    arena.send([(now_ms(), 0, NOVA.report("b")), (now_ms(), 0, OTHER.report("z")), (now_ms(), 0, OTHER.end(["z"]))])
+    run_to(arena, 6)
+    (event,) = named(logged, "processor.history_missing")
+    assert event["log_level"] == "error"
+    assert (event["low"], event["log_start"], event["open_operations"]) == (0, 2, [NOVA.operation])
+    last = arena.last_decisions()
+    assert (last[NOVA.operation]["status"], last[OTHER.operation]["status"]) == ("running", "completed")
+    assert arena.derived().letters == [("late", "0/3")]
+
+
+def test_partitions_added_are_fatal(make_arena: Callable[..., Arena]) -> None:
+    arena = make_arena(partitions=1)
+    arena.send([(now_ms(), 0, NOVA.start(HOSTS))])
+    run_to(arena, 1)
+    admin = AdminClient({"bootstrap.servers": arena.kafka})
+    new = [NewPartitions(name, 2) for name in (arena.topics.notifications, arena.topics.operations)]
+    for future in admin.create_partitions(new).values():
+        future.result(timeout=30)
+    fault = Running(arena).wait_fault()
+    assert isinstance(fault, Fatal)
+    assert "has 2 partitions" in str(fault)
+    assert "fixed for life" in str(fault)
+    assert "new topics" in str(fault)
+
+
+def test_topics_without_log_append_time_are_refused(make_arena: Callable[..., Arena]) -> None:
+    arena = make_arena(partitions=1)
+    fault = Running(arena, check_topics=True).wait_fault()
+    assert isinstance(fault, Fatal)
+    assert "message.timestamp.type is CreateTime, but has to be LogAppendTime" in str(fault)
+    assert "kafka-configs.sh" in str(fault)
+
+
+def test_topics_as_they_have_to_be_are_taken(make_arena: Callable[..., Arena]) -> None:
+    arena = make_arena("LogAppendTime", partitions=1)
+    arena.send([(0, 0, NOVA.end([]))])
+    with running(arena, check_topics=True):
+        arena.wait_frontier([1])
+
+
+def test_another_group_over_what_was_processed_is_fatal(make_arena: Callable[..., Arena]) -> None:
+    arena = make_arena(partitions=1)
+    arena.send([(now_ms(), 0, NOVA.start(HOSTS))])
+    run_to(arena, 1)
+    arena.consumer["group.id"] = f"{arena.topics.group}-other"
+    fault = Running(arena).wait_fault()
+    assert isinstance(fault, Fatal)
+    assert "has no committed offset" in str(fault)
+    assert "group.id was changed: put it back" in str(fault)
+
+
+def test_an_offset_set_back_is_fatal(make_arena: Callable[..., Arena]) -> None:
+    arena = make_arena(partitions=1)
+    arena.send([(now_ms(), 0, NOVA.start(HOSTS)), (now_ms(), 0, OTHER.start(HOSTS))])
+    run_to(arena, 2)
+    set_offset(arena, 1, "")
+    fault = Running(arena).wait_fault()
+    assert isinstance(fault, Fatal)
+    assert "lies before operations that were decided already" in str(fault)
+
+
+def test_a_stalled_operation_is_told_once(make_arena: Callable[..., Arena], logged: list[dict[str, Any]]) -> None:
+    arena = make_arena(partitions=1, operations={"stall_after": "1s"})
+    arena.send([(now_ms(), 0, NOVA.start(HOSTS))])
+    with running(arena):
+        wait_until(lambda: named(logged, "operation.stalled"), "the stall")
+        time.sleep(1.0)
+    run_to(arena, 1)
+    assert len(named(logged, "operation.stalled")) == 1
+    assert [record["status"] for record in arena.decisions()] == ["running", "stalled"]
+    assert [row["status"] for row in arena.rows()["precache_operation"]] == ["stalled"]
+
+
+def test_dead_letters_tell_where_it_lay(make_arena: Callable[..., Arena]) -> None:
+    arena = make_arena(partitions=1)
+    no_request = Source(request="")
+    arena.send([(now_ms(), 0, NOVA.end([])), (now_ms(), 0, no_request.start(HOSTS))])
+    run_to(arena, 2)
+    assert arena.derived().letters == [("no-request-id", "0/1")]
