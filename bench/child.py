@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from tests.services.process import Process, Watchdog
+
 _STOP_TIMEOUT_S: Final = 40.0
 _LOG_TAIL_BYTES: Final = 3000
 
@@ -34,7 +36,10 @@ class Child:
                 stderr=log,
                 env=os.environ | (env or {}),
                 cwd=folder,
+                start_new_session=True,
             )
+        # However the benchmark itself ends, nothing that it started goes on.
+        self._watchdog: Watchdog | None = Watchdog(Process.of(self._process.pid))
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +81,11 @@ class Child:
                 self._process.wait(_STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-        return self._process.wait()
+        code = self._process.wait()
+        if self._watchdog is not None:
+            self._watchdog.dismiss()
+            self._watchdog = None
+        return code
 
     def log_tail(self) -> str:
         """Return the end of what it wrote to stderr and stdout."""
