@@ -1,5 +1,6 @@
 """RabbitMQ away, killed bridges, queues that go deaf: nothing that was in a durable queue is missing afterwards."""
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -40,11 +41,12 @@ def options(source: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_killed_bridge_misses_nothing(rig: Rig, source: str) -> None:
-    sent = notifications(2000)
+    sent = notifications(3000)
     rig.publish([body for _, body in sent])
     for _ in range(3):
-        with rig.bridge(**options(source), prefetch=50) as bridge:
-            wait_until(lambda: rig.unacknowledged() > 0 or rig.depth() == 0, "messages in flight", every_s=0.01)
+        with rig.bridge(**options(source), prefetch=20) as bridge:
+            bridge.process.send_signal(signal.SIGSTOP)  # so that what is in flight can be counted
+            wait_until(lambda: rig.unacknowledged() > 0, "messages in flight")
             bridge.kill()
     with rig.bridge(**options(source)):
         rig.wait_forwarded([message_id for message_id, _ in sent])
