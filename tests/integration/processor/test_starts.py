@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -70,7 +70,7 @@ def running(arena: Arena, **options: Any) -> Iterator[Running]:
 @pytest.fixture
 def logged() -> Iterator[list[dict[str, Any]]]:
     with structlog.testing.capture_logs() as events:
-        yield events
+        yield cast("list[dict[str, Any]]", events)
 
 
 def named(logged: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
@@ -79,7 +79,7 @@ def named(logged: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
 
 def set_offset(arena: Arena, offset: int, metadata: str | None) -> None:
     consumer = Consumer({"bootstrap.servers": arena.kafka, "group.id": arena.topics.group})
-    place = TopicPartition(arena.topics.notifications, 0, offset, metadata=metadata)  # type: ignore[arg-type]
+    place = TopicPartition(arena.topics.notifications, 0, offset, metadata=metadata)
     consumer.commit(offsets=[place], asynchronous=False)
     consumer.close()
 
