@@ -68,7 +68,10 @@ class LogReader:
             reached = start
             while reached < end:
                 with kafka_errors(f"read {topic}/{number}"):
-                    batch = self._reader.consume(_BATCH, _WAIT_S)
+                    # One call for many would wait its whole time for the many; this waits for the first only.
+                    batch = self._reader.consume(1, _WAIT_S)
+                    if batch:
+                        batch += self._reader.consume(_BATCH - 1, 0)
                 records = [message for message in batch if _is_record(message)]
                 for message in reversed(batch):
                     if message.error() is None or _is_end(message):
