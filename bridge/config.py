@@ -2,13 +2,15 @@
 
 import re
 import socket
-from typing import Annotated, Any, Final, Literal, Self
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from bridge import transport
 from bridge.decode import Route
-from precache.service.config import Block, Duration, HttpBlock, KafkaBlock, TopicName, TopicsBlock
+from precache.service.config import Block, Duration, HttpBlock, KafkaBlock, Map, TopicName, TopicsBlock, fault_beside
+from precache.service.config.blocks import ROLES
 
 # Nova's default in [notifications] versioned_notifications_topics.
 SHARED_TOPIC: Final = "versioned_notifications"
@@ -32,6 +34,15 @@ def _check_amqp_name(name: str) -> str:
     return name
 
 
+def _check_own_topic(topic: str) -> str:
+    if topic == SHARED_TOPIC:
+        raise ValueError(
+            f"{SHARED_TOPIC} is the queue that other consumers read: say drain_shared: true if you mean to take their"
+            " messages, else name a topic of our own or a pool"
+        )
+    return topic
+
+
 def _check_pattern(pattern: str) -> str:
     if not _PATTERN.fullmatch(pattern):
         raise ValueError("should be an event type, with * for any run of characters: aggregate.cache_images.*")
@@ -40,7 +51,11 @@ def _check_pattern(pattern: str) -> str:
 
 CloudName = Annotated[str, AfterValidator(_check_cloud_name)]
 AmqpName = Annotated[str, AfterValidator(_check_amqp_name)]
+OwnTopic = Annotated[AmqpName, AfterValidator(_check_own_topic)]
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
+
+# The key path below a block, and what is wrong there.
+Found = tuple[tuple[str, ...], str]
 
 
 class CloudBlock(Block):
@@ -49,18 +64,19 @@ class CloudBlock(Block):
     Exactly one of ``topic``, ``pool`` and ``drain_shared`` says where to listen.
     """
 
+    # A check of several keys is the validator of the last of them, so that it runs whatever is wrong with the others.
     name: CloudName
+    source: Literal["rabbit", "oslo"] = "rabbit"
+    oslo_messaging_rabbit: dict[str, Any] = Field(default_factory=dict)
     transport_url: SecretStr
     exchange: AmqpName = "nova"
-    topic: AmqpName | None = None
+    topic: OwnTopic | None = None
     pool: AmqpName | None = None
-    drain_shared: bool = False
-    source: Literal["rabbit", "oslo"] = "rabbit"
+    drain_shared: bool = Field(default=False, validate_default=True)
     prefetch: int = Field(default=1000, ge=1, le=65_535)
     hold: Duration = Field(default=120.0, ge=0.1, le=1_500.0)
     events: tuple[Pattern, ...] = DEFAULT_EVENTS
     forward: dict[TopicName, tuple[Pattern, ...]] = Field(default_factory=dict)
-    oslo_messaging_rabbit: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def listens_to(self) -> str:
@@ -82,34 +98,39 @@ class CloudBlock(Block):
         forwards = [Route(topic, patterns) for topic, patterns in self.forward.items()]
         return (Route(topics.notifications, self.events), *forwards)
 
-    @model_validator(mode="after")
-    def _listens_in_one_way(self) -> Self:
-        choices = {"topic": self.topic, "pool": self.pool, "drain_shared": self.drain_shared}
-        ways = [way for way, choice in choices.items() if choice]
-        if len(ways) != 1:
-            given = " and ".join(ways) if ways else "none"
-            raise ValueError(
+    @field_validator("oslo_messaging_rabbit", mode="before")
+    @classmethod
+    def _options_have_an_effect(cls, options: Any, info: ValidationInfo) -> Any:
+        if not isinstance(options, Mapping):
+            return options
+        faults = transport.faults_of_options(options, for_rabbit=info.data.get("source") == "rabbit")
+        _tell(options, (((name,), text) for name, text in faults.items()))
+        return {name: value for name, value in options.items() if name not in faults}
+
+    @field_validator("transport_url")
+    @classmethod
+    def _can_be_reached(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        read = transport.read(url.get_secret_value(), info.data.get("oslo_messaging_rabbit", {}))
+        faults = transport.check_for_rabbit(read) if info.data.get("source") == "rabbit" else []
+        if faults:
+            raise ValueError("; ".join(faults))
+        return url
+
+    @field_validator("drain_shared")
+    @classmethod
+    def _listens_in_one_way(cls, value: object, info: ValidationInfo) -> object:
+        choices = {**info.data, "drain_shared": value}
+        ways = [way for way in ("topic", "pool", "drain_shared") if choices.get(way)]
+        # One that is at fault is told already, and may have been meant.
+        if len(ways) != 1 and {"topic", "pool"} <= choices.keys():
+            given = " and ".join(ways) + " are" if ways else "none is"
+            raise fault_beside(
+                ways[-1] if ways else "topic",
                 "exactly one of topic (a topic of our own in nova.conf: recommended), pool (a queue of our own beside"
                 " Nova's) and drain_shared: true (takes other consumers' messages) says where to listen;"
-                f" {given} is given"
+                f" {given} given",
             )
-        if self.topic == SHARED_TOPIC:
-            raise ValueError(
-                f"topic: {SHARED_TOPIC} is the queue that other consumers read: say drain_shared: true if you mean to"
-                " take their messages, else name a topic of our own or a pool"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _can_be_reached(self) -> Self:
-        try:
-            read = transport.read(self.transport_url.get_secret_value(), self.oslo_messaging_rabbit)
-        except transport.TransportError as error:
-            raise ValueError(f"transport_url or oslo_messaging_rabbit: {error}") from None
-        faults = transport.check_for_rabbit(read) if self.source == "rabbit" else []
-        if faults:
-            raise ValueError("transport_url or oslo_messaging_rabbit: " + "; ".join(faults))
-        return self
+        return value
 
 
 class BridgeConfig(Block):
@@ -122,24 +143,41 @@ class BridgeConfig(Block):
     shutdown_timeout: Duration = Field(default=30.0, gt=0)
     http: HttpBlock | None = None
 
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
-        names = [cloud.name for cloud in self.clouds]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(
-                f"clouds: the name {', '.join(twice)} is given twice: it is the cloud's identity everywhere"
-            )
-        return self
+    @field_validator("clouds", mode="before")
+    @classmethod
+    def _keep_apart(cls, clouds: Any, info: ValidationInfo) -> Any:
+        # As they stand in the file, so that it runs whatever else is wrong with one of them.
+        seen: set[str] = set()
+        for cloud in clouds if isinstance(clouds, list | tuple) else ():
+            if isinstance(cloud, Mapping):
+                name = cloud.get("name")
+                _tell(cloud, _taken(cloud, info.data.get("topics"), is_twin=name in seen))
+                seen |= {name} if isinstance(name, str) else set()
+        return clouds
 
-    @model_validator(mode="after")
-    def _forwards_go_elsewhere(self) -> Self:
-        ours = {self.topics.notifications, self.topics.progress, self.topics.operations, self.topics.deadletters}
-        for cloud in self.clouds:
-            taken = sorted(ours & cloud.forward.keys())
-            if taken:
-                raise ValueError(
-                    f"clouds: {cloud.name}: forward to {', '.join(taken)}: that topic has its own use; use `events` for"
-                    f" {self.topics.notifications}, and other names in `forward`"
-                )
-        return self
+
+def _taken(cloud: Mapping[str, Any], topics: TopicsBlock | None, *, is_twin: bool) -> Iterator[Found]:
+    """Yield what a cloud says that another cloud, or the bridge itself, has said before."""
+    if is_twin:
+        yield ("name",), f"{cloud['name']} is the name of a cloud above: it is the cloud's identity everywhere"
+    forward = cloud.get("forward")
+    if topics is None or not isinstance(forward, Mapping):
+        return
+    for role in ROLES:
+        name = topics.name(role)
+        if name in forward:
+            yield ("forward", name), "is one of `topics`, and has its own use: name another (or put it into `events`)"
+
+
+def _tell(block: Mapping[str, Any], found: Iterable[Found]) -> None:
+    """Note faults at the keys of a file's block.
+
+    Raises:
+        ValueError: there are some, and the block is not a file's.
+    """
+    if isinstance(block, Map):
+        for path, text in found:
+            if (*block.path, *path) not in block.document.unusable:
+                block.document.fault((*block.path, *path), text)
+    elif faults := [f"{'.'.join(path)}: {text}" for path, text in found]:
+        raise ValueError("; ".join(faults))

@@ -41,6 +41,8 @@ _INSTEAD: Final = {
     "rabbit_qos_prefetch_count": "the cloud's own `prefetch` says it",
     "amqp_auto_delete": "a queue that goes away with its consumer would lose what comes meanwhile",
 }
+_LOGIN_METHODS: Final = frozenset({"PLAIN", "AMQPLAIN", "EXTERNAL"})
+_NO_SUCH_OPTION: Final = f"oslo.messaging has no such option in [{_GROUP}]"
 
 
 class TransportError(ValueError):
@@ -113,10 +115,26 @@ def new_conf(options: Mapping[str, Any]) -> Any:
         try:
             conf.set_override(name, value, group=_GROUP)
         except cfg.NoSuchOptError:
-            raise TransportError(f"{name}: oslo.messaging has no such option in [{_GROUP}]") from None
+            raise TransportError(f"{name}: {_NO_SUCH_OPTION}") from None
         except (ValueError, TypeError) as error:
             raise TransportError(f"{name}: {error}") from None
     return conf
+
+
+def faults_of_options(options: Mapping[str, Any], *, for_rabbit: bool) -> dict[str, str]:
+    """Return what is wrong with options of a configuration file, by their names.
+
+    Args:
+        options: as in nova.conf's ``[oslo_messaging_rabbit]``.
+        for_rabbit: the ``rabbit`` source is to use them.
+    """
+    faults = {}
+    for name, value in options.items():
+        try:
+            new_conf({name: value})
+        except TransportError as error:
+            faults[name] = str(error).removeprefix(f"{name}: ")
+    return {**_without_effect(options), **faults} if for_rabbit else faults
 
 
 def read(transport_url: str, options: Mapping[str, Any]) -> Transport:
@@ -132,9 +150,10 @@ def read(transport_url: str, options: Mapping[str, Any]) -> Transport:
         url = messaging.TransportURL.parse(conf, transport_url)
     except (messaging.InvalidTransportURL, ValueError):
         # Their texts repeat the URL or pieces of it, a piece of the password maybe.
+        # (In this text, USER:PASSWORD before an @ would be masked as a secret.)
         raise TransportError(
-            "is no transport URL: it should be rabbit://USER:PASSWORD@HOST:PORT/VIRTUAL_HOST, with characters such as"
-            " / @ : in a password percent-encoded"
+            "is no transport URL: it should be rabbit://, USER:PASSWORD, an @ and HOST:PORT/VIRTUAL_HOST in one word,"
+            " with characters such as / @ : in a password percent-encoded"
         ) from None
     try:
         proxy = libraries.common.ConfigOptsProxy(conf, url, _GROUP)[_GROUP]
@@ -157,15 +176,20 @@ def check_for_rabbit(transport: Transport) -> list[str]:
         return [
             f"the driver {transport.driver!r} is not RabbitMQ: say `source: oslo` to reach it through oslo.messaging"
         ]
-    faults = []
-    if not transport.hosts:
-        faults.append("names no host")
-    for name in sorted(transport.given - EFFECTIVE):
-        reason = _INSTEAD.get(name, "take it out, or say `source: oslo`")
-        faults.append(f"{name} has no effect with `source: rabbit`: {reason}")
-    method = transport.options["rabbit_login_method"]
-    if method not in {"PLAIN", "AMQPLAIN", "EXTERNAL"}:
-        faults.append(f"rabbit_login_method {method} is not supported with `source: rabbit`: use PLAIN or EXTERNAL")
+    given = {name: transport.options.get(name) for name in sorted(transport.given)}
+    faults = [f"{name} {text}" for name, text in _without_effect(given).items()]
+    return faults if transport.hosts else ["names no host", *faults]
+
+
+def _without_effect(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return, by their names, the options that the ``rabbit`` source can do nothing with."""
+    faults = {}
+    for name, value in options.items():
+        if name not in EFFECTIVE:
+            reason = _INSTEAD.get(name, "take it out, or say `source: oslo`")
+            faults[name] = f"has no effect with `source: rabbit`: {reason}"
+        elif name == "rabbit_login_method" and value not in _LOGIN_METHODS:
+            faults[name] = f"({value}) is not supported with `source: rabbit`: use PLAIN or EXTERNAL"
     return faults
 
 

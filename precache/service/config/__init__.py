@@ -4,7 +4,8 @@ A part declares its own model from :class:`Block` and the shared blocks here, an
 """
 
 from precache.service.config.blocks import HttpBlock, TopicName, TopicsBlock
-from precache.service.config.faults import ConfigError, Fault, fault_at
+from precache.service.config.document import Map
+from precache.service.config.faults import ConfigError, Fault, fault_at, fault_beside
 from precache.service.config.kafka import KafkaBlock
 from precache.service.config.load import load, top_level_keys
 from precache.service.config.model import Block
@@ -18,9 +19,11 @@ __all__ = [
     "HttpBlock",
     "KafkaBlock",
     "Listen",
+    "Map",
     "TopicName",
     "TopicsBlock",
     "fault_at",
+    "fault_beside",
     "load",
     "parse_duration",
     "top_level_keys",

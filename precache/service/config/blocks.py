@@ -1,11 +1,11 @@
 """Blocks that the bridge's file and the processor's file share."""
 
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from precache.contract.topics import Role
-from precache.service.config.faults import fault_at
+from precache.service.config.faults import fault_beside
 from precache.service.config.model import Block
 from precache.service.config.types import Listen
 
@@ -32,7 +32,7 @@ class TopicsBlock(Block):
     notifications: TopicName = "nova.notifications"
     progress: TopicName = "precache.progress"
     operations: TopicName = "precache.operations"
-    deadletters: TopicName = "precache.deadletters"
+    deadletters: TopicName = Field(default="precache.deadletters", validate_default=True)
     partitions: int = Field(default=4, ge=1, le=10_000)
     replication_factor: int = Field(default=1, ge=1, le=32_767)
 
@@ -45,15 +45,18 @@ class TopicsBlock(Block):
             "deadletters": self.deadletters,
         }[role]
 
-    @model_validator(mode="after")
-    def _all_distinct(self) -> Self:
+    @field_validator("deadletters")
+    @classmethod
+    def _all_distinct(cls, deadletters: str, info: ValidationInfo) -> str:
         # Kafka's metrics write '.' as '_', so it refuses a topic whose name is another's but for these.
+        names = {**info.data, "deadletters": deadletters}
         seen: dict[str, Role] = {}
-        for role in ROLES:
-            first = seen.setdefault(self.name(role).replace(".", "_"), role)
+        for role in (role for role in ROLES if role in names):
+            first = seen.setdefault(names[role].replace(".", "_"), role)
             if first != role:
-                raise fault_at(role, f"names the same topic as {first!r} ('.' and '_' count as one): give each its own")
-        return self
+                text = f"names the same topic as {first!r} ('.' and '_' count as one): give each its own"
+                raise fault_beside(role, text)
+        return deadletters
 
 
 class HttpBlock(Block):

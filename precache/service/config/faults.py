@@ -8,6 +8,7 @@ from typing import Final
 from pydantic_core import PydanticCustomError
 
 AT_KEY: Final = "at_key"
+BESIDE: Final = "beside"
 
 Path = tuple[str | int, ...]
 
@@ -50,6 +51,14 @@ def fault_at(key: str, text: str) -> PydanticCustomError:
     A check of one key belongs into that key's own type: a model's validator runs only once all its keys are good.
     """
     return PydanticCustomError(AT_KEY, "{text}", {"key": key, "text": text})
+
+
+def fault_beside(key: str, text: str) -> PydanticCustomError:
+    """Return what the validator of one field raises to have the fault name another key of the same block.
+
+    For a check of several keys that is to run even when the rest of the block is at fault: put it on the last of them.
+    """
+    return PydanticCustomError(BESIDE, "{text}", {"key": key, "text": text})
 
 
 def path_text(path: Path) -> str:

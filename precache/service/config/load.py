@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from precache.service.config import document as documents
 from precache.service.config.document import Document
-from precache.service.config.faults import AT_KEY, ConfigError, Path
+from precache.service.config.faults import AT_KEY, BESIDE, ConfigError, Path
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -83,6 +83,8 @@ def _note(document: Document, root: object, detail: ErrorDetails) -> None:
         path = (*path, str(detail["ctx"]["discriminator"]).strip("'"))
     if detail["type"] == AT_KEY:
         path = (*path, str(detail["ctx"]["key"]))
+    if detail["type"] == BESIDE:
+        path = (*path[:-1], str(detail["ctx"]["key"]))
     if not any(path[:end] in document.unusable for end in range(1, len(path) + 1)):
         document.fault(path, _words(detail))
 
