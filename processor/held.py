@@ -8,6 +8,7 @@ from processor.core.partition import Partition
 
 if TYPE_CHECKING:
     from precache.contract.deadletters import DeadLetter
+    from processor.publishing import Output
 
 
 class Held:
@@ -19,13 +20,25 @@ class Held:
         frontier: the first offset that was not processed.
         out: what this round led to.
         partitions: how many the topic has.
+        outputs: the records that ``out`` makes for the derived topics, dead letters apart.
         letters: dead letters beside those in ``out``.
         dirty: this round has something to commit: something was read, decided or restored.
         low_committed: the ``low`` of the last commit.
         checked_s: when the broker was last asked for its end, on the monotonic clock.
     """
 
-    __slots__ = ("checked_s", "dirty", "frontier", "letters", "low_committed", "number", "out", "partitions", "state")
+    __slots__ = (
+        "checked_s",
+        "dirty",
+        "frontier",
+        "letters",
+        "low_committed",
+        "number",
+        "out",
+        "outputs",
+        "partitions",
+        "state",
+    )
 
     def __init__(self, number: int, state: Partition, frontier: int, partitions: int) -> None:
         self.number = number
@@ -33,6 +46,7 @@ class Held:
         self.frontier = frontier
         self.partitions = partitions
         self.out = Effects()
+        self.outputs: list[Output] = []
         self.letters: list[DeadLetter] = []
         self.low_committed = -1
         self.dirty = False
@@ -51,5 +65,6 @@ class Held:
     def next_round(self) -> None:
         """Begin a round: nothing happened yet; what could not be used in the last one's rows is still to be told."""
         self.out = Effects()
+        self.outputs = []
         # Once operations were closed, the commit's low is behind: told soon, a restart has less to replay.
         self.dirty = bool(self.letters) or self.low() != self.low_committed

@@ -57,8 +57,9 @@ class Publisher:
         """
         with kafka_errors("begin a transaction"):
             self._producer.begin_transaction()
-        for output in outputs:
-            self._produce(output)
+        with kafka_errors("write to the derived topics"):
+            for output in outputs:
+                self._produce(output)
         self._insist("add the offsets to the transaction", self._producer.send_offsets_to_transaction, offsets, group)
         self._insist("commit the transaction", self._producer.commit_transaction)
 
@@ -71,19 +72,11 @@ class Publisher:
         return True
 
     def _produce(self, output: Output) -> None:
+        headers = cast("list[tuple[str, str | bytes | None]]", output.headers)
         while True:
             try:
-                with kafka_errors(f"write to {output.topic}"):
-                    self._producer.produce(
-                        output.topic,
-                        partition=output.partition,
-                        key=output.key,
-                        value=output.value,
-                        headers=cast("list[tuple[str, str | bytes | None]]", output.headers),
-                    )
-            except KafkaRetry as fault:
-                if fault.name != "_QUEUE_FULL":
-                    raise
+                self._producer.produce(output.topic, output.value, output.key, output.partition, headers=headers)
+            except BufferError:
                 self._producer.poll(_QUEUE_FULL_S)
             else:
                 return

@@ -3,9 +3,12 @@
 Decisions and final rows come from ``precache.operations``, points from the log of notifications, from its start on.
 Operations that began before the log's start get their record's row. Those without a record were never processed: they
 are decided by the partition's clock, which is moved to wall time once, at the end. Nothing is written to Kafka.
+
+While the store writes a batch, the next one is read and decoded. One batch at a time: rows keep their order.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
 from typing import Final
 
@@ -55,6 +58,9 @@ class StoreRebuild:
         self._tell = tell
         self._points = self._refused = self._too_old = 0
         self._told_s = 0.0
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        # The batch that the store has, and what comes of it.
+        self._writing: tuple[list[Row], Future[WriteReport]] | None = None
 
     def run(self, wall_ms: Callable[[], int]) -> None:
         """Write everything.
@@ -68,8 +74,9 @@ class StoreRebuild:
         if not count:
             raise Fatal(f"there is no topic {self._topics.notifications}: check topics in the configuration")
         began = monotonic()
-        for number in range(count):
-            self._patiently(number, wall_ms)
+        with self._thread:
+            for number in range(count):
+                self._patiently(number, wall_ms)
         self._tell(
             f"done in {monotonic() - began:.1f} s: {self._points} points and rows of {count} partitions written, "
             f"{self._too_old} older than the store keeps, {self._refused} refused"
@@ -100,6 +107,7 @@ class StoreRebuild:
         self._write(_rows_of(out))
         self._write(row for operation in decided.operations() for row in rows.operation_rows(operation))
         self._write(row for record in records if record["first_offset"] < start for row in _rows_of_record(record))
+        self._finish()
         self._say(f"{topic}/{number}: all of {end - start} records, {len(records)} operations", always=True)
 
     def _records(self, number: int) -> list[OperationRecord]:
@@ -120,19 +128,28 @@ class StoreRebuild:
         return _rows_of(out)
 
     def _write(self, some: Iterable[Row]) -> None:
+        """Have rows written once those before them are; return while the store has them."""
         written = list(some)
+        self._finish()
+        if written:
+            self._writing = written, self._thread.submit(self._store.write, written)
+
+    def _finish(self) -> None:
+        """Wait until the store has what it was given, however long that takes."""
         failed = 0
-        while written:
+        while self._writing is not None:
             self._check_stop()
+            written, writing = self._writing
             try:
-                report = self._store.write(written)
+                report = writing.result()
             except StoreRetry as fault:
                 log.warning("processor.store_waiting", attempt=failed + 1, why=str(fault))
                 self._stop.wait(backoff_s(failed) if fault.retry_after_s is None else fault.retry_after_s)
                 failed += 1
+                self._writing = written, self._thread.submit(self._store.write, written)
             else:
+                self._writing = None
                 self._count(written, report)
-                return
 
     def _count(self, written: list[Row], report: WriteReport) -> None:
         self._points += len(written) - len(report.refused) - report.dropped_old

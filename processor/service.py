@@ -122,7 +122,7 @@ def _run_loop(
         serve=lambda seconds: _serve(membership, seconds),
     )
     stack.callback(transactions.drop)
-    writer = StoreWriter(store, membership, health, stop, config.shutdown_timeout)
+    writer = stack.enter_context(StoreWriter(store, membership, health, stop, config.shutdown_timeout))
     steps = Steps(config.topics, membership, writer, transactions, faults)
     clock = WallClock(membership, lambda: int(time() * _MS_PER_S), tuning.margin_ms, tuning.call_s)
     Loop(

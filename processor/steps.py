@@ -1,6 +1,7 @@
 """Steps 3 to 6 of a round: what it led to is written, in the order that makes each of them safe to be cut short."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from time import time
 
 from confluent_kafka import Message, TopicPartition
@@ -14,7 +15,7 @@ from processor.held import Held
 from processor.producing import Transactions
 from processor.publishing import Encoder, Output
 from processor.stores import Row
-from processor.storing import StoreWriter
+from processor.storing import StoreWriter, nothing
 
 
 class Steps:
@@ -36,7 +37,10 @@ class Steps:
         self._faults = faults
 
     def write_points(self, busy: Sequence[Held], messages: Sequence[Message]) -> None:
-        """Step 3: progress points and signs of life; those that the store refuses become dead letters of step 4."""
+        """Step 3: progress points and signs of life; those that the store refuses become dead letters of step 4.
+
+        While the store has them, the records of step 4 are encoded.
+        """
         self._faults.hit("step3:before")
         sources: dict[int, tuple[Held, int]] = {}
         points: list[Row] = []
@@ -47,7 +51,7 @@ class Steps:
             for heard in held.out.signs:
                 points.append(rows.bridge_row(heard.sign))
                 sources[id(points[-1])] = held, heard.offset
-        self._write(points, sources, messages)
+        self._write(points, sources, messages, meanwhile=lambda: self._encode(busy))
         for held in busy:
             telling.tell_points(held.out.points, time())
         self._faults.hit("step3:after")
@@ -55,7 +59,7 @@ class Steps:
     def commit(self, busy: Sequence[Held]) -> None:
         """Step 4: derived records, dead letters and offsets, in one transaction."""
         self._faults.hit("step4:before")
-        outputs = [output for held in busy for output in self._outputs(held)]
+        outputs = [output for held in busy for output in chain(held.outputs, self._letters(held))]
         lows = [held.low() for held in busy]
         offsets = [
             TopicPartition(
@@ -96,10 +100,14 @@ class Steps:
         self._faults.hit("step6:after")
 
     def _write(
-        self, written: Sequence[Row], sources: Mapping[int, tuple[Held, int]], messages: Sequence[Message]
+        self,
+        written: Sequence[Row],
+        sources: Mapping[int, tuple[Held, int]],
+        messages: Sequence[Message],
+        meanwhile: Callable[[], None] = nothing,
     ) -> None:
         """Store rows; make dead letters of those that are refused, for the next commit."""
-        report = self._store.write(written)
+        report = self._store.write(written, meanwhile)
         metrics.POINTS_TOO_OLD.inc(report.dropped_old)
         for refused in report.refused:
             held, offset = sources[id(refused.row)]
@@ -109,9 +117,13 @@ class Steps:
             held.letters.append(deadlettering.of_row(refused, origin, held.state.clock_ms, body))
             log.error("processor.row_refused", origin=origin, row=type(refused.row).__name__, why=refused.why)
 
-    def _outputs(self, held: Held) -> Iterator[Output]:
+    def _encode(self, busy: Sequence[Held]) -> None:
+        """Make the round's derived records; dead letters come later: those of refused rows are not known yet."""
+        for held in busy:
+            held.outputs += self._encoder.progress(held.out.points)
+            held.outputs += self._encoder.decisions(held.number, held.out.decisions)
+
+    def _letters(self, held: Held) -> Iterator[Output]:
         for refused in held.out.refused:
             held.letters.append(deadlettering.of_record(refused, self._topics.notifications, held.number))
-        yield from self._encoder.progress(held.out.points)
-        yield from self._encoder.decisions(held.number, held.out.decisions)
-        yield from self._encoder.letters(held.letters)
+        return self._encoder.letters(held.letters)

@@ -1,8 +1,9 @@
 """Writing to the store until it takes the rows, while the group is served."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from time import monotonic
-from typing import Final
+from typing import Final, Self
 
 from precache.service.backoff import backoff_s
 from precache.service.health import Health
@@ -18,8 +19,15 @@ _SAY_AGAIN_S: Final = 30.0
 PART: Final = "store"
 
 
+def nothing() -> None:
+    """Have nothing to do meanwhile."""
+
+
 class StoreWriter:
     """Writes rows. Waits as long as it takes: what can't be stored must not be committed.
+
+    The store is written in a thread, one call at a time, and each is waited for, whatever happens meanwhile: no row is
+    written once :meth:`write` has returned or raised.
 
     Args:
         store: where to.
@@ -36,22 +44,34 @@ class StoreWriter:
         self._stop = stop
         self._shutdown_s = shutdown_s
         self._give_up_at: float | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
-    def write(self, rows: Sequence[Row]) -> WriteReport:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def write(self, rows: Sequence[Row], meanwhile: Callable[[], None] = nothing) -> WriteReport:
         """Store rows, and return what came of it.
+
+        Args:
+            rows: what to store.
+            meanwhile: called once, while the store is busy with them for the first time: work of ours that neither
+                needs the outcome nor touches the rows.
 
         Raises:
             StartOver: a partition was taken away while waiting, or it is time to stop: the rows may be there or not.
             StoreFault: the store can't go on without a change.
         """
         if not rows:
+            meanwhile()
             return WriteReport()
         failed = 0
         while True:
             began = monotonic()
             try:
-                with metrics.STORE_WRITE_S.time():
-                    report = self._store.write(rows)
+                report = self._attempt(rows, nothing if failed else meanwhile)
             except StoreRetry as fault:
                 self._tell(fault, failed)
                 self._wait(backoff_s(failed) if fault.retry_after_s is None else fault.retry_after_s)
@@ -61,6 +81,15 @@ class StoreWriter:
                     log.info("processor.store_back", attempts=failed + 1, seconds=round(monotonic() - began, 3))
                 self._back()
                 return report
+
+    def _attempt(self, rows: Sequence[Row], meanwhile: Callable[[], None]) -> WriteReport:
+        with metrics.STORE_WRITE_S.time():
+            writing = self._thread.submit(self._store.write, rows)
+            try:
+                meanwhile()
+            finally:
+                wait([writing])
+            return writing.result()
 
     def _tell(self, fault: StoreRetry, failed: int) -> None:
         metrics.STORE_RETRIES.inc()
