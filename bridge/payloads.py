@@ -5,6 +5,7 @@ Source: Nova's ``notifications/objects/*.py``. Every payload is a versioned obje
 """
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any, Final
 
 from bridge import reasons
@@ -54,6 +55,9 @@ _PROGRESS: Final[dict[str, tuple[Check, str]]] = {
     "index": (_is_int, "an integer"),
     "total": (_is_int, "an integer"),
 }
+_PROGRESS_VALUES: Final = itemgetter(*_PROGRESS)
+_PROGRESS_TYPES: Final = frozenset({(id_, str, str, str, list, list, int, int) for id_ in (int, type(None))})
+_MAJOR: Final = nova.PAYLOAD_MAJOR + "."
 _FIELDS: Final[dict[str, dict[str, tuple[Check, str]]]] = {
     nova.START: _AGGREGATE,
     nova.END: _AGGREGATE,
@@ -75,15 +79,28 @@ def check(event_type: str, payload: Any) -> str:
     if fields is None:
         return _resource(data)
     version = payload["nova_object.version"]
-    if version.partition(".")[0] != nova.PAYLOAD_MAJOR:
+    if not version.startswith(_MAJOR):
         raise Poison(
             reasons.PAYLOAD_VERSION, f"nova_object.version {version[:20]!r}: only {nova.PAYLOAD_MAJOR}.x is read"
         )
-    for name, (is_right, wanted) in fields.items():
-        if not is_right(data.get(name)):
-            raise Poison(reasons.PAYLOAD_FIELD, _wrong_field(name, data, wanted))
+    if event_type != nova.PROGRESS or not _is_plain_progress(data):
+        for name, (is_right, wanted) in fields.items():
+            if not is_right(data.get(name)):
+                raise Poison(reasons.PAYLOAD_FIELD, _wrong_field(name, data, wanted))
     uuid: str = data["uuid"]
     return uuid
+
+
+def _is_plain_progress(data: Mapping[str, Any]) -> bool:
+    """Whether a progress payload is right in every field; the same as the table says, in one look at all types."""
+    try:
+        values = _PROGRESS_VALUES(data)
+    except KeyError:
+        return False
+    if tuple(map(type, values)) not in _PROGRESS_TYPES:
+        return False
+    _, uuid, name, host, cached, failed, _, _ = values
+    return bool(uuid and name and host) and _is_str_list(cached) and _is_str_list(failed)
 
 
 def type_name(value: object) -> str:

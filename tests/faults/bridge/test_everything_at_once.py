@@ -26,7 +26,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[rabbitmq.N
 
 
 def publish_whatever_happens(rig: Rig, sent: list[tuple[str, bytes]], pause_s: float) -> None:
-    """Publish each until it is confirmed: again after any fault, so that it may be there twice, but never not at all."""
+    """Publish each until it is confirmed: after a fault again, so that it may be there twice, but never not at all."""
     left = list(reversed(sent))
     while left:
         try:

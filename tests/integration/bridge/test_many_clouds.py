@@ -2,12 +2,15 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
+from statistics import median
+from typing import Any
 
 import pytest
 
 from tests.integration.bridge.rig import Rig, notifications
-from tests.support.process import free_port, wait_until
+from tests.support.process import Precache, free_port, wait_until
 
 
 @pytest.fixture
@@ -79,3 +82,32 @@ def test_hosts_are_tried_in_turn(rig: Rig) -> None:
     with rig.bridge(transport_url=url):
         rig.publish([body for _, body in sent])
         rig.wait_forwarded([message_id for message_id, _ in sent])
+
+
+def forwarded(bridge: Precache) -> float:
+    return bridge.metrics().get('precache_bridge_forwarded_total{cloud="paris"}', 0.0)
+
+
+def drain_rate(rig: Rig, clouds: list[dict[str, Any]], count: int) -> float:
+    """Messages a second of a backlog that `paris` drains, with other clouds beside it."""
+    rig.publish_fast(notifications(1)[0][1], count)
+    with rig.start(rig.config(*clouds)) as bridge:
+        wait_until(lambda: forwarded(bridge) > 0, "the first message", 60, 0.05)
+        began, first = time.monotonic(), forwarded(bridge)
+        wait_until(lambda: forwarded(bridge) >= count, "the backlog to be drained", 120, 0.1)
+        return (count - first) / (time.monotonic() - began)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_sick_clouds_do_not_slow_down_the_others(rig: Rig, hanging: int) -> None:
+    url = rig.cloud.transport_url
+    urls = {"dead": f"rabbit://u:p@127.0.0.1:{free_port()}/", "hanging": f"rabbit://u:p@127.0.0.1:{hanging}/"}
+    urls["stranger"] = url.replace("rabbit://precache:", "rabbit://precache:wrong")
+    sick = [rig.paris(topic="x") | {"name": name, "transport_url": bad} for name, bad in urls.items()]
+    alone, beside = [], []
+    for _ in range(5):  # alternating: the machine has other work, too
+        alone.append(drain_rate(rig, [rig.paris()], 40_000))
+        beside.append(drain_rate(rig, [rig.paris(), *sick], 40_000))
+    print(f"alone {median(alone):.0f}/s, beside three sick clouds {median(beside):.0f}/s")  # noqa: T201 - for docs
+    assert median(beside) > 0.9 * median(alone)

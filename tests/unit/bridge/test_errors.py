@@ -1,0 +1,80 @@
+"""Every exception of the AMQP client has a meaning of ours."""
+
+import inspect
+
+import pytest
+from pika import exceptions
+
+from bridge.amqp.dial import DialError
+from bridge.amqp.errors import Place, fault_of
+from bridge.amqp.frames import FrameError
+from bridge.sources import SourceFault, SourceLost, SourceRefused, SourceWaiting
+
+PLACE = Place("nova", "/", "nova", "precache.info")
+ALL = [kind for _, kind in inspect.getmembers(exceptions, inspect.isclass) if issubclass(kind, exceptions.AMQPError)]
+
+
+def make(kind: type[Exception]) -> Exception:
+    try:
+        return kind()
+    except TypeError:
+        try:
+            return kind(320, "CONNECTION_FORCED")
+        except TypeError:
+            return kind([])
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_every_exception_is_mapped(kind: type[Exception]) -> None:
+    fault = fault_of(make(kind), PLACE)
+    assert isinstance(fault, SourceFault)
+    assert str(fault)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (
+            exceptions.ChannelClosedByBroker(404, "NOT_FOUND - no queue 'precache.info' in vhost '/'"),
+            SourceWaiting,
+            "queue 'precache.info'",
+        ),
+        (
+            exceptions.ChannelClosedByBroker(404, "NOT_FOUND - no exchange 'nova' in vhost '/'"),
+            SourceWaiting,
+            "exchange 'nova'",
+        ),
+        (
+            exceptions.ChannelClosedByBroker(403, "ACCESS_REFUSED - read access"),
+            SourceRefused,
+            "set_permissions -p / nova",
+        ),
+        (exceptions.ChannelClosedByBroker(405, "RESOURCE_LOCKED"), SourceRefused, "another connection"),
+        (
+            exceptions.ChannelClosedByBroker(
+                406,
+                "PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue 'mine' in vhost '/': received the"
+                " value 'quorum' of type 'longstr' but current is none",
+            ),
+            SourceRefused,
+            "we ask for the value 'quorum' of type 'longstr' but it was made with none",
+        ),
+        (
+            exceptions.ChannelClosedByBroker(406, "PRECONDITION_FAILED - delivery acknowledgement timed out"),
+            SourceLost,
+            "timed out",
+        ),
+        (exceptions.ConnectionClosedByBroker(320, "CONNECTION_FORCED - shutdown"), SourceLost, "shutdown"),
+        (exceptions.ConnectionClosedByBroker(403, "ACCESS_REFUSED"), SourceRefused, "credentials of user 'nova'"),
+        (exceptions.ConnectionClosedByBroker(530, "NOT_ALLOWED - vhost"), SourceRefused, "no virtual host '/'"),
+        (exceptions.AMQPHeartbeatTimeout("x"), SourceLost, "heartbeat"),
+        (FrameError("no AMQP"), SourceLost, "no AMQP"),
+        (DialError("refused"), SourceLost, "refused"),
+        (OSError("odd"), SourceLost, "odd"),
+    ],
+)
+def test_what_it_means(error: Exception, kind: type[SourceFault], words: str) -> None:
+    fault = fault_of(error, PLACE)
+    assert type(fault) is kind
+    assert words in str(fault)
+    assert fault.loud == (kind is SourceRefused)
