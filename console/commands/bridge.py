@@ -29,11 +29,13 @@ def bridge(invocation: Invocation, path: Path) -> int:
 
     A notification is acknowledged to RabbitMQ only when Kafka has it. Runs until it is stopped; logs go to stderr.
     """
-    from bridge import service
-    from bridge.config import BridgeConfig
     from precache.service.shutdown import Stop
 
+    # Before the rest is imported, which takes a second: a stop in that time is a clean one, too.
+    stop = Stop().on_signals()
+    from bridge import service
+    from bridge.config import BridgeConfig
+
     invocation.configure_logs()
-    config = load_or_fail(path, BridgeConfig)
-    service.run(config, Stop().on_signals())
+    service.run(load_or_fail(path, BridgeConfig), stop)
     return OK

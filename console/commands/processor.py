@@ -33,12 +33,14 @@ def processor(invocation: Invocation, path: Path, rebuild_store: bool) -> int:  
     Runs until it is stopped; logs go to stderr. Several processes share the work.
     """
     from precache.service.shutdown import Stop
+
+    # Before the rest is imported, which takes its time: a stop in that time is a clean one, too.
+    stop = Stop().on_signals()
     from processor import service
     from processor.config import ProcessorConfig
 
     invocation.configure_logs()
     config = load_or_fail(path, ProcessorConfig)
-    stop = Stop().on_signals()
     if rebuild_store:
         service.rebuild(config, stop, lambda text: click.echo(text, err=True))
         if stop.requested:
