@@ -102,6 +102,11 @@ class Flight:
         elif not self._several or self._was_last(tag, topic):
             self._delivered.append(tag)
 
+    def done_with(self, tag: int, topic: str) -> None:
+        """Note that nothing more is to be done for a message's record in one of its topics."""
+        if self._was_last(tag, topic):
+            self._delivered.append(tag)
+
     def _was_last(self, tag: int, topic: str) -> bool:
         waiting = self._several.get(tag)
         if waiting is None:

@@ -90,7 +90,10 @@ class Forwarder:
             flight.failures.append(Failure(delivery.tag, topic, fault))
 
     def _bury(self, flight: Flight, delivery: Delivery, poison: Poison, instead_of: str = "") -> None:
-        """Send a message to the dead letters."""
+        """Send a message to the dead letters, once, however many topics refuse it."""
+        if delivery.tag in flight.buried:
+            flight.done_with(delivery.tag, instead_of)
+            return
         if instead_of:
             flight.redirected(delivery.tag, instead_of, self._letters.topic)
         else:

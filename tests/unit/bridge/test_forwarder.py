@@ -1,0 +1,179 @@
+"""What becomes of messages by what Kafka says of their records."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from bridge.decode import Decoder, Route
+from bridge.flight import Flight
+from bridge.forwarder import Forwarder
+from bridge.letters import Letters
+from bridge.metrics import CloudMetrics
+from bridge.outlet import Outlet
+from bridge.sources import Delivery
+from tests.integration.bridge.poisons import envelope, progress
+
+DEAD = "dead"
+LATER = 1_000_000.0
+
+
+class FakeProducer:
+    """Takes records; says of each what the script says: ``(topic, attempt) -> error name or ""``."""
+
+    def __init__(self, script: Callable[[str, int], str], sent_by_all: list[str]) -> None:
+        self.script = script
+        self.sent: list[str] = []
+        self.sent_by_all = sent_by_all
+        self.waiting: list[tuple[Any, KafkaError | None]] = []
+
+    def produce(self, topic: str, _value: bytes, _key: bytes, *, on_delivery: Any, headers: Any) -> None:
+        del headers
+        said = self.script(topic, self.sent_by_all.count(topic))
+        self.sent.append(topic)
+        self.sent_by_all.append(topic)
+        error = KafkaError(getattr(KafkaError, said.lstrip("!"))) if said else None
+        if said.startswith("!"):
+            raise KafkaException(error)
+        self.waiting.append((on_delivery, error))
+
+    def poll(self, _timeout: float) -> int:
+        waiting, self.waiting = self.waiting, []
+        for report, error in waiting:
+            report(error, None)
+        return len(waiting)
+
+    def flush(self, _timeout: float) -> int:
+        return self.poll(0)
+
+    def purge(self) -> None:
+        self.waiting = [(report, KafkaError(KafkaError._PURGE_QUEUE)) for report, _ in self.waiting]
+
+
+class Bench:
+    def __init__(self, script: Callable[[str, int], str], *topics: str) -> None:
+        self.made: list[FakeProducer] = []
+        self.sent: list[str] = []
+        self.script = script
+        self.outlet = Outlet(self._make, self._make)
+        self.flight = Flight()
+        routes = [Route(topic, ("*",)) for topic in topics or ("a",)]
+        letters = Letters(DEAD, "paris", "queue", lambda _: {})
+        self.forwarder = Forwarder("paris", Decoder("paris", routes), letters, self.outlet, CloudMetrics("unit"))
+
+    def _make(self) -> Producer:
+        self.made.append(FakeProducer(self.script, self.sent))
+        return cast("Producer", self.made[-1])
+
+    def take(self, *bodies: bytes) -> None:
+        deliveries = [Delivery(tag, body, b"") for tag, body in enumerate(bodies, 1)]
+        self.forwarder.take(self.flight, deliveries, 0.0)
+
+    def rounds(self, count: int = 12) -> list[str]:
+        """Poll and settle as often; return the topics of all records sent."""
+        for number in range(count):
+            self.outlet.poll()
+            self.forwarder.settle(self.flight, LATER * (number + 1))
+        return self.sent
+
+
+GOOD = envelope(progress())
+
+
+def test_what_kafka_confirms_is_settled() -> None:
+    bench = Bench(lambda _topic, _attempt: "")
+    bench.take(GOOD, GOOD)
+    assert bench.flight.unsettled == 2
+    assert bench.rounds() == ["a", "a"]
+    assert bench.flight.take_prefix() == 2
+    assert (bench.flight.unsettled, bench.flight.bytes, bench.flight.pending) == (0, 0, {})
+
+
+@pytest.mark.parametrize(
+    "error", ["_MSG_TIMED_OUT", "TOPIC_AUTHORIZATION_FAILED", "NOT_ENOUGH_REPLICAS", "!_QUEUE_FULL"]
+)
+def test_what_may_pass_is_sent_again_until_it_does(error: str) -> None:
+    bench = Bench(lambda _topic, attempt: error if attempt < 2 else "")
+    bench.take(GOOD)
+    assert bench.rounds() == ["a"] * 3
+    assert bench.flight.unsettled == 0
+
+
+def test_what_is_refused_at_once_is_a_dead_letter() -> None:
+    bench = Bench(lambda topic, _attempt: "!MSG_SIZE_TOO_LARGE" if topic == "a" else "")
+    bench.take(GOOD)
+    assert bench.rounds() == ["a", DEAD]
+    assert bench.flight.unsettled == 0
+
+
+def test_what_is_refused_in_a_batch_is_tried_alone_first() -> None:
+    bench = Bench(lambda topic, attempt: "MSG_SIZE_TOO_LARGE" if topic == "a" and attempt == 0 else "")
+    bench.take(GOOD)
+    assert bench.rounds() == ["a", "a"]
+    assert [producer.sent for producer in bench.made] == [["a"], ["a"]], "the second one sends each record by itself"
+    assert bench.flight.unsettled == 0
+
+
+def test_what_is_refused_alone_is_a_dead_letter() -> None:
+    bench = Bench(lambda topic, _attempt: "MSG_SIZE_TOO_LARGE" if topic == "a" else "")
+    bench.take(GOOD)
+    assert sorted(bench.rounds()) == ["a", "a", DEAD]
+    assert bench.flight.unsettled == 0
+
+
+def test_a_dead_letter_is_sent_until_it_is_there() -> None:
+    bench = Bench(lambda topic, attempt: "MSG_SIZE_TOO_LARGE" if topic == DEAD and attempt < 3 else "")
+    bench.take(b"not json", GOOD)
+    bench.rounds(1)
+    assert bench.flight.unsettled == 1
+    assert bench.rounds().count(DEAD) == 4
+    assert bench.flight.unsettled == 0
+
+
+def test_a_message_is_settled_only_when_every_topic_has_it() -> None:
+    bench = Bench(lambda topic, attempt: "_MSG_TIMED_OUT" if topic == "b" and attempt < 2 else "", "a", "b")
+    bench.take(GOOD)
+    bench.rounds(1)
+    assert bench.flight.unsettled == 1
+    assert bench.rounds() == ["a", "b", "b", "b"]
+    assert bench.flight.unsettled == 0
+
+
+@pytest.mark.parametrize("error", ["!MSG_SIZE_TOO_LARGE", "MSG_SIZE_TOO_LARGE"])
+def test_two_topics_that_refuse_a_message_make_one_dead_letter(error: str) -> None:
+    bench = Bench(lambda topic, _attempt: "" if topic == DEAD else error, "a", "b")
+    bench.take(GOOD)
+    assert bench.rounds().count(DEAD) == 1
+    assert bench.flight.unsettled == 0
+
+
+@pytest.mark.parametrize("error", ["_FENCED", "OUT_OF_ORDER_SEQUENCE_NUMBER"])
+def test_a_void_producer_is_replaced_and_all_is_sent_again(error: str) -> None:
+    bench = Bench(lambda _topic, attempt: error if attempt == 0 else "")
+    bench.take(GOOD, GOOD, GOOD)
+    waiting = bench.made[0].waiting
+    waiting[0][0](waiting[0][1], None)  # one report has come; the two others are still out when the producer is dropped
+    bench.made[0].waiting = waiting[1:]
+    bench.forwarder.settle(bench.flight, 0.0)
+    bench.rounds()
+    assert len(bench.made) == 2
+    assert bench.made[1].sent == ["a"] * 3
+    assert bench.flight.unsettled == 0
+
+
+def test_canaries_are_the_oldest_of_each_topic_and_key() -> None:
+    bench = Bench(lambda _topic, _attempt: "_MSG_TIMED_OUT", "a", "b")
+    bench.take(GOOD, GOOD, b"not json", b"not json either")
+    assert [record.topic for record in bench.forwarder.canaries(bench.flight)] == ["a", "b", DEAD]
+
+
+def test_a_failure_of_the_decoder_itself_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Decoder, "decode", fail)
+    bench = Bench(lambda _topic, _attempt: "")
+    bench.take(GOOD)
+    assert bench.rounds() == [DEAD]
+    assert bench.flight.unsettled == 0
