@@ -41,15 +41,21 @@ class Assignment:
         return self._membership.owned - self.held.keys()
 
     def follow(self) -> None:
-        """Drop what the group took away since, and have the client read what is ready; between rounds only."""
-        self.drop(self._membership.take_lost())
+        """Drop what the group took away since, and have the client read what is ready; before a poll only."""
+        self.drop_lost()
         self._membership.read({number: held.frontier for number, held in self.held.items()})
         self._tell()
+
+    def drop_lost(self) -> None:
+        """Drop what the group took away since this was last called."""
+        self.drop(self._membership.take_lost())
 
     def drop(self, numbers: Iterable[int]) -> None:
         """Forget the state of partitions; those that are still ours will be rebuilt."""
         for number in numbers:
             self.held.pop(number, None)
+            # It may be rebuilt, with another frontier, before the client is told to read something else.
+            self._membership.read_anew(number)
             if self._current is not None and self._current[0] == number:
                 self._current[1].close()
                 self._current = None

@@ -28,6 +28,7 @@ class Membership:
         self._topic = topic
         self._cooperative = cooperative
         self._reading: set[int] = set()
+        self._anew: set[int] = set()
         self._lost: set[int] = set()
         self._paused = False
 
@@ -58,10 +59,18 @@ class Membership:
         """Return whether a partition was taken away since :meth:`take_lost` was last called."""
         return bool(self._lost)
 
+    def read_anew(self, number: int) -> None:
+        """Have the next :meth:`read` go back to the partition's frontier, whatever was fetched of it already."""
+        self._anew.add(number)
+
     def read(self, frontiers: Mapping[int, int]) -> None:
-        """Read these partitions and no others, each from its frontier on; call it between rounds only."""
-        added = frontiers.keys() - self._reading
-        removed = self._reading - frontiers.keys()
+        """Read these partitions and no others, each from its frontier on.
+
+        Call it between rounds only, with nothing polled that was not applied: it may go back to the frontiers of all.
+        """
+        removed = self._reading & (self._anew | (self._reading - frontiers.keys()))
+        added = frontiers.keys() - (self._reading - removed)
+        self._anew.clear()
         if not added and not removed:
             return
         with kafka_errors("assign partitions"):

@@ -3,7 +3,8 @@
 1. poll: serve the group, read what there is;
 2. fire the timers that are due at or before each record's timestamp, then apply the record; fire those that are due by
    wall time where nothing is left to be read;
-3. write the progress points: they are idempotent, so a round that is cut short here writes them again;
+3. write the progress points: they are idempotent, so a round that is cut short here writes them again; while the store
+   has them, encode the records of step 4;
 4. commit in one transaction: derived records, dead letters, and the offset of every partition that was read or has
    records in it, also when only a timer caused them: a transaction without offsets would not be fenced;
 5. write the row of every operation that this round changed. After the commit, which proved that the partition was ours;
@@ -82,9 +83,10 @@ class Loop:
 
     def _turn(self) -> None:
         assignment = self._assignment
+        assignment.follow()
         messages = self._poll()
         began = monotonic()
-        assignment.follow()
+        assignment.drop_lost()
         if messages:
             self._faults.hit("step2:before")
         self._apply(messages)
@@ -124,6 +126,7 @@ class Loop:
     def _apply(self, messages: list[Message]) -> None:
         """Step 2."""
         partitions = self._assignment.held
+        interrupted: set[int] = set()
         for message in messages:
             error = message.error()
             if error is not None:
@@ -132,17 +135,21 @@ class Loop:
             # A partition that was taken away in this very poll is not held any more.
             number: Any = message.partition()
             held = partitions.get(number)
-            if held is None:
+            if held is None or number in interrupted:
                 continue
             offset: Any = message.offset()
             if offset != held.frontier and not self._accept_gap(held, offset):
+                interrupted.add(number)
                 continue
             held.state.apply(message.timestamp()[1], offset, message.key(), message.value() or b"", held.out)
             held.frontier = offset + 1
             held.dirty = True
 
     def _accept_gap(self, held: Held, offset: int) -> bool:
-        """Return whether to go on past offsets that did not come: only where they did not come a second time either."""
+        """Return whether to go on past offsets that did not come: only where they did not come a second time either.
+
+        What was applied up to there is right, and is committed: each gap costs one look back, however many there are.
+        """
         if offset > held.frontier and self._gaps.pop(held.number, None) == held.frontier:
             log.error(
                 "processor.records_missing",
@@ -154,7 +161,7 @@ class Loop:
             return True
         self._gaps[held.number] = held.frontier
         log.warning("processor.gap", partition=held.number, frontier=held.frontier, got=offset)
-        self._assignment.drop([held.number])
+        self._membership.read_anew(held.number)
         return False
 
     def _on_error(self, message: Message, error: KafkaError) -> None:
