@@ -119,6 +119,7 @@ class StoreWriter:
         if not self._stop.requested:
             return
         if self._give_up_at is None:
-            self._give_up_at = monotonic() + self._shutdown_s
+            # The other half is for an attempt that is under way, and for leaving the group.
+            self._give_up_at = monotonic() + self._shutdown_s / 2
         if monotonic() > self._give_up_at:
             raise StartOver("the store takes nothing, and it is time to stop")
