@@ -14,8 +14,11 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 STAMP := .venv/.synced
 CODE := precache bridge processor console tests $(wildcard bench)
-# The quick ones first.
-TESTS := $(wildcard tests/unit tests/integration tests/faults)
+# The long ones first, so that the end of a run finds every worker busy. More workers than cores, since tests that stop
+# servers mostly wait; those that share a server of their own run on one worker (tests/conftest.py).
+TESTS := $(wildcard tests/faults tests/integration tests/unit)
+WORKERS ?= 4
+PARALLEL := -n $(WORKERS) --dist loadgroup
 SERVICES := $(PYTHON) -m tests.services
 
 .PHONY: help venv services services-stop check format unit test soak demo bench clean
@@ -63,7 +66,7 @@ exports="$$($(SERVICES) start)"; eval "$$exports";
 endef
 
 test: venv ## All tests, on real servers
-	$(with-services) $(BIN)/pytest -m "not soak" $(TESTS)
+	$(with-services) $(BIN)/pytest -q -m "not soak" $(PARALLEL) $(TESTS)
 
 soak: venv ## The long forms, on real servers
 	$(with-services) $(BIN)/pytest -m soak && $(BIN)/pytest -n 2 --hypothesis-profile=soak --timeout=0 tests/unit/processor/test_properties.py

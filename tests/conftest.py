@@ -16,6 +16,22 @@ settings.register_profile("soak", max_examples=3_000, deadline=None)
 settings.load_profile("quick")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a server of their own on one worker: on several, each of them would start that server."""
+    for item in items:
+        shared = _shared_place(item)
+        if shared is not None:
+            item.add_marker(pytest.mark.xdist_group(shared))
+
+
+def _shared_place(item: pytest.Item) -> str | None:
+    """Return the name of the module whose fixtures the test shares with others; None when it shares none."""
+    known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    scoped = any(definitions[-1].scope == "module" for definitions in known.values())
+    return item.nodeid.partition("::")[0] if scoped else None
+
+
 @pytest.fixture(scope="session")
 def servers() -> Servers:
     try:
