@@ -14,7 +14,7 @@ from processor.group import Membership
 from processor.held import Held
 from processor.producing import Transactions
 from processor.publishing import Encoder, Output
-from processor.stores import Row
+from processor.stores import ProgressPoint, Row, WriteReport
 from processor.storing import StoreWriter, nothing
 
 
@@ -51,7 +51,11 @@ class Steps:
             for heard in held.out.signs:
                 points.append(rows.bridge_row(heard.sign))
                 sources[id(points[-1])] = held, heard.offset
-        self._write(points, sources, messages, meanwhile=lambda: self._encode(busy))
+        report = self._write(points, sources, messages, meanwhile=lambda: self._encode(busy))
+        refused = sum(isinstance(one.row, ProgressPoint) for one in report.refused)
+        # What is too old is not named; a sign of life among it is a rare thing.
+        stored = sum(len(held.out.points) for held in busy) - refused - report.dropped_old
+        metrics.POINTS.inc(max(0, stored))
         for held in busy:
             telling.tell_points(held.out.points, time())
         self._faults.hit("step3:after")
@@ -105,7 +109,7 @@ class Steps:
         sources: Mapping[int, tuple[Held, int]],
         messages: Sequence[Message],
         meanwhile: Callable[[], None] = nothing,
-    ) -> None:
+    ) -> WriteReport:
         """Store rows; make dead letters of those that are refused, for the next commit."""
         report = self._store.write(written, meanwhile)
         metrics.POINTS_TOO_OLD.inc(report.dropped_old)
@@ -116,6 +120,7 @@ class Steps:
             body = None if found is None else found.value()
             held.letters.append(deadlettering.of_row(refused, origin, held.state.clock_ms, body))
             log.error("processor.row_refused", origin=origin, row=type(refused.row).__name__, why=refused.why)
+        return report
 
     def _encode(self, busy: Sequence[Held]) -> None:
         """Make the round's derived records; dead letters come later: those of refused rows are not known yet."""
