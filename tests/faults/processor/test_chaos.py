@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -53,10 +54,11 @@ def records(told: list[list[Event]], now_ms: int) -> list[Stamped]:
 class Troop:
     """Three processors."""
 
-    def __init__(self, arena: Arena, chance: random.Random) -> None:
+    def __init__(self, arena: Arena, chance: random.Random, tuning: dict[str, Any]) -> None:
         self._arena = arena
         self._chance = chance
-        self.runners: dict[str, Runner] = {name: arena.start(name) for name in ("one", "two", "three")}
+        self._tuning = tuning
+        self.runners: dict[str, Runner] = {name: arena.start(name, tuning=tuning) for name in ("one", "two", "three")}
 
     def disturb(self) -> None:
         """Kill one and start it again, or stop one for longer than its session."""
@@ -64,7 +66,7 @@ class Troop:
         if self._chance.random() < 0.5:
             self.runners[name].kill()
             time.sleep(self._chance.random())
-            self.runners[name] = self._arena.start(name)
+            self.runners[name] = self._arena.start(name, tuning=self._tuning)
         else:
             self.runners[name].freeze()
             time.sleep(2.0 + 2 * self._chance.random())
@@ -79,18 +81,22 @@ class Troop:
             runner.kill()
 
 
-def play(arena: Arena, bucket: Bucket, *, seed: int, count: int, most_hosts: int, disturbances: int) -> None:
+def play(
+    arena: Arena, bucket: Bucket, *, seed: int, count: int, most_hosts: int, disturbances: int, **tuning: Any
+) -> str:
+    """Play it all, check it all, and return what it was in one line."""
+    began = time.monotonic()
     chance = random.Random(seed)
     told = operations(chance, count, most_hosts)
     log = records(told, int(time.time() * S_MS))
-    troop = Troop(arena, chance)
+    troop = Troop(arena, chance, tuning)
     try:
         share = len(log) // disturbances + 1
         for start in range(0, len(log), share):
             arena.send(log[start : start + share])
             time.sleep(0.5 + chance.random())
             troop.disturb()
-        arena.wait_final(count, 120)
+        arena.wait_final(count, 300)
         troop.end()
     finally:
         troop.kill()
@@ -101,7 +107,13 @@ def play(arena: Arena, bucket: Bucket, *, seed: int, count: int, most_hosts: int
         assert comparable(last[operation]) == final_record(events), operation
     assert len(derived.progress) == sum(record["hosts_done"] for record in last.values())
     arena.rebuild_store(bucket)
-    assert arena.rows(bucket) == arena.rows()
+    rows = arena.rows()
+    assert arena.rows(bucket) == rows
+    return (
+        f"{len(log)} records, {count} operations, {disturbances} disturbances, {len(derived.progress)} progress and "
+        f"{len(derived.operations)} operation records, {sum(map(len, rows.values()))} points and rows, seed {seed}: "
+        f"none missing, none twice, {time.monotonic() - began:.0f} s"
+    )
 
 
 @pytest.mark.parametrize("strategy", ["cooperative-sticky", "range"])
@@ -116,7 +128,14 @@ def test_killed_and_stopped_at_random(
 @pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("strategy", ["cooperative-sticky", "range"])
 def test_killed_and_stopped_at_random_for_long(
-    make_arena: Callable[..., Arena], make_bucket: Callable[[], Bucket], strategy: str
+    make_arena: Callable[..., Arena],
+    make_bucket: Callable[[], Bucket],
+    capsys: pytest.CaptureFixture[str],
+    strategy: str,
 ) -> None:
     arena = make_arena(partitions=PARTITIONS, operations=TIMERS, consumer={"partition.assignment.strategy": strategy})
-    play(arena, make_bucket(), seed=random.randrange(10**6), count=200, most_hosts=500, disturbances=30)
+    # Rounds large enough to get through it in time, small enough that each disturbance meets one.
+    seed = random.randrange(10**6)
+    told = play(arena, make_bucket(), seed=seed, count=200, most_hosts=500, disturbances=30, round_records=200)
+    with capsys.disabled():
+        print(f"\nkilled and stopped at random, {strategy}: {told}")  # noqa: T201 - the figures of a long run

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import structlog
 
 from tests.faults.processor.arena import Arena
 from tests.services.testing import Bucket, Servers
@@ -23,3 +24,9 @@ def make_arena(servers: Servers, bucket: Bucket, tmp_path: Path) -> Iterator[Cal
     yield make
     for arena in made:
         arena.remove()
+
+
+@pytest.fixture
+def logged() -> Iterator[list[dict[str, Any]]]:
+    with structlog.testing.capture_logs() as events:
+        yield cast("list[dict[str, Any]]", events)

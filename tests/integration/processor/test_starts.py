@@ -1,96 +1,21 @@
 """What a processor makes of what it finds at its start: each case has its name."""
 
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-import structlog
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
-from precache.service.config import load
-from precache.service.shutdown import Stop
-from processor import service
-from processor.config import ProcessorConfig
 from processor.errors import Fatal
-from processor.tuning import Tuning
 from tests.faults.processor.arena import Arena
+from tests.integration.processor.running import Running, named, now_ms, run_to, running, set_offset
 from tests.support.process import wait_until
 from tests.unit.processor.events import Source
 
-TUNING = Tuning(poll_s=0.1, transaction_timeout_ms=5_000, call_s=2.0)
 NOVA, OTHER = Source(), Source(request="req-2")
 HOSTS = ["a", "b", "c"]
-
-
-class Running:
-    """A processor in a thread."""
-
-    def __init__(self, arena: Arena, *, check_topics: bool = False) -> None:
-        self.stop = Stop()
-        self.fault: BaseException | None = None
-        self._config = load(arena.write_config("one"), ProcessorConfig)
-        self._check_topics = check_topics
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            service.run(self._config, self.stop, tuning=TUNING, check_topics=self._check_topics)
-        except BaseException as fault:  # noqa: BLE001 - the test looks at it
-            self.fault = fault
-
-    def end(self) -> BaseException | None:
-        """Stop it, and return what it raised."""
-        self.stop.request("the test is over")
-        self._thread.join(30)
-        assert not self._thread.is_alive()
-        return self.fault
-
-    def wait_fault(self) -> BaseException:
-        self._thread.join(30)
-        assert self.fault is not None, "it did not refuse"
-        return self.fault
-
-
-@contextmanager
-def running(arena: Arena, **options: Any) -> Iterator[Running]:
-    one = Running(arena, **options)
-    try:
-        yield one
-    finally:
-        fault = one.end()
-    if fault is not None:
-        raise fault
-
-
-@pytest.fixture
-def logged() -> Iterator[list[dict[str, Any]]]:
-    with structlog.testing.capture_logs() as events:
-        yield cast("list[dict[str, Any]]", events)
-
-
-def named(logged: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    return [event for event in logged if event["event"] == name]
-
-
-def set_offset(arena: Arena, offset: int, metadata: str | None) -> None:
-    consumer = Consumer({"bootstrap.servers": arena.kafka, "group.id": arena.topics.group})
-    place = TopicPartition(arena.topics.notifications, 0, offset, metadata=metadata)
-    consumer.commit(offsets=[place], asynchronous=False)
-    consumer.close()
-
-
-def now_ms() -> int:
-    return int(time.time() * 1_000)
-
-
-def run_to(arena: Arena, frontier: int) -> None:
-    with running(arena):
-        arena.wait_frontier([frontier])
 
 
 @pytest.mark.parametrize("metadata", ["", "v9;low=1;parts=1;clock=1", "something else"])

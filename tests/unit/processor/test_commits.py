@@ -1,0 +1,34 @@
+"""What stands beside a committed offset."""
+
+import pytest
+
+from processor.commits import Memo, read, write
+
+
+def test_as_it_stands_in_kafka() -> None:
+    text = write(Memo(123, 4, 1_790_000_000_000))
+    assert text == "v1;low=123;parts=4;clock=1790000000000"
+    assert read(text) == Memo(123, 4, 1_790_000_000_000)
+
+
+def test_the_order_of_the_words_and_further_ones_do_not_matter() -> None:
+    assert read("v1;clock=3;later=x;parts=2;low=1") == Memo(1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "v2;low=1;parts=2;clock=3",
+        "low=1;parts=2;clock=3",
+        "v1;low=1;parts=2",
+        "v1;low=-1;parts=2;clock=3",
+        "v1;low=;parts=2;clock=3",
+        "v1;low=1.5;parts=2;clock=3",
+        "v1",
+        "something else",
+    ],
+)
+def test_what_is_not_ours_is_not_believed(text: str | None) -> None:
+    assert read(text) is None

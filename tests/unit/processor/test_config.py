@@ -1,0 +1,61 @@
+"""processor.yaml: what it says when it says little, and what is said of what it can't say."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from precache.service.config import ConfigError, load
+from processor.config import ProcessorConfig
+from processor.core.settings import Timers
+
+LITTLE = """\
+kafka: {bootstrap.servers: localhost:9092}
+store: {type: sqlite, path: ops.db}
+"""
+
+
+def loaded(folder: Path, more: str = "") -> ProcessorConfig:
+    file = folder / "processor.yaml"
+    file.write_text(LITTLE + more)
+    return load(file, ProcessorConfig)
+
+
+def test_the_defaults(tmp_path: Path) -> None:
+    config = loaded(tmp_path)
+    assert config.operations.timers == Timers(5_000, 35 * 60_000, 24 * 3_600_000, 3_600_000) == Timers()
+    assert (config.group, config.instance) == ("precache-processor", socket.gethostname())
+    assert config.transactional_id == f"precache-processor-{socket.gethostname()}"
+    assert config.shutdown_timeout == 30.0
+    assert config.http is not None
+    assert config.http.listen == ("127.0.0.1", 9101)
+
+
+def test_names_come_from_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "processor.yaml"
+    file.write_text(LITTLE.replace("9092}", "9092, group.id: g}") + "instance: one\noperations: {settle: 500ms}\n")
+    config = load(file, ProcessorConfig)
+    assert (config.group, config.transactional_id) == ("g", "g-one")
+    assert config.operations.timers.settle_ms == 500
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        (
+            "operations: {stall_after: 1h, abandon_after: 1h}",
+            "processor.yaml:3: operations: abandon_after should be longer than stall_after: stalled comes before",
+        ),
+        ("operations: {settle: 0s}", "processor.yaml:3: operations.settle: should be greater than 0"),
+        ("operations: {keep: -1s}", "processor.yaml:3: operations.keep"),
+        ("operations: {setle: 5s}", "processor.yaml:3: operations.setle"),
+        ("shutdown_timeout: 0s", "processor.yaml:3: shutdown_timeout: should be greater than 0"),
+        ("instance: ''", "processor.yaml:3: instance"),
+        ("clouds: []", "processor.yaml:3: clouds"),
+    ],
+)
+def test_what_is_said_of_what_can_not_be(tmp_path: Path, more: str, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, more)
+    (fault,) = caught.value.faults
+    assert str(fault).removeprefix(f"{tmp_path}/").startswith(text)

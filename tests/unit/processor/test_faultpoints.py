@@ -1,0 +1,58 @@
+"""The hook that the fault tests rest on: at its place, at its time, and never otherwise."""
+
+import os
+import signal
+from unittest import mock
+
+import pytest
+
+from processor.errors import StartOver
+from processor.faultpoints import VARIABLE, FaultPoints
+
+
+@pytest.fixture
+def killed() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def kill(killed: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    spy = mock.create_autospec(os.kill, side_effect=lambda _, number: killed.append(number))
+    monkeypatch.setattr(os, "kill", spy)
+
+
+@pytest.mark.usefixtures("kill")
+@pytest.mark.parametrize(
+    ("text", "passes", "expected"),
+    [
+        ("step4:after:kill", 1, [signal.SIGKILL]),
+        ("step4:after:stop", 1, [signal.SIGSTOP]),
+        ("step4:after:kill", 3, [signal.SIGKILL]),
+        ("step4:after:kill:3", 2, []),
+        ("step4:after:kill:3", 3, [signal.SIGKILL]),
+        ("step4:before:kill", 3, []),
+        ("", 3, []),
+    ],
+)
+def test_at_its_place_and_time_once(text: str, passes: int, expected: list[int], killed: list[int]) -> None:
+    points = FaultPoints(text)
+    for _ in range(passes):
+        points.hit("step4:after")
+    assert killed == expected
+
+
+def test_it_may_fail_the_round() -> None:
+    points = FaultPoints("step3:before:fail")
+    points.hit("step3:after")
+    with pytest.raises(StartOver, match="fault point step3:before"):
+        points.hit("step3:before")
+    points.hit("step3:before")
+
+
+def test_it_is_read_from_the_environment_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "step1:before:fail")
+    points = FaultPoints()
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(StartOver):
+        points.hit("step1:before")
+    FaultPoints().hit("step1:before")
