@@ -23,8 +23,6 @@ from precache.service.logs import log
 from precache.service.metrics import build_info
 from precache.service.shutdown import Stop
 
-# A worker that hangs in a client's call must not hold up the others, nor the end.
-_GRACE_S: Final = 5.0
 _CRASH_PAUSE_S: Final = 5.0
 
 
@@ -51,7 +49,8 @@ def run(config: BridgeConfig, stop: Stop) -> None:
         thread.start()
     stop.wait()
     log.info("bridge.stopping", reason=stop.reason)
-    deadline = Deadline.after(config.shutdown_timeout + _GRACE_S)
+    # A worker that hangs in a client's call must not hold up the others, nor the end.
+    deadline = Deadline.after(config.shutdown_timeout)
     for thread in threads:
         thread.join(deadline.left())
     if http is not None:

@@ -1,9 +1,9 @@
 """``processor.yaml``."""
 
 import socket
-from typing import Final, Self
+from typing import Final
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from precache.service.config import Block, Duration, HttpBlock, KafkaBlock, TopicsBlock
 from processor.core.settings import Timers
@@ -21,14 +21,16 @@ class OperationsBlock(Block):
 
     settle: Duration = Field(default=5.0, gt=0)
     stall_after: Duration = Field(default=35 * 60.0, gt=0)
-    abandon_after: Duration = Field(default=24 * 3_600.0, gt=0)
+    abandon_after: Duration = Field(default=24 * 3_600.0, gt=0, validate_default=True)
     keep: Duration = Field(default=3_600.0, gt=0)
 
-    @model_validator(mode="after")
-    def _stalls_before_it_is_given_up(self) -> Self:
-        if self.abandon_after <= self.stall_after:
-            raise ValueError("abandon_after should be longer than stall_after: stalled comes before abandoned")
-        return self
+    @field_validator("abandon_after")
+    @classmethod
+    def _comes_after_stalled(cls, abandon_after: float, info: ValidationInfo) -> float:
+        # Missing when it is at fault itself, which is told anyway.
+        if abandon_after <= info.data.get("stall_after", 0.0):
+            raise ValueError("should be longer than stall_after: stalled comes before abandoned")
+        return abandon_after
 
     @property
     def timers(self) -> Timers:

@@ -193,7 +193,7 @@ def _check_topics(config: ProcessorConfig) -> None:
         KafkaFault: they can't be looked at.
     """
     admin = clients.admin(config.kafka)
-    faults = topics.check(admin, config.topics, ROLES, Deadline.after(_CHECK_S))
+    faults = topics.check(admin, config.topics, ROLES, Deadline.after(min(_CHECK_S, config.shutdown_timeout)))
     if faults:
         raise Fatal("the topics are not as they have to be:\n  " + "\n  ".join(map(str, faults)))
 

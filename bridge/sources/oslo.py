@@ -206,8 +206,9 @@ class OsloSource:
         ending.start()
         time.sleep(0)
         self._dispatcher.closed.set()
-        ending.join(_STOP_TIMEOUT_S)
-        if ending.is_alive():
+        never_connected = self._starting is not None and self._starting.is_alive()
+        ending.join(_STEP_S if never_connected else _STOP_TIMEOUT_S)
+        if ending.is_alive() and not never_connected:
             log.warning("bridge.oslo_hangs", cloud=self._cloud.name, what="the listener does not stop")
 
     @staticmethod

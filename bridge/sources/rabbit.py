@@ -4,6 +4,7 @@ The exchange and Nova's queue are only ever looked up (passive): declaring them 
 break its notifier. A pool's queue is our own: declared, and bound to Nova's exchange.
 """
 
+import logging
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -66,6 +67,8 @@ class RabbitSource:
     """
 
     def __init__(self, name: str, transport: Transport, listening: Listening, stopped: Callable[[], bool]) -> None:
+        # Each of its faults comes to us as an exception, and is told once, in words.
+        logging.getLogger("pika").setLevel(logging.CRITICAL)
         self._name = name
         self._transport = transport
         self._listening = listening
