@@ -30,7 +30,7 @@ class Membership:
         self._reading: set[int] = set()
         self._anew: set[int] = set()
         self._lost: set[int] = set()
-        self._paused = False
+        self._paused: set[int] = set()
 
     def join(self) -> None:
         """Ask for a share of the topic's partitions."""
@@ -73,6 +73,7 @@ class Membership:
         self._anew.clear()
         if not added and not removed:
             return
+        self._resume(removed)
         with kafka_errors("assign partitions"):
             if not self._cooperative:
                 self._consumer.assign(self._places(frontiers))
@@ -85,17 +86,14 @@ class Membership:
 
     def pause(self) -> None:
         """Read nothing for a while; the group is still to be served by :meth:`poll`."""
-        if not self._paused:
-            self._paused = True
+        if added := self._reading - self._paused:
+            self._paused |= added
             with kafka_errors("pause"):
-                self._consumer.pause([TopicPartition(self._topic, number) for number in self._reading])
+                self._consumer.pause([TopicPartition(self._topic, number) for number in added])
 
     def resume(self) -> None:
         """Read again what was read before :meth:`pause`."""
-        if self._paused:
-            self._paused = False
-            with kafka_errors("resume"):
-                self._consumer.resume([TopicPartition(self._topic, number) for number in self._reading])
+        self._resume(self._reading)
 
     def metadata(self) -> Any:
         """Return what a transaction needs to be fenced with the group's generation."""
@@ -127,6 +125,13 @@ class Membership:
         with kafka_errors("leave the group"):
             self._consumer.close()
 
+    def _resume(self, numbers: set[int]) -> None:
+        """Take the pause away. Before a partition is let go, too: the client would not read it when it comes back."""
+        if paused := numbers & self._paused:
+            self._paused -= paused
+            with kafka_errors("resume"):
+                self._consumer.resume([TopicPartition(self._topic, number) for number in paused])
+
     def _places(self, frontiers: Mapping[int, int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, number, offset) for number, offset in frontiers.items()]
 
@@ -152,6 +157,7 @@ class Membership:
         log.info(event, partitions=sorted(numbers))
         self.owned -= numbers
         self._lost |= numbers
+        self._resume(numbers & self._reading)
         if not self._cooperative:
             self._reading.clear()
             consumer.unassign()
