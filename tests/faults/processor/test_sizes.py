@@ -1,0 +1,110 @@
+"""How much memory a processor takes, and how long it takes to be back: in a process of its own, from a real log."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.faults.processor.arena import Arena, Runner
+from tests.support.process import wait_until
+from tests.unit.processor.events import Source
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1_200)]
+
+S_MS = 1_000
+MIB = 1024 * 1024
+TUNING = {"round_records": 5_000, "transaction_timeout_ms": 30_000, "call_s": 10.0}
+LONG = {"settle": "1h", "stall_after": "47h", "abandon_after": "48h", "keep": "47h"}
+
+
+def source(number: int) -> Source:
+    return Source(aggregate=f"00000000-0000-0000-0000-{number:012}", request=f"req-{number}")
+
+
+def fill(arena: Arena, operations: int, hosts: int, reports: int) -> int:
+    """Write the records of operations that stay open, partition by partition; return how many.
+
+    The text of a report is made once for an operation: what changes in it is the host.
+    """
+    producer = Producer({"bootstrap.servers": arena.kafka, "queue.buffering.max.messages": 200_000, "linger.ms": 50})
+    names = [f"compute-{number:04}.example.org" for number in range(hosts)]
+    now = int(time.time() * S_MS)
+    sent = 0
+    for number in range(operations):
+        one, partition = source(number), number % arena.partitions
+        for key, value in _told(one, names, reports):
+            while True:
+                try:
+                    producer.produce(arena.topics.notifications, value, key, partition, timestamp=now)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+            sent += 1
+    assert producer.flush(120) == 0
+    return sent
+
+
+def _told(one: Source, names: list[str], reports: int) -> Iterator[tuple[bytes, bytes]]:
+    yield one.key, one.start(names).value
+    template = one.report("HOST", ["image-1", "image-2"], ["image-3"], total=len(names)).value
+    for name in names[:reports]:
+        yield one.key, template.replace(b"HOST", name.encode())
+
+
+def memory(runner: Runner) -> dict[str, int]:
+    """Return VmHWM (the peak) and VmRSS of a process, in bytes."""
+    status = Path(f"/proc/{runner.process.pid}/status").read_text()
+    lines = dict(line.split(":", 1) for line in status.splitlines())
+    return {name: int(lines[name].split()[0]) * 1024 for name in ("VmHWM", "VmRSS")}
+
+
+def ends(arena: Arena, sent: int) -> None:
+    wait_until(lambda: sum(max(0, place) for place in arena.frontiers()) == sent, f"{sent} records", 900, 1.0)
+
+
+def test_open_operations_fit_into_memory(make_arena: Callable[..., Arena], capsys: pytest.CaptureFixture[str]) -> None:
+    arena = make_arena(partitions=4, operations=LONG)
+    sent = fill(arena, 1_000, 2_000, 1_999)
+    began = time.monotonic()
+    with arena.start("one", tuning=TUNING) as runner:
+        ends(arena, sent)
+        took_s = time.monotonic() - began
+        live = memory(runner)
+        runner.stop()
+    with arena.start("one", tuning=TUNING) as runner:
+        wait_until(lambda: len(runner.events("processor.rebuilt")) == arena.partitions, "the rebuild", 600, 1.0)
+        again = memory(runner)
+        operations = sum(event["operations"] for event in runner.events("processor.rebuilt"))
+        runner.stop()
+    with capsys.disabled():
+        print(  # noqa: T201 - the figures of a long run
+            f"\n1,000 open operations x 2,000 hosts, {sent} records: peak RSS {live['VmHWM'] / MIB:.0f} MiB live "
+            f"({sent / took_s:.0f} records/s), {again['VmHWM'] / MIB:.0f} MiB after a restart"
+        )
+    assert operations == 1_000
+    assert live["VmHWM"] < 400 * 10**6
+    assert again["VmHWM"] < 400 * 10**6
+
+
+def test_a_million_records_are_replayed_in_seconds(
+    make_arena: Callable[..., Arena], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arena = make_arena(partitions=1, operations=LONG)
+    sent = fill(arena, 500, 2_000, 1_999)
+    assert sent == 10**6
+    with arena.start("one", tuning=TUNING) as runner:
+        ends(arena, sent)
+        runner.stop()
+    with arena.start("one", tuning=TUNING) as runner:
+        rebuilt = runner.wait_event("processor.rebuilt", timeout_s=120)
+        runner.stop()
+    with capsys.disabled():
+        print(  # noqa: T201 - the figures of a long run
+            f"\n{rebuilt['replayed']} records between low and frontier replayed in {rebuilt['seconds']} s "
+            f"({rebuilt['replayed'] / rebuilt['seconds']:.0f} records/s), load {os.getloadavg()[0]:.1f}"
+        )
+    assert (rebuilt["low"], rebuilt["replayed"], rebuilt["operations"]) == (0, sent, 500)
+    assert rebuilt["seconds"] < 10
