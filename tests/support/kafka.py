@@ -4,7 +4,9 @@ import time
 import uuid
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+_COORDINATOR_MOVES = {"NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE"}
 
 
 def read_all(
@@ -31,6 +33,18 @@ def read_all(
         return sorted(_until_eof(consumer, set(partitions), timeout_s), key=_place)
     finally:
         consumer.close()
+
+
+def committed(consumer: Consumer, places: list[TopicPartition], timeout_s: float = 30.0) -> list[TopicPartition]:
+    """Return the offsets that a consumer's group has committed; the group's coordinator may first have to be found."""
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            return consumer.committed(places, timeout=10)
+        except KafkaException as error:
+            if time.monotonic() > end or error.args[0].name() not in _COORDINATOR_MOVES:
+                raise
+        time.sleep(0.2)
 
 
 def _until_eof(consumer: Consumer, waiting: set[int], timeout_s: float) -> list[Message]:

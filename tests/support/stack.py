@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 from tests.services.testing import Bucket, Cloud, Servers, Topics
 from tests.support.captures import Captured, declare_as_nova, publish
 from tests.support.influx_rows import read_points
-from tests.support.kafka import read_all
+from tests.support.kafka import committed, read_all
 from tests.support.process import Precache, free_port, wait_until
 
 
@@ -120,7 +120,7 @@ class Stack:
             partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
             places = [TopicPartition(topic, number) for number in partitions]
             ends = [consumer.get_watermark_offsets(place, timeout=10, cached=False)[1] for place in places]
-            return list(zip(consumer.committed(places, timeout=10), ends, strict=True))
+            return list(zip(committed(consumer, places), ends, strict=True))
         finally:
             consumer.close()
 

@@ -23,7 +23,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from tests.faults.processor import runner
 from tests.services.testing import Bucket, Topics
 from tests.support.influx_rows import read_points
-from tests.support.kafka import header, read_all
+from tests.support.kafka import committed, header, read_all
 from tests.support.process import wait_until
 from tests.unit.processor.events import Event
 
@@ -205,7 +205,7 @@ class Arena:
         consumer = Consumer({"bootstrap.servers": self.kafka, "group.id": self.topics.group})
         try:
             places = [TopicPartition(self.topics.notifications, number) for number in range(self.partitions)]
-            return [place.offset for place in consumer.committed(places, timeout=10)]
+            return [place.offset for place in committed(consumer, places)]
         finally:
             consumer.close()
 
