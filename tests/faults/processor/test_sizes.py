@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from tests.faults.processor.arena import Arena, Runner
 from tests.support.process import wait_until
 from tests.unit.processor.events import Source
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(1_200)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1_800)]
 
 S_MS = 1_000
 MIB = 1024 * 1024
@@ -61,8 +61,20 @@ def memory(runner: Runner) -> dict[str, int]:
     return {name: int(lines[name].split()[0]) * 1024 for name in ("VmHWM", "VmRSS")}
 
 
+def cpu_s(runner: Runner) -> float:
+    """Return the CPU time that a process has taken, in seconds: unlike its time, it says little of its neighbours."""
+    fields = Path(f"/proc/{runner.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def ends(arena: Arena, sent: int) -> None:
-    wait_until(lambda: sum(max(0, place) for place in arena.frontiers()) == sent, f"{sent} records", 900, 1.0)
+    def processed() -> bool:
+        try:
+            return sum(max(0, place) for place in arena.frontiers()) == sent
+        except KafkaException:
+            return False  # a coordinator that moves, or is too busy to answer
+
+    wait_until(processed, f"{sent} records", 1_500, 2.0)
 
 
 def test_open_operations_fit_into_memory(make_arena: Callable[..., Arena], capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,11 +112,13 @@ def test_a_million_records_are_replayed_in_seconds(
         runner.stop()
     with arena.start("one", tuning=TUNING) as runner:
         rebuilt = runner.wait_event("processor.rebuilt", timeout_s=120)
+        cpu = cpu_s(runner)
         runner.stop()
     with capsys.disabled():
         print(  # noqa: T201 - the figures of a long run
             f"\n{rebuilt['replayed']} records between low and frontier replayed in {rebuilt['seconds']} s "
-            f"({rebuilt['replayed'] / rebuilt['seconds']:.0f} records/s), load {os.getloadavg()[0]:.1f}"
+            f"({rebuilt['replayed'] / rebuilt['seconds']:.0f} records/s); {cpu:.1f} s of CPU since its "
+            f"process began, load {os.getloadavg()[0]:.1f}"
         )
     assert (rebuilt["low"], rebuilt["replayed"], rebuilt["operations"]) == (0, sent, 500)
     assert rebuilt["seconds"] < 10

@@ -67,11 +67,10 @@ def test_a_round_that_only_a_timer_caused_is_fenced(make_arena: Callable[..., Ar
         operations={"stall_after": "3s"},
         consumer=SESSION | {"max.poll.interval.ms": max_poll_s * S_MS},
     )
-    now = int(time.time() * S_MS)
     with arena.start("sleeper", "step4:before:stop:2") as sleeper, arena.start("successor") as successor:
         successor.freeze()
         sleeper.wait_event("processor.rebuilt")
-        arena.send([(now, 0, NOVA.start(HOSTS))])
+        arena.send([(int(time.time() * S_MS), 0, NOVA.start(HOSTS))])
         sleeper.wait_stopped()
         assert [record["status"] for record in arena.decisions()] == ["running"]
         successor.thaw()
