@@ -47,6 +47,8 @@ class Progress(TypedDict):
 class Operation(TypedDict):
     """What was decided of an operation: a record of ``precache.operations``.
 
+    A processor reads its predecessors' records back: a key that is added later has to be ``NotRequired``.
+
     Attributes:
         started_at: RFC 3339, UTC; START's time, else the smallest of Nova's.
         ended_at: RFC 3339, UTC; ``""`` while the operation is open.

@@ -101,7 +101,8 @@ class Node(BaseNode):
 
     def _choose_settings(self) -> dict[str, str]:
         port, controller_port = map(str, free_ports(2))
-        cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        # Kafka's own form; the first character is never "-", which the format tool would take for an option.
+        cluster_id = "A" + base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()[1:].rstrip("=")
         return {"cluster_id": cluster_id} | self._settings | {"port": port, "controller_port": controller_port}
 
     def _ports(self) -> list[int]:
