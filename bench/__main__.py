@@ -28,13 +28,15 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
         "--quick", action="store_true", help="a smoke test: loads too small for figures that mean anything"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run to a file")
-    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument(
+        "--write-docs", action="store_true", help="write docs/benchmarks.md, with what this run measured"
+    )
     given = parser.parse_args(words)
     unknown = [name for name in given.names if name not in ROWS]
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    if given.write_docs and (given.names or given.quick):
-        parser.error("--write-docs is for a whole run: it takes no NAME and no --quick")
+    if given.write_docs and given.quick:
+        parser.error("--write-docs is for figures that mean something: not with --quick")
     if given.runs is not None and given.runs < 1:
         parser.error("--runs has to be at least 1")
     return given
@@ -55,7 +57,7 @@ def main(words: Sequence[str]) -> int:
     report.show(results, facts)
     if given.json:
         given.json.write_text(json.dumps(raw_document(results, facts), indent=1))
-    if given.write_docs and not failed:
+    if given.write_docs and results:
         say(f"written: {document.write(results, facts, runs=runs, minutes=minutes)}")
     return 1 if failed else 0
 

@@ -25,6 +25,8 @@ install`, Quix Streams installed in an environment of its own; both are kept in
 
 {results}
 
+A row of `python -m bench --help` that is not in the table was not measured in the run that wrote this file.
+
 ## How it is measured
 
 - **Side by side.** Absolute figures of a machine that others share are not stable; ratios are. So two programs run
