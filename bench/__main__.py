@@ -29,7 +29,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run to a file")
     parser.add_argument(
-        "--write-docs", action="store_true", help="write docs/benchmarks.md, with what this run measured"
+        "--write-docs", action="store_true", help="write docs/benchmarks.md, of this run"
     )
     given = parser.parse_args(words)
     unknown = [name for name in given.names if name not in ROWS]
