@@ -197,7 +197,13 @@ class Arena:
         """Write another bucket by `precache processor --rebuild-store`."""
         config = self.write_config("rebuild", store=self.config("x")["store"] | {"bucket": bucket.name})
         command = [sys.executable, "-m", "console", "processor", "--config", str(config), "--rebuild-store"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        # A member that was stopped while it joined leaves only with its session; until then the command refuses.
+        end = time.monotonic() + 30.0
+        while True:
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+            if "are running" not in done.stderr or time.monotonic() > end:
+                break
+            time.sleep(0.5)
         assert done.returncode == 0, done.stderr
 
     def frontiers(self) -> list[int]:

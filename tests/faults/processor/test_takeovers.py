@@ -123,6 +123,8 @@ def test_asked_to_stop_while_the_store_is_away_it_ends_in_time_and_loses_nothing
     assert arena.frontiers()[0] == 2, "points that are not stored are not committed"
     with arena.start("one") as again:
         arena.wait_final(2)
+        # The second partition's decision was made before the stop: its row is written once that partition is rebuilt.
+        wait_until(lambda: len(arena.rows()["precache_operation"]) == 2, "both rows")
         again.stop()
     rows = arena.rows()
     assert [row["host"] for row in rows["precache_progress"]] == HOSTS
