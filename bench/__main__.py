@@ -28,9 +28,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
         "--quick", action="store_true", help="a smoke test: loads too small for figures that mean anything"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run to a file")
-    parser.add_argument(
-        "--write-docs", action="store_true", help="write docs/benchmarks.md, of this run"
-    )
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md, of this run")
     given = parser.parse_args(words)
     unknown = [name for name in given.names if name not in ROWS]
     if unknown:
