@@ -23,7 +23,7 @@ CODE := precache bridge processor console tests $(wildcard bench)
 # The long ones first, so that the end of a run finds every worker busy. More workers than cores, since tests that stop
 # servers mostly wait; those that share a server of their own run on one worker (tests/conftest.py).
 TESTS := $(wildcard tests/faults tests/integration tests/unit)
-WORKERS ?= 6
+WORKERS ?= 4
 PARALLEL := -n $(WORKERS) --dist loadgroup
 SERVICES := $(PYTHON) -m tests.services
 
@@ -72,7 +72,10 @@ exports="$$($(SERVICES) start)"; eval "$$exports";
 endef
 
 test: venv ## All tests, on real servers
-	$(with-services) $(BIN)/pytest -q -m "not soak" $(PARALLEL) $(TESTS)
+	$(with-services) $(BIN)/pytest -q -m "not soak" $(PARALLEL) $(TESTS) || { \
+	  echo "make test: what failed beside other tests runs once more, alone" >&2; \
+	  $(BIN)/pytest -q -m "not soak" --last-failed --last-failed-no-failures none $(TESTS); \
+	}
 
 soak: venv ## The long forms, on real servers
 	$(with-services) $(BIN)/pytest -m soak && $(BIN)/pytest -n 2 --hypothesis-profile=soak --timeout=0 tests/unit/processor/test_properties.py
