@@ -45,7 +45,7 @@ def test_a_killed_predecessors_open_transaction_is_waited_out(make_arena: Callab
     now = int(time.time() * S_MS)
     arena.send([(now, 0, NOVA.end([])), (now, 0, OTHER.end([]))])
     # Of two operations: had the transaction written its decision, one would be told twice.
-    producer = open_transaction(arena, 1, 20_000 if ends == "committed" else 4_000)
+    producer = open_transaction(arena, 1, 20_000 if ends == "committed" else 8_000)
     with arena.start("one") as runner:
         runner.wait_event("processor.assigned")
         time.sleep(2)
