@@ -65,9 +65,10 @@ unit: venv ## Tests without any server
 	$(BIN)/pytest tests/unit -q -n 2
 
 # Servers stay up between runs, so that the next one is quick; a build server (CI set) is left as it was found.
-# The assignment, other than eval of a substitution, fails when the servers could not be started.
+# The assignment, other than eval of a substitution, fails when the servers could not be started. How the servers end says
+# nothing about the tests: under `-e` a command that fails in a trap would become the result of the whole recipe.
 define with-services
-@if [[ -n "$${CI:-}" ]]; then trap '$(SERVICES) stop 2>/dev/null' EXIT; fi; \
+@if [[ -n "$${CI:-}" ]]; then trap '$(SERVICES) stop || true' EXIT; fi; \
 exports="$$($(SERVICES) start)"; eval "$$exports";
 endef
 

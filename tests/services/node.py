@@ -154,8 +154,9 @@ class Node(ABC):
         """End it and remove its data; addresses and passwords stay for the next start."""
         self.kill()
         settings = self._settings
+        # A file that appears or is gone meanwhile is no reason to fail; what is left is written over.
         shutil.rmtree(self.base, ignore_errors=True)
-        self.base.mkdir(parents=True)
+        self.base.mkdir(parents=True, exist_ok=True)
         self._settings = settings
         self._save()
 
