@@ -110,10 +110,10 @@ class Partition:
                     out.signs.append(Heard(event, NO_OFFSET))
                 return True
             operation = self._find(key, event)
+            if operation is None:
+                return self._roster.is_closed(_operation_id(key, event))
         except Unreadable:
             return True
-        if operation is None:
-            return self._roster.is_closed(_operation_id(key, event))
         # What came after that, came when the operation was closed.
         if operation.final_at_ms is None or ts_ms < operation.final_at_ms + self._timers.keep_ms:
             if isinstance(event, Boundary):

@@ -15,6 +15,12 @@ TIMERS = Timers(settle_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000
 SHORT = Timers(settle_ms=50, stall_after_ms=200, abandon_after_ms=700, keep_ms=300)
 IMAGES = ("image-1", "image-2")
 HOSTS = tuple(f"host{number}" for number in range(4))
+# What somebody else may write: a key that names no aggregate, or another one than the payload; a value that is none.
+JUNK = (
+    Event(b"paris", Source().start(HOSTS).body),
+    Event(b"paris/another", Source().report("host0").body),
+    Event(b"", {"event_type": "aggregate.cache_images.start"}),
+)
 
 
 @st.composite
@@ -66,7 +72,9 @@ def stories(draw: st.DrawFn) -> list[Step]:
         for source in draw(st.lists(st.sampled_from(sources), min_size=1, max_size=3, unique=True))
         for event in draw(operations(source))
     ]
-    chosen = draw(st.lists(st.sampled_from([*events, None]), min_size=len(events), max_size=2 * len(events) + 3))
+    chosen = draw(
+        st.lists(st.sampled_from([*events, *JUNK, None]), min_size=len(events), max_size=2 * len(events) + 3)
+    )
     return [Step(draw(st.sampled_from([0, 1, 40, 60, 250, -20, -120])), event) for event in chosen]
 
 
