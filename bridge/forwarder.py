@@ -22,6 +22,8 @@ from precache.service.logs import log
 _RETRY_BASE_S: Final = 0.5
 _RETRY_CAP_S: Final = 5.0
 _SAY_EVERY_S: Final = 60.0
+# What made a producer void may do so to the next one: a right that is missing, say.
+_REBUILD_EVERY_S: Final = 1.0
 # What the bridge itself brings about when it drops a producer: no word of Kafka's on the record.
 _PURGED: Final = frozenset({"_PURGE_QUEUE", "_PURGE_INFLIGHT"})
 _TOO_LARGE: Final = frozenset({"MSG_SIZE_TOO_LARGE", "INVALID_MSG_SIZE", "RECORD_LIST_TOO_LARGE"})
@@ -42,7 +44,8 @@ class Forwarder:
         self._outlet = outlet
         self._metrics = metrics
         self.fault: KafkaFault | None = None
-        self._said_at = float("-inf")
+        self._said_at: dict[str, float] = {}
+        self._rebuilt_at = float("-inf")
 
     # Taking
 
@@ -114,6 +117,8 @@ class Forwarder:
         self.settle_confirmed(flight)
         if flight.failures:
             self._see_to_failures(flight, now_s)
+        if self._outlet.void is not None:
+            self._replace_producer(self._outlet.void, now_s)
         if flight.attempts:
             self._send_again(flight, now_s)
 
@@ -128,17 +133,21 @@ class Forwarder:
 
     def _see_to_failures(self, flight: Flight, now_s: float) -> None:
         failures, flight.failures = flight.failures, []
-        void = False
         for failure in failures:
             if not self._is_final(failure):
-                self._note(failure.fault, now_s)
+                self.note(failure.fault, now_s)
                 flight.retry_later(failure, now_s, _backoff_s(flight.attempts.get(failure.tag, 0)))
-                void = void or isinstance(failure.fault, KafkaFenced | KafkaFatal)
+                if isinstance(failure.fault, KafkaFenced | KafkaFatal):
+                    self._outlet.void = self._outlet.void or failure.fault
             elif (failure.tag, failure.topic) in flight.alone:
                 self._bury(flight, flight.pending[failure.tag], _refusal(failure.fault), instead_of=failure.topic)
             else:
                 flight.retry_later(failure, now_s, 0.0, alone=True)
-        if void:
+
+    def _replace_producer(self, why: KafkaFault, now_s: float) -> None:
+        self.note(why, now_s)
+        if now_s - self._rebuilt_at >= _REBUILD_EVERY_S:
+            self._rebuilt_at = now_s
             # Every pending record is reported as purged by this, and sent again by the new producer.
             self._outlet.rebuild()
 
@@ -168,12 +177,13 @@ class Forwarder:
             records.append(self._letters.letter(delivery, flight.buried[tag]))
         return records
 
-    def _note(self, fault: KafkaFault, now_s: float) -> None:
+    def note(self, fault: KafkaFault, now_s: float) -> None:
+        """Note a refusal, and say so: each kind of it once a minute."""
         if fault.name in _PURGED:
             return
         self.fault = fault
-        if now_s - self._said_at >= _SAY_EVERY_S:
-            self._said_at = now_s
+        if now_s - self._said_at.get(fault.name, float("-inf")) >= _SAY_EVERY_S:
+            self._said_at[fault.name] = now_s
             say = log.error if fault.loud else log.warning
             say("bridge.kafka_refuses", cloud=self._cloud, code=fault.name, why=fault.text)
 

@@ -10,7 +10,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from bridge.signs import Record
 from precache.service.deadline import Deadline
-from precache.service.kafka.errors import KafkaFault, translate
+from precache.service.kafka.connection import Connection
+from precache.service.kafka.errors import KafkaFault, KafkaRetry, translate
 
 _PURGE_TIMEOUT_S: Final = 10.0
 
@@ -20,12 +21,16 @@ Report = Callable[[KafkaError | None, Any], None]
 class Proof:
     """Records that were sent to see whether Kafka takes them.
 
+    Args:
+        answered: called when a broker has answered, be it with a refusal.
+
     Attributes:
         waiting: how many have no report yet.
         fault: the first refusal; ``None`` while there is none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, answered: Callable[[], None] = lambda: None) -> None:
+        self._answered = answered
         self.waiting = 0
         self.fault: KafkaFault | None = None
 
@@ -37,6 +42,9 @@ class Proof:
     def report(self, error: KafkaError | None, _message: Any) -> None:
         """Take a delivery report."""
         self.waiting -= 1
+        # The names of librdkafka's own errors begin with "_": all others are a broker's word.
+        if error is None or not error.name().startswith("_"):
+            self._answered()
         if error is not None and self.fault is None:
             self.fault = translate(error, "produce")
 
@@ -48,13 +56,19 @@ class Outlet:
         make: makes the producer; called again when the one before is void.
         make_solo: makes one that sends each record in a batch of its own. A broker refuses a whole batch as too large
             for its topic; only a record that was alone is known to be so itself.
+        connection: what the producers tell of their connections.
+
+    Attributes:
+        void: why the producer can do nothing more until :meth:`rebuild`; ``None`` while it can.
     """
 
-    def __init__(self, make: Callable[[], Producer], make_solo: Callable[[], Producer]) -> None:
+    def __init__(self, make: Callable[[], Producer], make_solo: Callable[[], Producer], connection: Connection) -> None:
         self._make = make
         self._make_solo = make_solo
+        self._connection = connection
         self._producer = make()
         self._solo: Producer | None = None
+        self.void: KafkaFault | None = None
 
     def send(self, record: Record, report: Report, *, alone: bool = False) -> None:
         """Queue a record; the report is called from :meth:`poll`, exactly once.
@@ -69,15 +83,28 @@ class Outlet:
             raise translate(error, "produce") from None
 
     @property
+    def refusal(self) -> KafkaRetry | None:
+        """That Kafka refuses our credentials, which no report tells: records wait for a connection meanwhile."""
+        return self._connection.refusal("produce")
+
+    @property
     def produce(self) -> Callable[..., None]:
         """The producer's own ``produce``, for the path that every message takes. Not to be kept."""
         return self._producer.produce
 
     def poll(self, timeout_s: float = 0.0) -> None:
         """Hand out the reports that have come; wait for the first one if there is none."""
-        self._producer.poll(timeout_s)
+        self._serve(self._producer.poll, timeout_s)
         if self._solo is not None:
-            self._solo.poll(0.0)
+            self._serve(self._solo.poll, 0.0)
+
+    def _serve(self, wait: Callable[[float], int], timeout_s: float) -> int:
+        """Wait with a producer's own method; what librdkafka calls fatal is raised there, once."""
+        try:
+            return wait(timeout_s)
+        except KafkaException as error:
+            self.void = translate(error, "produce")
+            return 1
 
     def purge(self) -> None:
         """Drop every record that is not confirmed, and hand out all reports: delivered, or purged."""
@@ -85,24 +112,27 @@ class Outlet:
         for producer in (self._producer, self._solo):
             if producer is not None:
                 producer.purge()
-                producer.flush(deadline.left())
+        self._flush(deadline)
 
     def rebuild(self) -> None:
         """Replace the producer, since Kafka or librdkafka declared it void; what it had is purged."""
         self.purge()
         self._producer = self._make()
         self._solo = None
+        self.void = None
 
     def flush(self, timeout_s: float) -> None:
         """Wait until every record has its report, or the time is over."""
-        deadline = Deadline.after(timeout_s)
-        self._producer.flush(deadline.left())
-        if self._solo is not None:
-            self._solo.flush(deadline.left())
+        self._flush(Deadline.after(timeout_s))
+
+    def _flush(self, deadline: Deadline) -> None:
+        for producer in (self._producer, self._solo):
+            while producer is not None and self._serve(producer.flush, deadline.left()) and not deadline.passed:
+                pass
 
     def prove(self, records: list[Record]) -> Proof:
         """Send records to see whether Kafka takes them."""
-        proof = Proof()
+        proof = Proof(self._connection.answered)
         for record in records:
             try:
                 self.send(record, proof.report)

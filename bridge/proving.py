@@ -11,7 +11,7 @@ from typing import Final
 from bridge.outlet import Outlet, Proof
 from bridge.signs import Record
 from precache.service.backoff import backoff_s
-from precache.service.kafka.errors import KafkaFault
+from precache.service.kafka.errors import KafkaFatal, KafkaFault, KafkaFenced
 from precache.service.logs import log
 
 # A Kafka that confirms nothing for so long is said to be away.
@@ -48,6 +48,7 @@ class KafkaGate:
         self._idle = idle
         self._not_ready = not_ready
         self._said_at = float("-inf")
+        self._said = ""
 
     def prove(self, records: Callable[[], list[Record]]) -> bool:
         """Send these records until Kafka has confirmed them all; return whether it did before the stop."""
@@ -60,18 +61,22 @@ class KafkaGate:
                 if self._said_at > 0:
                     log.info("bridge.kafka_proved", cloud=self._cloud)
                 return True
-            if proof.fault is not None:
-                self._say(proof.fault)
+            fault = self._outlet.void or proof.fault
+            if fault is not None:
+                self._say(fault)
                 self._wait(backoff_s(attempt, base_s=_BASE_S, cap_s=_CAP_S))
                 attempt += 1
+            if isinstance(fault, KafkaFenced | KafkaFatal):
+                self._outlet.rebuild()
         return False
 
     def _await(self, proof: Proof) -> None:
         began_s = time.monotonic()
-        while proof.waiting and not self._stopped():
+        while proof.waiting and self._outlet.void is None and not self._stopped():
             self._idle(_STEP_S)
-            if time.monotonic() - began_s > SLOW_S:
-                self._say(None)
+            refusal = self._outlet.refusal
+            if refusal is not None or time.monotonic() - began_s > SLOW_S:
+                self._say(refusal)
 
     def _wait(self, seconds: float) -> None:
         until_s = time.monotonic() + seconds
@@ -81,7 +86,8 @@ class KafkaGate:
     def _say(self, fault: KafkaFault | None) -> None:
         why = f"Kafka does not take records: {fault or 'no answer'}"
         self._not_ready(why)
-        if time.monotonic() - self._said_at >= _SAY_EVERY_S:
-            self._said_at = time.monotonic()
+        code = fault.name if fault is not None else ""
+        if code != self._said or time.monotonic() - self._said_at >= _SAY_EVERY_S:
+            self._said, self._said_at = code, time.monotonic()
             say = log.error if fault is not None and fault.loud else log.warning
             say("bridge.kafka_unproved", cloud=self._cloud, why=why)

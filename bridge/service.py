@@ -19,6 +19,7 @@ from precache.service.deadline import Deadline
 from precache.service.health import Health
 from precache.service.http import HttpServer
 from precache.service.kafka import clients
+from precache.service.kafka.connection import Connection
 from precache.service.logs import log
 from precache.service.metrics import build_info
 from precache.service.shutdown import Stop
@@ -75,8 +76,10 @@ def make_worker(config: BridgeConfig, cloud: CloudBlock, metrics: CloudMetrics, 
     """Return a cloud's worker, with a source and a producer of its own."""
     read = transport.read(cloud.transport_url.get_secret_value(), cloud.oslo_messaging_rabbit)
     source = make_source(f"precache-bridge {config.instance} {cloud.name}", cloud, read, stop)
-    make_producer = partial(clients.producer, config.kafka, f"precache-bridge-{config.instance}-{cloud.name}")
-    outlet = Outlet(make_producer, partial(make_producer, **{"batch.num.messages": 1}))
+    client_id = f"precache-bridge-{config.instance}-{cloud.name}"
+    connection = Connection(client_id)
+    make_producer = partial(clients.producer, config.kafka, client_id, connection)
+    outlet = Outlet(make_producer, partial(make_producer, **{"batch.num.messages": 1}), connection)
     decoder = Decoder(cloud.name, cloud.routes(config.topics), source.properties)
     letters = Letters(config.topics.deadletters, cloud.name, source.queue, source.properties)
     settings = CloudSettings(

@@ -35,6 +35,8 @@ _BUSY_S: Final = 0.005
 # A head of the line that waits for longer does not hold up the acknowledgements behind it.
 _STUCK_S: Final = 1.0
 _SIGN_EVERY_S: Final = 60.0
+# How soon another sign of life is sent after one that Kafka did not take.
+_SIGN_AGAIN_S: Final = 5.0
 # How soon to look again for a queue that Nova has not declared yet.
 _WAITING_S: Final = 3.0
 # Having consumed for so long makes the next loss the first one again.
@@ -143,7 +145,8 @@ class Worker:
         )
 
     def _sign_if_due(self, now_s: float, in_flight: int) -> None:
-        if now_s - self._signed_at_s >= _SIGN_EVERY_S and not self._sign.waiting:
+        pause_s = _SIGN_EVERY_S if self._sign.fault is None else _SIGN_AGAIN_S
+        if now_s - self._signed_at_s >= pause_s and not self._sign.waiting:
             self._sign = self._outlet.prove([self._sign_of_life(in_flight)])
 
     # 2. to 4. Messages are taken, handed to Kafka, and acknowledged
@@ -151,6 +154,7 @@ class Worker:
     def _opened(self) -> None:
         self._state = "running"
         self._consuming_since_s = time.monotonic()
+        self._sign = Proof()  # Kafka was proved since the last one
         self._metrics.consuming.set(1)
         self._ready()
         log.info("bridge.consuming", cloud=self._settings.name, queue=self._source.queue)
@@ -200,9 +204,16 @@ class Worker:
     def _tell(self, flight: Flight, age_s: float) -> None:
         self._metrics.in_flight.set(flight.unsettled)
         self._metrics.in_flight_bytes.set(flight.bytes)
-        self._sign_if_due(time.monotonic(), flight.unsettled)
-        if age_s > SLOW_S:
-            self._not_ready(f"Kafka does not confirm what it was sent: {self._forwarder.fault or 'no answer'}")
+        now_s = time.monotonic()
+        self._sign_if_due(now_s, flight.unsettled)
+        if self._sign.fault is not None:
+            self._forwarder.note(self._sign.fault, now_s)
+        # Where nothing flows, it is the sign of life that tells.
+        if self._sign.waiting:
+            age_s = max(age_s, now_s - self._signed_at_s)
+        if self._sign.fault is not None or age_s > SLOW_S:
+            fault = self._forwarder.fault or self._outlet.refusal
+            self._not_ready(f"Kafka does not confirm what it was sent: {fault or 'no answer'}")
         elif self._source.trouble:
             self._not_ready(self._source.trouble)
         else:

@@ -58,18 +58,31 @@ class Node(BaseNode):
     """A Kafka cluster of one node.
 
     `properties` adds to server.properties and wins over what stands there; it may be changed while the node is stopped.
+    `doors` are further listeners, by name, each with its security protocol and a port of its own.
     """
 
     name: ClassVar[str] = "kafka"
 
-    def __init__(self, base: Path, *, properties: Mapping[str, str] | None = None, tied: bool = True) -> None:
+    def __init__(
+        self,
+        base: Path,
+        *,
+        properties: Mapping[str, str] | None = None,
+        doors: Mapping[str, str] | None = None,
+        tied: bool = True,
+    ) -> None:
         super().__init__(base, tied=tied)
         self.properties: dict[str, str] = dict(properties or {})
+        self._doors: dict[str, str] = dict(doors or {})
 
     @property
     def bootstrap_servers(self) -> str:
         """The address as Kafka's clients take it."""
         return f"{HOST}:{self._settings['port']}"
+
+    def door(self, name: str) -> str:
+        """The address of one of its doors, as Kafka's clients take it."""
+        return f"{HOST}:{self._settings[f'port of {name}']}"
 
     @classmethod
     def _libs(cls) -> Path:
@@ -100,24 +113,29 @@ class Node(BaseNode):
         return len(answer) >= 12 and struct.unpack_from(">iii", answer)[2] > 0
 
     def _choose_settings(self) -> dict[str, str]:
-        port, controller_port = map(str, free_ports(2))
+        port, controller_port, *others = map(str, free_ports(2 + len(self._doors)))
+        doors = {f"port of {name}": other for name, other in zip(self._doors, others, strict=True)}
         # Kafka's own form; the first character is never "-", which the format tool would take for an option.
         cluster_id = "A" + base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()[1:].rstrip("=")
-        return {"cluster_id": cluster_id} | self._settings | {"port": port, "controller_port": controller_port}
+        return {"cluster_id": cluster_id} | self._settings | {"port": port, "controller_port": controller_port} | doors
 
     def _ports(self) -> list[int]:
-        return [int(self._settings["port"]), int(self._settings["controller_port"])]
+        names = ("port", "controller_port", *(f"port of {name}" for name in self._doors))
+        return [int(self._settings[name]) for name in names]
 
     def _server_properties(self) -> dict[str, str]:
         port, controller_port = self._settings["port"], self._settings["controller_port"]
+        brokers = ",".join((f"PLAINTEXT://{HOST}:{port}", *(f"{name}://{self.door(name)}" for name in self._doors)))
+        protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT"} | self._doors
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@{HOST}:{controller_port}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": f"{brokers},CONTROLLER://{HOST}:{controller_port}",
+            "advertised.listeners": brokers,
+            "inter.broker.listener.name": "PLAINTEXT",
+            "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
             "log.dirs": str(self.data),
             # A topic misspelt in a test has to fail, not to appear.
             "auto.create.topics.enable": "false",

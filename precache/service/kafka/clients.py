@@ -79,19 +79,20 @@ class Admin:
     max_batch_bytes: int
 
 
-def producer(block: KafkaBlock, client_id: str, **ours: Any) -> Producer:
+def producer(block: KafkaBlock, client_id: str, connection: Connection | None = None, /, **ours: Any) -> Producer:
     """Return an idempotent producer.
 
     Args:
         block: the user's properties.
         client_id: its name in logs, here and on the broker.
+        connection: told of the connection's losses and refusals, for a caller that asks it; else one of its own.
         ours: properties of the caller, by librdkafka's names; they win over all others.
 
     Raises:
         KafkaFatal: the properties do not fit together.
     """
     properties = {**_CHOSEN, **_CHOSEN_PRODUCER, **block.client("producer"), **_PROMISED_PRODUCER}
-    return _made(Producer, properties, client_id, ours)
+    return _made(Producer, properties, client_id, ours, connection)
 
 
 def transactional_producer(block: KafkaBlock, client_id: str, transactional_id: str, **ours: Any) -> Producer:

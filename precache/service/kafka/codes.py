@@ -77,6 +77,10 @@ ADVICE: Final[dict[str, str]] = {
     "SASL_AUTHENTICATION_FAILED": "check sasl.mechanism, sasl.username and sasl.password in the kafka block",
     "_SSL": "check security.protocol and ssl.ca.location in the kafka block, and the broker's certificate",
     "TOPIC_AUTHORIZATION_FAILED": "grant this user the rights on the topic (kafka-acls.sh)",
+    "CLUSTER_AUTHORIZATION_FAILED": (
+        "grant this user the rights (kafka-acls.sh): to write, WRITE on its topics (before Kafka 3.0 IDEMPOTENT_WRITE"
+        " on the cluster, too); to make topics, CREATE"
+    ),
     "GROUP_AUTHORIZATION_FAILED": "grant this user READ on the consumer group (kafka-acls.sh)",
     "TRANSACTIONAL_ID_AUTHORIZATION_FAILED": "grant this user WRITE on the transactional id (kafka-acls.sh)",
     "UNKNOWN_TOPIC_OR_PART": "create the topics with `precache topics create --config FILE`",

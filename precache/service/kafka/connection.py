@@ -15,6 +15,8 @@ from typing import Any, Final
 import orjson
 from confluent_kafka import KafkaError
 
+from precache.service.kafka.codes import ADVICE
+from precache.service.kafka.errors import KafkaRetry
 from precache.service.logs import log
 
 REPEAT_S: Final = 60.0
@@ -44,6 +46,7 @@ class Connection:
     def __init__(self, client: str, clock: Callable[[], float] = monotonic) -> None:
         self.last_error = ""
         self.refused = ""
+        self._refusal = ""
         self._client = client
         self._clock = clock
         self._lock = threading.Lock()
@@ -58,6 +61,18 @@ class Connection:
             "stats_cb": self.on_statistics,
             "statistics.interval.ms": STATISTICS_INTERVAL_MS,
         }
+
+    def refusal(self, doing: str) -> KafkaRetry | None:
+        """Return as a fault, with what to do, that the brokers refuse our credentials; None while they do not.
+
+        A call knows nothing of it: records wait for a connection, and requests time out.
+        """
+        name = self.refused
+        return KafkaRetry(doing, name, self._refusal, loud=True) if name else None
+
+    def answered(self) -> None:
+        """Note that a broker answered a request: it takes our credentials, which the statistics tell later."""
+        self.refused = ""
 
     def log(self, level: int, template: str, *args: object) -> None:
         """Take a line of librdkafka's log, as its binding hands it to a ``logging.Logger``: facility, name, text."""
@@ -76,8 +91,9 @@ class Connection:
         match = _BROKER.match(error.str())
         if error.name() in _CREDENTIALS:
             self.last_error = _without_times(error.str())
+            self._refusal = f"{self.last_error}: {ADVICE[error.name()]}"
             self.refused = error.name()
-            self._limited(log.error, "kafka.refused", error.name(), text=self.last_error)
+            self._limited(log.error, "kafka.refused", error.name(), text=self._refusal)
         elif error.name() in _CONNECTION:
             # Each broker's loss is told by its line in the log, and _ALL_BROKERS_DOWN by those of all.
             self.last_error = _without_times(f"{match['broker']}: {match['why']}" if match else error.str())

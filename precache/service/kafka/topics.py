@@ -14,7 +14,6 @@ from precache.contract.topics import SPECS, Role, TopicSpec
 from precache.service.config.blocks import ROLES, TopicsBlock
 from precache.service.deadline import Deadline
 from precache.service.kafka.clients import Admin
-from precache.service.kafka.codes import ADVICE
 from precache.service.kafka.errors import KafkaFault, KafkaRetry, translate
 
 # A record of an operation may have 900 kB (precache.contract.records); its headers come on top.
@@ -222,10 +221,9 @@ def _explained(admin: Admin, error: KafkaException, doing: str) -> KafkaFault:
     fault = translate(error, doing)
     if fault.name not in _UNREACHABLE:
         return fault
-    refused = admin.connection.refused
-    if refused:
-        # The call itself only knows that no connection came about.
-        return KafkaRetry(doing, refused, f"{admin.connection.last_error}: {ADVICE[refused]}", loud=True)
+    refusal = admin.connection.refusal(doing)
+    if refusal is not None:
+        return refusal
     seen = f" ({admin.connection.last_error})" if admin.connection.last_error else ""
     text = (
         f"no answer from Kafka at {admin.servers}{seen}: check bootstrap.servers in the kafka block, and that it runs"

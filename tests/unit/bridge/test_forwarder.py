@@ -13,6 +13,7 @@ from bridge.letters import Letters
 from bridge.metrics import CloudMetrics
 from bridge.outlet import Outlet
 from bridge.sources import Delivery
+from precache.service.kafka.connection import Connection
 from tests.integration.bridge.poisons import envelope, progress
 
 DEAD = "dead"
@@ -27,6 +28,7 @@ class FakeProducer:
         self.sent: list[str] = []
         self.sent_by_all = sent_by_all
         self.waiting: list[tuple[Any, KafkaError | None]] = []
+        self.fatal = False
 
     def produce(self, topic: str, _value: bytes, _key: bytes, *, on_delivery: Any, headers: Any) -> None:
         del headers
@@ -39,6 +41,9 @@ class FakeProducer:
         self.waiting.append((on_delivery, error))
 
     def poll(self, _timeout: float) -> int:
+        if self.fatal:
+            self.fatal = False
+            raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "no", fatal=True))
         waiting, self.waiting = self.waiting, []
         for report, error in waiting:
             report(error, None)
@@ -56,7 +61,7 @@ class Bench:
         self.made: list[FakeProducer] = []
         self.sent: list[str] = []
         self.script = script
-        self.outlet = Outlet(self._make, self._make)
+        self.outlet = Outlet(self._make, self._make, Connection("unit"))
         self.flight = Flight()
         routes = [Route(topic, ("*",)) for topic in topics or ("a",)]
         letters = Letters(DEAD, "paris", "queue", lambda _: {})
@@ -160,6 +165,29 @@ def test_a_void_producer_is_replaced_and_all_is_sent_again(error: str) -> None:
     assert len(bench.made) == 2
     assert bench.made[1].sent == ["a"] * 3
     assert bench.flight.unsettled == 0
+
+
+@pytest.mark.parametrize("bodies", [(), (GOOD, GOOD)])
+def test_a_producer_that_breaks_while_it_is_polled_is_replaced(bodies: tuple[bytes, ...]) -> None:
+    bench = Bench(lambda _topic, _attempt: "")
+    if bodies:
+        bench.take(*bodies)
+    bench.made[0].fatal = True
+    bench.rounds()
+    assert len(bench.made) == 2
+    assert bench.made[1].sent == ["a"] * len(bodies)
+    assert bench.flight.unsettled == 0
+
+
+def test_producers_that_break_one_after_another_are_not_made_in_a_hurry() -> None:
+    bench = Bench(lambda _topic, _attempt: "_FENCED")
+    bench.take(GOOD)
+    for tenth in range(50):
+        bench.made[-1].fatal = True
+        bench.outlet.poll()
+        bench.forwarder.settle(bench.flight, tenth / 10)
+    assert 4 <= len(bench.made) <= 6
+    assert bench.flight.unsettled == 1
 
 
 def test_canaries_are_the_oldest_of_each_topic_and_key() -> None:

@@ -123,11 +123,19 @@ def test_errors_that_belong_to_no_call(clock: Clock, events: list[Any]) -> None:
         connection.on_error(KafkaError(KafkaError._AUTHENTICATION, "SASL authentication failed"))
         connection.on_error(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, "Subscribed topic not available"))
     assert [(event["event"], event["log_level"], event["text"]) for event in events] == [
-        ("kafka.refused", "error", "SASL authentication failed"),
+        (
+            "kafka.refused",
+            "error",
+            "SASL authentication failed: check sasl.mechanism, sasl.username and sasl.password in the kafka block",
+        ),
         ("kafka.client", "warning", "Subscribed topic not available"),
     ]
     assert connection.last_error == "SASL authentication failed"
     assert connection.refused == "_AUTHENTICATION"
+    refusal = connection.refusal("produce")
+    assert refusal is not None
+    assert (refusal.name, refusal.loud) == ("_AUTHENTICATION", True)
+    assert "sasl.password" in str(refusal)
 
 
 def test_credentials_that_were_refused_are_forgotten_once_a_broker_takes_them(clock: Clock, events: list[Any]) -> None:
@@ -136,5 +144,5 @@ def test_credentials_that_were_refused_are_forgotten_once_a_broker_takes_them(cl
     connection.on_error(KafkaError(KafkaError._AUTHENTICATION, "no (after 5ms in state AUTH_REQ)"))
     assert (connection.last_error, connection.refused) == ("no", "_AUTHENTICATION")
     connection.on_statistics(stats(localhost="UP"))
-    assert (connection.last_error, connection.refused) == ("", "")
+    assert (connection.last_error, connection.refused, connection.refusal("produce")) == ("", "", None)
     assert len(events) == 3

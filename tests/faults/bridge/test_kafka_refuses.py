@@ -1,0 +1,166 @@
+"""Kafka refuses credentials, and then rights: told aloud, tried again for ever, and mended without a restart."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+
+from tests.integration.bridge.rig import Rig, notifications
+from tests.services import kafka
+from tests.services.testing import Cloud, Topics
+from tests.support.process import Precache, wait_until
+
+USER = "bridge"
+PASSWORD = "hush-hush"
+DOOR = "GUARDED"
+PROPERTIES = {
+    "listener.name.guarded.sasl.enabled.mechanisms": "SCRAM-SHA-256",
+    "listener.name.guarded.scram-sha-256.sasl.jaas.config": (
+        "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    ),
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    # Until the first rights are given, to the tests themselves: from then on nobody else has any.
+    "allow.everyone.if.no.acl.found": "true",
+}
+EVERYTHING = (
+    (ResourceType.BROKER, "kafka-cluster"),
+    (ResourceType.TOPIC, "*"),
+    (ResourceType.GROUP, "*"),
+    (ResourceType.TRANSACTIONAL_ID, "*"),
+)
+
+
+def right(user: str, kind: ResourceType, name: str, operation: AclOperation) -> AclBinding:
+    return AclBinding(kind, name, ResourcePatternType.LITERAL, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
+
+
+def rights(*names: str) -> list[AclBinding]:
+    """What docs/operations.md says that a bridge needs."""
+    operations = (AclOperation.WRITE, AclOperation.DESCRIBE)
+    return [right(USER, ResourceType.TOPIC, name, operation) for name in names for operation in operations]
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Node]:
+    doors = {DOOR: "SASL_PLAINTEXT"}
+    with kafka.Node(tmp_path_factory.mktemp("kafka"), properties=PROPERTIES, doors=doors) as started:
+        own = [right("ANONYMOUS", kind, name, AclOperation.ALL) for kind, name in EVERYTHING]
+        give(started, own)
+        make_it_number_producers(started)
+        yield started
+
+
+def make_it_number_producers(node: kafka.Node) -> None:
+    """Have the broker number a producer: until it has done so once, it puts off all others, whatever their rights."""
+    name = "any"
+    ask(node, lambda admin: admin.create_topics([NewTopic(name, 1, 1)]))
+    producer = Producer({"bootstrap.servers": node.bootstrap_servers, "enable.idempotence": True})
+    producer.produce(name, b"")
+    assert producer.flush(30) == 0
+
+
+def ask(node: kafka.Node, what: Callable[[AdminClient], dict[Any, Any]]) -> None:
+    admin = AdminClient({"bootstrap.servers": node.bootstrap_servers})
+    for future in what(admin).values():
+        future.result(30)
+
+
+def give(node: kafka.Node, wanted: list[AclBinding]) -> None:
+    ask(node, lambda admin: admin.create_acls(wanted))
+
+
+def take_away(node: kafka.Node, given: list[AclBinding]) -> None:
+    filters = [
+        AclBindingFilter(
+            one.restype, one.name, one.resource_pattern_type, one.principal, "*", one.operation, one.permission_type
+        )
+        for one in given
+    ]
+    ask(node, lambda admin: admin.delete_acls(filters))
+
+
+def set_password(node: kafka.Node, password: str) -> None:
+    credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096)
+    wanted = UserScramCredentialUpsertion(USER, credential, password.encode())
+    ask(node, lambda admin: admin.alter_user_scram_credentials([wanted]))
+
+
+def start(rig: Rig, node: kafka.Node) -> Precache:
+    login = {
+        "bootstrap.servers": node.door(DOOR),
+        "security.protocol": "sasl_plaintext",
+        "sasl.mechanism": "SCRAM-SHA-256",
+        "sasl.username": USER,
+        "sasl.password": PASSWORD,
+    }
+    return rig.start(rig.config(rig.paris(hold="1s"), kafka=login))
+
+
+def wait_not_ready(bridge: Precache, *words: str) -> None:
+    def says() -> bool:
+        is_ready, why = bridge.ready()
+        return not is_ready and all(word in why for word in words)
+
+    wait_until(says, f"/readyz to say {words}")
+
+
+def loud(bridge: Precache, event: str, word: str) -> list[dict[str, Any]]:
+    return [found for found in bridge.events(event) if found["level"] == "error" and word in str(found)]
+
+
+def test_refused_credentials_and_rights_are_told_and_mended(tmp_path: Path, node: kafka.Node, cloud: Cloud) -> None:
+    rig = Rig(tmp_path, node.bootstrap_servers, cloud, Topics(f"test-{uuid.uuid4().hex[:12]}"))
+    rig.make_topics()
+    rig.declare_as_nova()
+    sent = notifications(30)
+    own = rights(rig.topics.notifications, rig.topics.deadletters)
+    set_password(node, "another")
+    with start(rig, node) as bridge:
+        rig.publish([body for _, body in sent[:10]])
+        wait_not_ready(bridge, "_AUTHENTICATION", "sasl.password")
+        assert loud(bridge, "kafka.refused", "sasl.password")
+        assert loud(bridge, "bridge.kafka_unproved", "sasl.password")
+
+        set_password(node, PASSWORD)
+        wait_not_ready(bridge, "TOPIC_AUTHORIZATION_FAILED", "kafka-acls.sh")
+        assert loud(bridge, "bridge.kafka_unproved", "TOPIC_AUTHORIZATION_FAILED")
+
+        # With a topic to be seen and none to write to, the producer itself is refused: librdkafka calls that fatal.
+        give(node, [each for each in own if each.operation == AclOperation.DESCRIBE])
+        wait_not_ready(bridge, "CLUSTER_AUTHORIZATION_FAILED", "kafka-acls.sh")
+        assert loud(bridge, "bridge.kafka_unproved", "CLUSTER_AUTHORIZATION_FAILED")
+        assert rig.depth() == 10, "nothing is taken while Kafka is not proved"
+
+        give(node, own)
+        bridge.wait_ready()
+        rig.wait_forwarded([message_id for message_id, _ in sent[:10]])
+        take_away(node, own)
+        rig.publish([body for _, body in sent[10:20]])
+        wait_not_ready(bridge, "TOPIC_AUTHORIZATION_FAILED")
+        assert loud(bridge, "bridge.kafka_refuses", "kafka-acls.sh")
+
+        give(node, own)
+        rig.publish([body for _, body in sent[20:]])
+        rig.wait_forwarded([message_id for message_id, _ in sent])
+        bridge.wait_ready()
+        rig.wait_empty()
+        assert rig.dead() == []
+        assert not bridge.events("bridge.failed")
+        assert PASSWORD not in bridge.stderr
+        assert bridge.stop() == 0
