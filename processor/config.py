@@ -11,6 +11,8 @@ from processor.stores.config import StoreConfig
 
 DEFAULT_GROUP: Final = "precache-processor"
 _MS_PER_S: Final = 1_000
+# What the largest record of ours may need (precache.contract.records), key and headers included.
+_RECORD_BYTES: Final = 1_000_000
 
 
 class OperationsBlock(Block):
@@ -49,6 +51,16 @@ class ProcessorConfig(Block):
     instance: str = Field(default_factory=socket.gethostname, min_length=1, max_length=200)
     shutdown_timeout: Duration = Field(default=30.0, gt=0)
     http: HttpBlock | None = HttpBlock(listen=("127.0.0.1", 9101))
+
+    @field_validator("kafka")
+    @classmethod
+    def _takes_our_records(cls, kafka: KafkaBlock) -> KafkaBlock:
+        if kafka.max_message_bytes < _RECORD_BYTES:
+            raise ValueError(
+                f"message.max.bytes should be at least {_RECORD_BYTES}, the default: the record of an operation may be "
+                "as long as that, and one that can't be written would hold up all that come after it"
+            )
+        return kafka
 
     @property
     def group(self) -> str:

@@ -11,11 +11,13 @@ from processor.core.effects import Refused
 from processor.stores import BridgeRow, RefusedRow
 
 REFUSED_POINT: Final = "refused-point"
+# A foreign record's key may be as long as a record: in full, in several headers, it would not fit into one.
+_KEY_CHARS: Final = 1_000
 
 
 def of_record(refused: Refused, topic: str, partition: int) -> DeadLetter:
     """Return the dead letter of a record of the input: its value as it came."""
-    key = (refused.key or b"").decode(errors="replace")
+    key = (refused.key or b"")[: 4 * _KEY_CHARS].decode(errors="replace")[:_KEY_CHARS]
     return DeadLetter(
         reason=refused.reason,
         detail=refused.detail,

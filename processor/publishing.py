@@ -5,7 +5,6 @@ from functools import lru_cache
 from time import monotonic
 from typing import Any, Final, NamedTuple, cast
 
-import orjson
 from confluent_kafka import Producer, TopicPartition
 
 from precache.contract import cloudevents
@@ -133,7 +132,7 @@ class Encoder:
                 ("ce_time", records.rfc3339(report.moment).encode()),
                 _CONTENT_TYPE,
             ]
-            yield Output(topic, -1, origin.key, orjson.dumps(records.progress(point)), headers)
+            yield Output(topic, -1, origin.key, records.progress_value(point), headers)
 
     def decisions(self, partition: int, decisions: Iterable[Decision]) -> Iterator[Output]:
         """Return the records of ``precache.operations``, on the partition of their input."""

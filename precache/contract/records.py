@@ -3,14 +3,15 @@
 Both carry the tags and the fields of the measurement of the same name (see ``docs/schema.md``), lists as arrays.
 """
 
-from typing import Final, Literal, TypedDict
+from typing import Final, Literal, NotRequired, TypedDict
 
 Status = Literal["running", "ending", "stalled", "completed", "completed_with_errors", "abandoned"]
 
 FINAL_STATUSES: Final[frozenset[Status]] = frozenset({"completed", "completed_with_errors", "abandoned"})
 
-# A record of precache.operations stays below this, so that it passes Kafka's default message limit of 1 MiB.
-MAX_OPERATION_BYTES: Final = 900_000
+# The value of a record of ours stays below this: with its key and headers it then passes librdkafka's default limit of
+# 1,000,000 bytes, and Kafka's of 1 MiB.
+MAX_RECORD_BYTES: Final = 900_000
 
 
 class ImageCounts(TypedDict):
@@ -24,6 +25,8 @@ class Progress(TypedDict):
     """One host's first report: a record of ``precache.progress``.
 
     ``hosts_*``, ``percent`` (0.0 to 100.0) and ``errors`` (failed (host, image) pairs) stand as after this report.
+    ``lists_cut`` is there, and true, when lists had to be cut to keep the record below :data:`MAX_RECORD_BYTES`; the
+    counts are still whole.
     """
 
     cloud: str
@@ -42,6 +45,7 @@ class Progress(TypedDict):
     images_failed_count: int
     errors: int
     message_id: str
+    lists_cut: NotRequired[Literal[True]]
 
 
 class Operation(TypedDict):
@@ -58,7 +62,7 @@ class Operation(TypedDict):
         sequence: from 1, without gaps, within the operation.
         first_offset: the first offset, in the input partition, of this operation.
         final_at: RFC 3339 with milliseconds, on the partition's clock; ``""`` while the operation is open.
-        lists_cut: lists had to be cut to keep the record below :data:`MAX_OPERATION_BYTES`; the counts are still whole.
+        lists_cut: lists had to be cut to keep the record below :data:`MAX_RECORD_BYTES`; the counts are still whole.
     """
 
     cloud: str

@@ -11,7 +11,7 @@ import orjson
 
 from precache.contract.nova import END, PAYLOAD_MAJOR, PROGRESS, START
 from precache.contract.topics import BRIDGE_TYPE
-from processor.core.explain import EARLIEST, INT64_MAX, INT64_MIN, LATEST, explain
+from processor.core.explain import EARLIEST, INT64_MAX, INT64_MIN, LATEST, MAX_NAME_BYTES, check_names, explain
 
 # The names of the images that one host cached, and of those that failed there, as Nova listed them.
 Images = tuple[tuple[str, ...], tuple[str, ...]]
@@ -83,17 +83,21 @@ def read(value: bytes) -> Event | None:
     try:
         data = _loads(value)
         kind = data["event_type"]
+        event: Event | None = None
         if kind == PROGRESS:
-            return _report(data)
-        if kind in _BOUNDARIES:
-            return _boundary(data, is_end=kind == END)
-        if kind == BRIDGE_TYPE:
-            return _sign(data)
+            event = _report(data)
+        elif kind in _BOUNDARIES:
+            event = _boundary(data, is_end=kind == END)
+        elif kind == BRIDGE_TYPE:
+            event = _sign(data)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise explain(value, error) from None
-    if type(kind) is str:
-        return None
-    raise explain(value, None)
+    # A short value holds no long name.
+    if len(value) > MAX_NAME_BYTES and event is not None:
+        check_names(event)
+    if event is None and type(kind) is not str:
+        raise explain(value, None)
+    return event
 
 
 def _report(data: dict[str, Any]) -> Report:

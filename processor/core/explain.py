@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
@@ -16,6 +16,9 @@ INT64_MIN: Final = -(2**63)
 # Nanoseconds of a time outside of these do not fit into 64 bits.
 EARLIEST: Final = datetime(1678, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2262, 1, 1, tzinfo=UTC)
+# An operation's id is made of three of these, and stands in its records' keys, headers and values: whatever else they
+# hold can be cut, so that every record fits (see precache.contract.records).
+MAX_NAME_BYTES: Final = 4_096
 _SHOWN_CHARS: Final = 80
 
 
@@ -45,6 +48,18 @@ def explain(value: bytes, error: Exception | None) -> Unreadable:
         return Unreadable("undecodable", str(fault))
 
 
+def check_names(event: NamedTuple) -> None:
+    """Refuse an event whose names are too long for the records that would bear them.
+
+    Raises:
+        Unreadable: with the first such name.
+    """
+    for field, value in event._asdict().items():
+        if type(value) is str and len(value.encode()) > MAX_NAME_BYTES:
+            text = f"{field} has {len(value.encode())} bytes; a name may have {MAX_NAME_BYTES}: {shown(value)}"
+            raise Unreadable("undecodable", text)
+
+
 class _Fault(Exception):  # noqa: N818
     """The first thing found wrong: ``path: what``."""
 
@@ -59,7 +74,7 @@ def _explain(data: object) -> Unreadable | None:
     payload = _object(top.get("payload"), "payload")
     version = _text(payload, "nova_object.version", "payload.")
     if version.partition(".")[0] != PAYLOAD_MAJOR:
-        return Unreadable("unknown-version", f"payload.nova_object.version is {version!r}, not {PAYLOAD_MAJOR}.x")
+        return Unreadable("unknown-version", f"payload.nova_object.version is {shown(version)}, not {PAYLOAD_MAJOR}.x")
     context = _object(top.get("context"), "context")
     if not context.get("request_id"):
         return Unreadable("no-request-id", "context.request_id is missing: no telling which operation this belongs to")
@@ -72,21 +87,21 @@ def _explain(data: object) -> Unreadable | None:
 
 def _object(value: object, path: str) -> dict[str, Any]:
     if type(value) is not dict:
-        raise _Fault(f"{path} is not an object: {_shown(value)}")
+        raise _Fault(f"{path} is not an object: {shown(value)}")
     return value
 
 
 def _text(holder: dict[str, Any], key: str, prefix: str = "") -> str:
     value = holder.get(key)
     if type(value) is not str:
-        raise _Fault(f"{prefix}{key} is not a string: {_shown(value)}")
+        raise _Fault(f"{prefix}{key} is not a string: {shown(value)}")
     return value
 
 
 def _check(holder: dict[str, Any], rules: "dict[str, _Rule]", prefix: str = "") -> None:
     for key, rule in rules.items():
         for fault in rule(holder.get(key)):
-            raise _Fault(f"{prefix}{key} {fault}: {_shown(holder.get(key))}")
+            raise _Fault(f"{prefix}{key} {fault}: {shown(holder.get(key))}")
 
 
 _Rule = Callable[[object], Iterator[str]]
@@ -162,6 +177,7 @@ _SIGN: Final[dict[str, _Rule]] = {
 _COUNTS: Final[dict[str, _Rule]] = dict.fromkeys(("received", "forwarded", "deadlettered", "in_flight"), _is_int64)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a value as it stands in a detail: the beginning of a long one."""
     text = repr(value)
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."

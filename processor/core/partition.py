@@ -16,7 +16,7 @@ from precache.contract.records import Status
 from processor.core.agenda import Agenda
 from processor.core.decode import Boundary, Report, Sign, read
 from processor.core.effects import Decision, Effects, Heard, Point, Refused
-from processor.core.explain import Unreadable
+from processor.core.explain import MAX_NAME_BYTES, Unreadable, shown
 from processor.core.operation import Operation
 from processor.core.records import fitted, operation_record, to_ns
 from processor.core.roster import Roster
@@ -227,6 +227,10 @@ def _cloud(key: bytes | None, event: Report | Boundary) -> str:
     cloud = text.removesuffix(f"{SEPARATOR}{event.aggregate_uuid}")
     if not cloud or SEPARATOR in cloud or aggregate_key(cloud, event.aggregate_uuid) != text:
         raise _disagreement(key, event)
+    if len(cloud.encode()) > MAX_NAME_BYTES:
+        raise Unreadable(
+            "undecodable", f"the record's key names a cloud of {len(cloud.encode())} bytes: {shown(cloud)}"
+        )
     return cloud
 
 
@@ -235,4 +239,6 @@ def _operation_id(key: bytes | None, event: Report | Boundary) -> str:
 
 
 def _disagreement(key: bytes | None, event: Report | Boundary) -> Unreadable:
-    return Unreadable("undecodable", f"the record's key is {key!r}, the payload's uuid {event.aggregate_uuid!r}")
+    return Unreadable(
+        "undecodable", f"the record's key is {shown(key)}, the payload's uuid {shown(event.aggregate_uuid)}"
+    )

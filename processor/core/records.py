@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 import orjson
 
-from precache.contract.records import MAX_OPERATION_BYTES, ImageCounts, Progress, Status
+from precache.contract.records import MAX_RECORD_BYTES, ImageCounts, Progress, Status
 from precache.contract.records import Operation as OperationRecord
 from precache.contract.times import NS_PER_US, rfc3339_ms, rfc3339_ns, rfc3339_us
 from processor.core.effects import Point
@@ -66,6 +66,28 @@ def progress(point: Point) -> Progress:
     }
 
 
+def progress_value(point: Point) -> bytes:
+    """Return a record of ``precache.progress`` as bytes, below :data:`MAX_RECORD_BYTES`: past that, lists are cut."""
+    record = progress(point)
+    value = orjson.dumps(record)
+    if len(value) < MAX_RECORD_BYTES:
+        return value
+    cut: Progress = {**record, "lists_cut": True}
+    kept = {"images_cached": list(record["images_cached"]), "images_failed": list(record["images_failed"])}
+    excess = len(orjson.dumps(cut)) - MAX_RECORD_BYTES + 1
+    # What failed is what a reader asks for first: it goes last.
+    for names in kept.values():
+        excess = _shortened(names, excess)
+    return orjson.dumps({**cut, **kept})
+
+
+def _shortened(names: list[Any], excess: int) -> int:
+    """Take whole names off the end of a list, until it is shorter by ``excess`` bytes or empty; return what is left."""
+    while names and excess > 0:
+        excess -= len(orjson.dumps(names.pop()))
+    return excess
+
+
 def operation_record(operation: Operation) -> OperationRecord:
     """Return the value of a record of ``precache.operations``: facts and decision as they stand, lists whole."""
     facts = operation.facts
@@ -117,14 +139,14 @@ def image_counts(facts: Facts) -> dict[str, ImageCounts]:
 
 
 def fitted(record: OperationRecord) -> tuple[OperationRecord, bytes]:
-    """Return the record and its bytes, below :data:`MAX_OPERATION_BYTES`: past that, lists are cut and it says so."""
+    """Return the record and its bytes, below :data:`MAX_RECORD_BYTES`: past that, lists are cut and it says so."""
     value = orjson.dumps(record)
-    if len(value) < MAX_OPERATION_BYTES:
+    if len(value) < MAX_RECORD_BYTES:
         return record, value
     cut: OperationRecord = {**record, "lists_cut": True}
     value = orjson.dumps(cut)
     for _ in range(_CUTTABLE_LISTS):
-        excess = len(value) - MAX_OPERATION_BYTES + 1
+        excess = len(value) - MAX_RECORD_BYTES + 1
         if excess > 0:
             _cut_longest(cut, excess)
             value = orjson.dumps(cut)
@@ -142,8 +164,7 @@ def _cut_longest(record: OperationRecord, excess: int) -> None:
     sizes = [len(orjson.dumps(names)) for names in lists]
     longest = sizes.index(max(sizes))
     kept = list(lists[longest])
-    while kept and excess > 0:
-        excess -= len(orjson.dumps(kept.pop()))
+    _shortened(kept, excess)
     if longest == 0:
         record["images"] = kept
     elif longest == 1:

@@ -23,7 +23,7 @@ Scalar = str | int | float | bool | SecretStr
 _SERVERS: Final = frozenset({"bootstrap.servers", "metadata.broker.list"})
 _SERVER: Final = re.compile(r"(?:[a-zA-Z_]+://)?(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
 _MAX_PORT: Final = 65_535
-_DEFAULT_BATCH_BYTES: Final = 1_000_000
+_DEFAULT_BYTES: Final = 1_000_000  # librdkafka's, of a record and of a batch
 _SENTINEL: Final = "precache.sentinel"
 
 
@@ -58,8 +58,15 @@ class KafkaBlock(RootModel[dict[str, Scalar]]):
     @property
     def max_batch_bytes(self) -> int:
         """The most that a producer puts into one batch: librdkafka's defaults unless the file says otherwise."""
-        sizes = (self.root.get(key, _DEFAULT_BATCH_BYTES) for key in ("batch.size", "message.max.bytes"))
-        return min(int(float(str(size))) for size in sizes)
+        return min(self._bytes("batch.size"), self.max_message_bytes)
+
+    @property
+    def max_message_bytes(self) -> int:
+        """The largest record that a producer takes, key and headers included: librdkafka's default unless set."""
+        return self._bytes("message.max.bytes")
+
+    def _bytes(self, key: str) -> int:
+        return int(float(str(self.root.get(key, _DEFAULT_BYTES))))
 
     @property
     def group_id(self) -> str | None:

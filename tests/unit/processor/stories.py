@@ -72,9 +72,7 @@ def stories(draw: st.DrawFn) -> list[Step]:
         for source in draw(st.lists(st.sampled_from(sources), min_size=1, max_size=3, unique=True))
         for event in draw(operations(source))
     ]
-    chosen = draw(
-        st.lists(st.sampled_from([*events, *JUNK, None]), min_size=len(events), max_size=2 * len(events) + 3)
-    )
+    chosen = draw(st.lists(st.sampled_from([*events, *JUNK, None]), min_size=len(events), max_size=2 * len(events) + 3))
     return [Step(draw(st.sampled_from([0, 1, 40, 60, 250, -20, -120])), event) for event in chosen]
 
 

@@ -59,3 +59,12 @@ def test_what_is_said_of_what_can_not_be(tmp_path: Path, more: str, text: str) -
         loaded(tmp_path, more)
     (fault,) = caught.value.faults
     assert str(fault).removeprefix(f"{tmp_path}/").startswith(text)
+
+
+def test_a_producer_that_does_not_take_our_records_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "processor.yaml"
+    file.write_text(LITTLE.replace("9092}", "9092, message.max.bytes: 100000}"))
+    with pytest.raises(ConfigError, match=r"kafka: message.max.bytes should be at least 1000000"):
+        load(file, ProcessorConfig)
+    file.write_text(LITTLE.replace("9092}", "9092, message.max.bytes: 1000000}"))
+    assert load(file, ProcessorConfig).kafka.max_message_bytes == 1_000_000

@@ -41,6 +41,7 @@ def changed(path: str, value: Any, base: dict[str, Any] = GOOD.body) -> bytes:
 
 
 DATA = "payload/nova_object.data"
+LONG = "é" * 2_048 + "x"
 CASES = [
     (b"{", "undecodable", "not JSON"),
     (b"\xff\xfe", "undecodable", "not JSON"),
@@ -78,6 +79,14 @@ CASES = [
     (changed(f"{DATA}/hosts", "a", NOVA.start([]).body), "undecodable", "hosts is not a list of names: 'a'"),
     (changed(f"{DATA}/hosts", [""], NOVA.start([]).body), "undecodable", "hosts is not a list of names: ['']"),
     (GOOD.value.replace(b'"a"', b'"\\ud800"'), "undecodable", "not JSON"),
+    (changed("context/request_id", LONG), "undecodable", "request_id has 4097 bytes; a name may have 4096: 'éé"),
+    (changed("context/project_id", LONG), "undecodable", "project_id has 4097 bytes"),
+    (changed("message_id", LONG), "undecodable", "message_id has 4097 bytes"),
+    (changed(f"{DATA}/name", LONG), "undecodable", "aggregate_name has 4097 bytes"),
+    (changed(f"{DATA}/host", LONG), "undecodable", "host has 4097 bytes"),
+    (changed(f"{DATA}/name", LONG, NOVA.start([]).body), "undecodable", "aggregate_name has 4097 bytes"),
+    (changed("cloud", LONG, SIGN), "undecodable", "cloud has 4097 bytes"),
+    (changed("payload/nova_object.version", LONG), "unknown-version", "ééé..., not 1.x"),
     (changed("counts", None, SIGN), "undecodable", "counts is not an object"),
     (changed("counts/received", "1", SIGN), "undecodable", "counts.received is not an integer"),
     (changed("instance", "", SIGN), "undecodable", "instance is not a string with something in it"),
@@ -104,6 +113,7 @@ def test_what_is_wrong_is_said(value: bytes, reason: str, detail: str) -> None:
         lambda: changed("payload/more", {"unknown": 1}),
         lambda: changed("timestamp", "2026-11-22T06:24:38"),
         lambda: changed("context/project_id", None),
+        lambda: changed("context/request_id", LONG[:-1]),
     ],
 )
 def test_what_may_differ(change: Callable[[], bytes]) -> None:
@@ -127,6 +137,14 @@ def test_the_key_must_agree_with_the_payload(key: bytes | None) -> None:
     Partition(Timers()).apply(5, 7, key, GOOD.value, out)
     assert [refused.reason for refused in out.refused] == ["undecodable"]
     assert "the record's key is" in out.refused[0].detail
+
+
+def test_a_key_too_long_is_told_by_its_beginning() -> None:
+    out = Effects()
+    for key in (b"x" * 100_000, b"x" * 4_097 + b"/" + AGGREGATE.encode()):
+        Partition(Timers()).apply(5, 7, key, GOOD.value, out)
+    assert [refused.reason for refused in out.refused] == ["undecodable"] * 2
+    assert all("xxx" in refused.detail and len(refused.detail) < 300 for refused in out.refused)
 
 
 def test_other_event_types_are_counted_and_ignored() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from precache.contract.records import MAX_OPERATION_BYTES
+from precache.contract.records import MAX_RECORD_BYTES
 from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.records import progress
@@ -236,7 +236,7 @@ def test_a_record_too_large_is_cut_at_whole_names_and_says_so() -> None:
     hosts = [f"compute-{'x' * 200}-{number:05}" for number in range(6_000)]
     story = Story().feed(0, NOVA.start(hosts)).feed(1, NOVA.end(hosts)).wait(10_000)
     decision = story.out.decisions[-1]
-    assert len(decision.value) < MAX_OPERATION_BYTES
+    assert len(decision.value) < MAX_RECORD_BYTES
     assert story.last["lists_cut"] is True
     assert story.last["hosts_silent"] == 6_000
     assert 0 < len(story.last["silent_hosts"]) < 6_000
@@ -247,7 +247,7 @@ def test_every_list_may_have_to_be_cut() -> None:
     images = [f"image-{'y' * 180}-{number:05}" for number in range(2_500)]
     story = Story().feed(0, NOVA.start(["a"])).feed(1, NOVA.report("a", [], images)).feed(2, NOVA.end(["a"]))
     decision = story.out.decisions[-1]
-    assert len(decision.value) < MAX_OPERATION_BYTES
+    assert len(decision.value) < MAX_RECORD_BYTES
     assert (story.last["lists_cut"], story.last["errors"]) == (True, 2_500)
 
 
