@@ -54,11 +54,16 @@ _QUICK_RETURN: Final = {"broker.session.timeout.ms": "3000", "broker.heartbeat.i
 _SHORT_LIVED: Final = ("-XX:TieredStopAtLevel=1",)
 
 
+def _listed(addresses: Mapping[str, str]) -> str:
+    return ",".join(f"{name}://{address}" for name, address in addresses.items())
+
+
 class Node(BaseNode):
     """A Kafka cluster of one node.
 
     `properties` adds to server.properties and wins over what stands there; it may be changed while the node is stopped.
-    `doors` are further listeners, by name, each with its security protocol and a port of its own.
+    `doors` are further listeners, by name, each with its security protocol and a port of its own; `advertised` is what
+    clients are told of a door instead of its own address.
     """
 
     name: ClassVar[str] = "kafka"
@@ -69,11 +74,13 @@ class Node(BaseNode):
         *,
         properties: Mapping[str, str] | None = None,
         doors: Mapping[str, str] | None = None,
+        advertised: Mapping[str, str] | None = None,
         tied: bool = True,
     ) -> None:
         super().__init__(base, tied=tied)
         self.properties: dict[str, str] = dict(properties or {})
         self._doors: dict[str, str] = dict(doors or {})
+        self._advertised: dict[str, str] = dict(advertised or {})
 
     @property
     def bootstrap_servers(self) -> str:
@@ -125,15 +132,15 @@ class Node(BaseNode):
 
     def _server_properties(self) -> dict[str, str]:
         port, controller_port = self._settings["port"], self._settings["controller_port"]
-        brokers = ",".join((f"PLAINTEXT://{HOST}:{port}", *(f"{name}://{self.door(name)}" for name in self._doors)))
+        own = {"PLAINTEXT": f"{HOST}:{port}"} | {name: self.door(name) for name in self._doors}
         protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT"} | self._doors
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@{HOST}:{controller_port}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"{brokers},CONTROLLER://{HOST}:{controller_port}",
-            "advertised.listeners": brokers,
+            "listeners": _listed(own | {"CONTROLLER": f"{HOST}:{controller_port}"}),
+            "advertised.listeners": _listed(own | self._advertised),
             "inter.broker.listener.name": "PLAINTEXT",
             "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
             "log.dirs": str(self.data),

@@ -3,10 +3,12 @@
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.faults.bridge.holding import HoldingProxy
 from tests.integration.bridge.poisons import envelope, progress
 from tests.integration.bridge.rig import Rig, notifications
 from tests.services import kafka
@@ -28,8 +30,17 @@ AUTHORIZER = {
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Node]:
-    with kafka.Node(tmp_path_factory.mktemp("kafka"), properties=AUTHORIZER) as started:
+def proxy() -> Iterator[HoldingProxy]:
+    with HoldingProxy() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, proxy: HoldingProxy) -> Iterator[kafka.Node]:
+    folder = tmp_path_factory.mktemp("kafka")
+    doors, advertised = {"PROXIED": "PLAINTEXT"}, {"PROXIED": proxy.address}
+    with kafka.Node(folder, properties=AUTHORIZER, doors=doors, advertised=advertised) as started:
+        proxy.target = started.door("PROXIED")
         yield started
 
 
@@ -42,10 +53,42 @@ def quorum(tmp_path: Path, node: kafka.Node, cloud: Cloud) -> Rig:
     return rig
 
 
-def test_metadata_answers_but_every_record_is_refused(quorum: Rig) -> None:
-    rig, sent = quorum, notifications(300)
+class Refusing:
+    """Kafka says no to every record."""
+
+    def __init__(self, rig: Rig, _proxy: HoldingProxy) -> None:
+        self.rig = rig
+        self.kafka = rig.kafka
+
+    def begin(self) -> None:
+        self.rig.refuse_records(yes=True)
+
+    def end(self) -> None:
+        self.rig.refuse_records(yes=False)
+
+
+class Holding(Refusing):
+    """Requests with records get no answer; all others do. So it is, too, with NOT_ENOUGH_REPLICAS: librdkafka tries
+    again by itself, and reports nothing (a cluster of one broker never says it)."""
+
+    def __init__(self, rig: Rig, proxy: HoldingProxy) -> None:
+        super().__init__(rig, proxy)
+        self.kafka, self.proxy = proxy.address, proxy
+
+    def begin(self) -> None:
+        self.proxy.hold(on=True)
+
+    def end(self) -> None:
+        assert self.proxy.held, "it was on the way"
+        self.proxy.hold(on=False)
+
+
+@pytest.mark.parametrize("kind", [Refusing, Holding])
+def test_metadata_answers_but_no_record_is_taken(quorum: Rig, proxy: HoldingProxy, kind: type[Refusing]) -> None:
+    fault, sent = kind(quorum, proxy), notifications(300)
+    rig = replace(quorum, kafka=fault.kafka)
     with rig.bridge(hold=f"{HOLD_S}s", prefetch=100) as bridge:
-        rig.refuse_records(yes=True)
+        fault.begin()
         rig.publish([body for _, body in sent])
         wait_until(lambda: bridge.events("bridge.given_back"), "the messages to be given back", 30)
         ready, why = bridge.ready()
@@ -53,7 +96,7 @@ def test_metadata_answers_but_every_record_is_refused(quorum: Rig) -> None:
         assert "Kafka" in why
         time.sleep(OUTAGE_S)
         assert rig.unacknowledged() == 0, "nothing is taken while Kafka is not proved"
-        rig.refuse_records(yes=False)
+        fault.end()
         rig.wait_forwarded([message_id for message_id, _ in sent])
         rig.wait_empty()
         bridge.wait_ready()
@@ -61,6 +104,8 @@ def test_metadata_answers_but_every_record_is_refused(quorum: Rig) -> None:
         assert (
             bridge.events("bridge.consuming")[-1]["timestamp"] > bridge.events("bridge.kafka_proved")[-1]["timestamp"]
         )
+        assert bridge.stop() == 0
+    assert rig.dead() == []
 
 
 def test_one_topic_refuses_while_the_signs_of_life_get_through(quorum: Rig) -> None:
