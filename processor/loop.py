@@ -20,6 +20,7 @@ from typing import Any
 from confluent_kafka import KafkaError, Message
 
 from precache.service.backoff import backoff_s
+from precache.service.kafka import codes
 from precache.service.kafka.errors import KafkaAbortable, KafkaFatal, KafkaFenced, KafkaRetry, translate
 from precache.service.logs import log
 from precache.service.shutdown import Stop
@@ -179,6 +180,9 @@ class Loop:
     def _start_over(self, fault: Exception) -> None:
         """Drop all state, and the transaction; what was under way is done again from what is committed."""
         metrics.STARTED_OVER.labels(type(fault).__name__).inc()
+        if isinstance(fault, KafkaAbortable) and codes.DECISIONS.get(fault.name) == "rejected":
+            # All records of ours fit into topics as the check at start wants them: somebody has changed one since.
+            log.error("processor.topic_refuses", why=str(fault), advice="`precache doctor` names the topic's setting")
         log.warning("processor.starting_over", why=str(fault))
         self._assignment.drop_all()
         self._transactions.give_up(fault)

@@ -16,8 +16,9 @@ from precache.service.deadline import Deadline
 from precache.service.kafka.clients import Admin
 from precache.service.kafka.errors import KafkaFault, KafkaRetry, translate
 
-# A record of an operation may have 900 kB (precache.contract.records); its headers come on top.
-_MIN_OPERATIONS_BYTES: Final = 1_000_000
+# A record may have 900 kB (precache.contract.records), a dead letter 256 KiB; key and headers come on top. One that is
+# larger than a batch may be travels in a batch of its own.
+_MIN_BYTES: Final[Mapping[Role, int]] = {"progress": 1_000_000, "operations": 1_000_000, "deadletters": 400_000}
 FORWARD_SETTINGS: Final[Mapping[str, str]] = {"cleanup.policy": "delete"}
 _CONFIGS: Final = "kafka-configs.sh"
 _LOOK_AGAIN_S: Final = 0.1
@@ -182,7 +183,7 @@ def _setting_faults(servers: str, spec: TopicSpec, name: str, found: dict[str, s
 
 def _size_faults(admin: Admin, role: Role, name: str, found: dict[str, str]) -> list[TopicFault]:
     """A broker judges batches: a topic that takes less than a batch of ours refuses it, good records and all."""
-    needed = max(admin.max_batch_bytes, _MIN_OPERATIONS_BYTES if role == "operations" else 0)
+    needed = max(admin.max_batch_bytes, _MIN_BYTES.get(role, 0))
     most = int(found.get("max.message.bytes", needed))
     if most >= needed:
         return []

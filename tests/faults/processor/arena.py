@@ -18,7 +18,14 @@ from typing import Any, Self
 
 import yaml
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 from tests.faults.processor import runner
 from tests.services.testing import Bucket, Topics
@@ -140,6 +147,14 @@ class Arena:
         """Remove the topics."""
         admin = AdminClient({"bootstrap.servers": self.kafka})
         for future in admin.delete_topics(list(self.topics.config().values())).values():
+            future.result(timeout=30)
+
+    def alter(self, topic: str, setting: str, value: str) -> None:
+        """Change a setting of a topic."""
+        entry = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+        admin = AdminClient({"bootstrap.servers": self.kafka})
+        for future in admin.incremental_alter_configs([resource]).values():
             future.result(timeout=30)
 
     def send(self, records: Iterable[Stamped]) -> int:

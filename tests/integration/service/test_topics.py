@@ -126,6 +126,25 @@ def test_wrong_settings_are_named_and_their_commands_mend_them(admin: clients.Ad
     assert faults(admin, block) == []
 
 
+def test_a_topic_must_take_a_record_that_is_larger_than_a_batch(
+    admin: clients.Admin, block: TopicsBlock, servers: Servers
+) -> None:
+    small = {"bootstrap.servers": servers.kafka, "batch.size": 50_000}
+    settings: dict[str, dict[str, str]] = {
+        block.notifications: {"message_timestamp_type": "LogAppendTime"},
+        block.operations: {"cleanup_policy": "compact,delete"},
+        block.progress: {},
+        block.deadletters: {},
+    }
+    for name, config in settings.items():
+        make(admin, name, max_message_bytes="300000", **config)
+    one = clients.admin(KafkaBlock.model_validate(small))
+    found = {fault.topic: fault.text for fault in kafka_topics.check(one, block, ROLES, soon())}
+    assert found.keys() == {block.progress, block.operations, block.deadletters}
+    assert found[block.progress].startswith("max.message.bytes is 300000, but a batch of ours may have 1000000 bytes")
+    assert "400000" in found[block.deadletters]
+
+
 def test_partitions_that_differ_are_named(admin: clients.Admin, block: TopicsBlock) -> None:
     make(admin, block.operations, partitions=4, cleanup_policy="compact,delete")
     kafka_topics.create(admin, block, soon())
