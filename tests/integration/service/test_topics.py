@@ -3,6 +3,7 @@
 import shlex
 import time
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -130,7 +131,7 @@ def test_a_topic_must_take_a_record_that_is_larger_than_a_batch(
     admin: clients.Admin, block: TopicsBlock, servers: Servers
 ) -> None:
     small = {"bootstrap.servers": servers.kafka, "batch.size": 50_000}
-    settings: dict[str, dict[str, str]] = {
+    settings: dict[str, dict[str, Any]] = {
         block.notifications: {"message_timestamp_type": "LogAppendTime"},
         block.operations: {"cleanup_policy": "compact,delete"},
         block.progress: {},
