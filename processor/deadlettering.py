@@ -8,7 +8,7 @@ from precache.contract.deadletters import DeadLetter
 from precache.contract.identity import SEPARATOR
 from precache.contract.times import rfc3339_ms
 from processor.core.effects import Refused
-from processor.stores import BridgeRow, RefusedRow
+from processor.stores import BridgeRow, ImageRow, RefusedRow
 
 REFUSED_POINT: Final = "refused-point"
 # A foreign record's key may be as long as a record: in full, in several headers, it would not fit into one.
@@ -17,19 +17,23 @@ _KEY_CHARS: Final = 1_000
 
 def of_record(refused: Refused, topic: str, partition: int) -> DeadLetter:
     """Return the dead letter of a record of the input: its value as it came."""
+    origin = f"{topic}/{partition}/{refused.offset}"
     key = (refused.key or b"")[: 4 * _KEY_CHARS].decode(errors="replace")[:_KEY_CHARS]
     return DeadLetter(
         reason=refused.reason,
         detail=refused.detail,
         cloud=key.partition(SEPARATOR)[0],
-        origin=f"{topic}/{partition}/{refused.offset}",
+        origin=origin,
         received_at=rfc3339_ms(refused.ts_ms),
         body=refused.value,
         properties={"key": key},
+        identity=f"{origin} {refused.ts_ms} {refused.reason}",
     )
 
 
-def of_row(refused: RefusedRow, origin: str, at_ms: int, body: bytes | None = None) -> DeadLetter:
+def of_row(
+    refused: RefusedRow, origin: str, at_ms: int, *, body: bytes | None = None, sequence: int | None = None
+) -> DeadLetter:
     """Return the dead letter of a row that the store will never take.
 
     Args:
@@ -37,8 +41,10 @@ def of_row(refused: RefusedRow, origin: str, at_ms: int, body: bytes | None = No
         origin: ``topic/partition/offset`` of what it was made from.
         at_ms: the record's timestamp, or the partition's clock.
         body: what it was made from, if that is at hand; else the row itself.
+        sequence: of the operation's last record, when the row is an operation's.
     """
     row = refused.row
+    image = row.image if isinstance(row, ImageRow) else ""
     return DeadLetter(
         reason=REFUSED_POINT,
         detail=refused.why,
@@ -47,4 +53,5 @@ def of_row(refused: RefusedRow, origin: str, at_ms: int, body: bytes | None = No
         received_at=rfc3339_ms(at_ms),
         body=orjson.dumps(row._asdict()) if body is None else body,
         properties={"row": type(row).__name__} if isinstance(row, BridgeRow) else {"operation": row.operation},
+        identity=f"{origin} {type(row).__name__} {row.time_ns} {sequence or 0} {image}",
     )

@@ -1,6 +1,6 @@
 """A partition that this processor holds: its state, and what the round has done to it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from processor.core.effects import Effects
 from processor.core.operation import Operation
@@ -9,6 +9,9 @@ from processor.core.partition import Partition
 if TYPE_CHECKING:
     from precache.contract.deadletters import DeadLetter
     from processor.publishing import Output
+
+
+_MOST_TOLD: Final = 10_000
 
 
 class Held:
@@ -22,6 +25,7 @@ class Held:
         partitions: how many the topic has.
         outputs: the records that ``out`` makes for the derived topics, dead letters apart.
         letters: dead letters beside those in ``out``.
+        told: the identities of the dead letters of refused rows: the same row is written again and again.
         dirty: this round has something to commit: something was read, decided or restored.
         low_committed: the ``low`` of the last commit.
         checked_s: when the broker was last asked for its end, on the monotonic clock.
@@ -38,6 +42,7 @@ class Held:
         "outputs",
         "partitions",
         "state",
+        "told",
     )
 
     def __init__(self, number: int, state: Partition, frontier: int, partitions: int) -> None:
@@ -48,6 +53,7 @@ class Held:
         self.out = Effects()
         self.outputs: list[Output] = []
         self.letters: list[DeadLetter] = []
+        self.told: set[str] = set()
         self.low_committed = -1
         self.dirty = False
         self.checked_s = 0.0
@@ -57,6 +63,16 @@ class Held:
         for operation in operations:
             self.out.changed[operation] = None
             self.dirty = True
+
+    def tell(self, letter: "DeadLetter") -> bool:
+        """Add a dead letter for the next commit, unless it was told; return whether it is a new one."""
+        if letter.identity in self.told:
+            return False
+        if len(self.told) >= _MOST_TOLD:
+            self.told.clear()  # what is told twice has the same ce_id twice
+        self.told.add(letter.identity)
+        self.letters.append(letter)
+        return True
 
     def low(self) -> int:
         """Return the first offset that an operation in memory needs."""

@@ -1,8 +1,9 @@
 """Steps 3 to 6 of a round: what it led to is written, in the order that makes each of them safe to be cut short."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from time import time
+from typing import TYPE_CHECKING
 
 from confluent_kafka import Message, TopicPartition
 
@@ -14,8 +15,11 @@ from processor.group import Membership
 from processor.held import Held
 from processor.producing import Transactions
 from processor.publishing import Encoder, Output
-from processor.stores import ProgressPoint, Row, WriteReport
+from processor.stores import ProgressPoint, RefusedRow, Row, WriteReport
 from processor.storing import StoreWriter, nothing
+
+if TYPE_CHECKING:
+    from processor.core.operation import Operation
 
 
 class Steps:
@@ -51,7 +55,13 @@ class Steps:
             for heard in held.out.signs:
                 points.append(rows.bridge_row(heard.sign))
                 sources[id(points[-1])] = held, heard.offset
-        report = self._write(points, sources, messages, meanwhile=lambda: self._encode(busy))
+        report = self._write(points, meanwhile=lambda: self._encode(busy))
+        for one in report.refused:
+            held, offset = sources[id(one.row)]
+            found = next(
+                (each for each in messages if (each.partition(), each.offset()) == (held.number, offset)), None
+            )
+            self._refuse(held, one, offset, body=None if found is None else found.value())
         refused = sum(isinstance(one.row, ProgressPoint) for one in report.refused)
         # What is too old is not named; a sign of life among it is a rare thing.
         stored = sum(len(held.out.points) for held in busy) - refused - report.dropped_old
@@ -83,16 +93,23 @@ class Steps:
         self._faults.hit("step4:after")
 
     def write_rows(self, busy: Sequence[Held]) -> None:
-        """Step 5: the rows of the operations that changed."""
+        """Step 5: the rows of the operations that changed.
+
+        The same row is written again and again (more hosts reported, a restart, the closing): if it is refused, that is
+        told once for each record of the operation, in the next commit. Should there be none, the partition is rebuilt,
+        and the row written, and refused, again.
+        """
         self._faults.hit("step5:before")
-        sources: dict[int, tuple[Held, int]] = {}
+        sources: dict[int, tuple[Held, Operation]] = {}
         changed: list[Row] = []
         for held in busy:
             for operation in held.out.changed:
                 for row in rows.operation_rows(operation):
                     changed.append(row)
-                    sources[id(row)] = held, operation.first_offset
-        self._write(changed, sources, ())
+                    sources[id(row)] = held, operation
+        for one in self._write(changed).refused:
+            held, operation = sources[id(one.row)]
+            self._refuse(held, one, operation.first_offset, sequence=operation.sequence)
         self._faults.hit("step5:after")
 
     def forget(self, busy: Sequence[Held]) -> None:
@@ -103,24 +120,19 @@ class Steps:
             held.next_round()
         self._faults.hit("step6:after")
 
-    def _write(
-        self,
-        written: Sequence[Row],
-        sources: Mapping[int, tuple[Held, int]],
-        messages: Sequence[Message],
-        meanwhile: Callable[[], None] = nothing,
-    ) -> WriteReport:
-        """Store rows; make dead letters of those that are refused, for the next commit."""
+    def _write(self, written: Sequence[Row], meanwhile: Callable[[], None] = nothing) -> WriteReport:
         report = self._store.write(written, meanwhile)
         metrics.POINTS_TOO_OLD.inc(report.dropped_old)
-        for refused in report.refused:
-            held, offset = sources[id(refused.row)]
-            origin = f"{self._topics.notifications}/{held.number}/{offset}"
-            found = next((one for one in messages if (one.partition(), one.offset()) == (held.number, offset)), None)
-            body = None if found is None else found.value()
-            held.letters.append(deadlettering.of_row(refused, origin, held.state.clock_ms, body))
-            log.error("processor.row_refused", origin=origin, row=type(refused.row).__name__, why=refused.why)
         return report
+
+    def _refuse(
+        self, held: Held, refused: RefusedRow, offset: int, *, body: bytes | None = None, sequence: int | None = None
+    ) -> None:
+        """Make a dead letter, for the next commit, of a row that the store refused."""
+        origin = f"{self._topics.notifications}/{held.number}/{offset}"
+        letter = deadlettering.of_row(refused, origin, held.state.clock_ms, body=body, sequence=sequence)
+        if held.tell(letter):
+            log.error("processor.row_refused", origin=origin, row=type(refused.row).__name__, why=refused.why)
 
     def _encode(self, busy: Sequence[Held]) -> None:
         """Make the round's derived records; dead letters come later: those of refused rows are not known yet."""

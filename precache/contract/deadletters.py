@@ -7,7 +7,7 @@ headers say the whole length and the SHA-256 of the whole.
 import hashlib
 from dataclasses import dataclass
 from typing import Final
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import orjson
 
@@ -40,6 +40,8 @@ class DeadLetter:
         received_at: RFC 3339, UTC.
         body: the bytes, credentials already masked.
         properties: AMQP properties or whatever else came beside the body; JSON-serialisable.
+        identity: what tells it from every other dead letter, where that is known: one that is written a second time
+            then has the same ``ce_id``. ``""``: each one is an event of its own.
     """
 
     reason: str
@@ -49,6 +51,7 @@ class DeadLetter:
     received_at: str
     body: bytes
     properties: dict[str, object]
+    identity: str = ""
 
     def key(self) -> bytes:
         """Return the record's key: the cloud."""
@@ -72,7 +75,7 @@ class DeadLetter:
             extra.append((LENGTH, str(len(self.body)).encode()))
             extra.append((SHA256, hashlib.sha256(self.body).hexdigest().encode()))
         event = cloudevents.headers(
-            event_id=str(uuid4()),
+            event_id=str(uuid5(NAMESPACE_URL, self.identity) if self.identity else uuid4()),
             source_path=cloudevents.source("precache", self.cloud),
             event_type=DEADLETTER_TYPE,
             subject=self.origin,

@@ -253,7 +253,8 @@ class Arena:
 
     def derived(self) -> "Derived":
         """Return the derived topics, each ce_id with its value; a ce_id that stands twice is a failure."""
-        return Derived(self._by_id(self.topics.progress), self._by_id(self.topics.operations), self._letters())
+        letters = sorted((reason, place) for _, reason, place in self.letters())
+        return Derived(self._by_id(self.topics.progress), self._by_id(self.topics.operations), letters)
 
     def rows(self, bucket: Bucket | None = None) -> dict[str, list[dict[str, Any]]]:
         """Return the points and rows in the bucket."""
@@ -268,10 +269,16 @@ class Arena:
             found[identity] = record.value() or b""
         return found
 
-    def _letters(self) -> list[tuple[str, str]]:
-        records = read_all(self.kafka, self.topics.deadletters)
-        letters = [(header(record, "precache_reason"), header(record, "precache_origin")) for record in records]
-        return sorted((reason, origin.partition("/")[2]) for reason, origin in letters)
+    def letters(self) -> list[tuple[str, str, str]]:
+        """Return the dead letters in their order: ce_id, reason, partition/offset."""
+        return [
+            (
+                header(record, "ce_id"),
+                header(record, "precache_reason"),
+                header(record, "precache_origin").partition("/")[2],
+            )
+            for record in read_all(self.kafka, self.topics.deadletters)
+        ]
 
 
 @dataclass

@@ -106,14 +106,26 @@ def test_a_refused_row_of_an_operation_is_a_dead_letter_and_nothing_waits_behind
 ) -> None:
     write_line(bucket, "precache_operation,cloud=x percent=1i")
     arena = make_arena(partitions=1)
-    arena.send([(now_ms(), 0, NOVA.end([])), (now_ms(), 0, OLD.start(["a"])), (now_ms(), 0, OLD.report("a"))])
-    run_to(arena, 3)
-    arena.send([(now_ms(), 0, OLD.end(["a"]))])
-    run_to(arena, 4)
-    reasons = {reason for reason, _ in arena.derived().letters}
-    places = {place for _, place in arena.derived().letters}
-    assert (reasons, places) == ({"refused-point"}, {"0/0", "0/1"}), "where each operation began"
-    assert len(arena.rows()["precache_progress"]) == 1
+    arena.send([(now_ms(), 0, NOVA.end([])), (now_ms(), 0, OLD.start(["a", "b"]))])
+    with running(arena):
+        arena.wait_frontier([2])
+        arena.send([(now_ms(), 0, OLD.report("a"))])
+        arena.wait_frontier([3])
+        arena.send([(now_ms(), 0, NOVA.end([]))])
+        arena.wait_frontier([4])
+    first = arena.letters()
+    assert {(reason, place) for _, reason, place in first} == {("refused-point", "0/0"), ("refused-point", "0/1")}, (
+        "where each operation began"
+    )
+    assert len(first) == 2, "a row that is refused again, after the report, is told once"
+    with running(arena):
+        wait_until(lambda: len(arena.letters()) == 4, "both to be told again after a restart")
+        arena.send([(now_ms(), 0, OLD.report("b")), (now_ms(), 0, OLD.end(["a", "b"]))])
+        wait_until(lambda: len(arena.letters()) == 5, "the result to be told")
+    told = [identity for identity, *_ in arena.letters()]
+    assert sorted(told[:2]) == sorted(told[2:4]), "a reader can tell"
+    assert len(set(told)) == 3
+    assert len(arena.rows()["precache_progress"]) == 2
     assert len(arena.rows()["precache_image"]) == 1
 
 

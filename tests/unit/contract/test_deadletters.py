@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 
 from precache.contract.deadletters import MAX_BYTES, DeadLetter
 
@@ -44,6 +45,11 @@ def test_a_long_body_is_cut_and_its_length_and_hash_are_kept() -> None:
 def test_each_dead_letter_is_an_event_of_its_own() -> None:
     dead = letter(b"{}")
     assert dict(dead.headers())["ce_id"] != dict(dead.headers())["ce_id"]
+
+
+def test_one_that_is_written_again_is_the_same_event_where_it_can_be_told() -> None:
+    ids = [dict(replace(letter(b"{}"), identity=identity).headers())["ce_id"] for identity in ("a", "a", "b")]
+    assert (ids[0] == ids[1], ids[0] == ids[2]) == (True, False)
 
 
 def test_a_lone_surrogate_in_the_detail_does_not_stop_a_dead_letter() -> None:
