@@ -11,6 +11,9 @@ from precache.service.kafka.errors import KafkaRetry, kafka_errors, translate
 
 _BATCH: Final = 5_000
 _WAIT_S: Final = 0.2
+_LOOK_UP_S: Final = 2.0
+# Where nothing is left to be read the broker says so at once: it need not wait for more to come, as it does for others.
+_FETCH_WAIT_MS: Final = 10
 
 
 class LogReader:
@@ -22,7 +25,8 @@ class LogReader:
 
     def __init__(self, kafka: KafkaBlock, name: str) -> None:
         # librdkafka wants a group's name even of a consumer that never joins one.
-        ours = {"group.id": f"{name}-reader", "enable.partition.eof": True}
+        ours = {"group.id": f"{name}-reader", "enable.partition.eof": True, "fetch.wait.max.ms": _FETCH_WAIT_MS}
+        self._known: set[str] = set()
         self._reader: Consumer = clients.consumer(kafka, f"{name}-reader", **ours)
         self._scout: Consumer = clients.consumer(
             kafka, f"{name}-scout", **{**ours, "isolation.level": "read_uncommitted"}
@@ -63,6 +67,7 @@ class LogReader:
         if start >= end:
             return
         with kafka_errors(f"read {topic}/{number}"):
+            self._know(topic)
             self._reader.assign([TopicPartition(topic, number, start)])
         try:
             reached = start
@@ -72,7 +77,7 @@ class LogReader:
                     batch = self._reader.consume(1, _WAIT_S)
                     if batch:
                         batch += self._reader.consume(_BATCH - 1, 0)
-                records = [message for message in batch if _is_record(message)]
+                records = [message for message in batch if message.error() is None or _is_record(message)]
                 for message in reversed(batch):
                     if message.error() is None or _is_end(message):
                         reached = _offset(message) + (message.error() is None)
@@ -83,6 +88,12 @@ class LogReader:
         finally:
             with kafka_errors("stop reading"):
                 self._reader.unassign()
+
+    def _know(self, topic: str) -> None:
+        """Have the client know a topic's leaders; left to itself it looks for them once a second."""
+        if topic not in self._known:
+            self._reader.list_topics(topic, timeout=_LOOK_UP_S)
+            self._known.add(topic)
 
 
 def _is_record(message: Message) -> bool:
