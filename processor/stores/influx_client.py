@@ -21,7 +21,10 @@ _MS_PER_S: Final = 1_000
 
 
 class InfluxClient(Protocol):
-    """What the store needs of a server. Each call is one request, and raises what ``influx_errors.decide`` returns."""
+    """What the store needs of a server, from several threads at once.
+
+    Each call is one request, and raises what ``influx_errors.decide`` returns.
+    """
 
     def post(self, body: bytes) -> None:
         """Write lines, joined by newlines, with times in nanoseconds. An empty body checks token and bucket."""
@@ -32,21 +35,21 @@ class InfluxClient(Protocol):
         ...
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         ...
 
 
 class HttpInfluxClient:
-    """An :class:`InfluxClient` over HTTP, on one connection that is kept alive. Tries nothing twice."""
+    """An :class:`InfluxClient` over HTTP, on up to ``connections`` that are kept alive. Tries nothing twice."""
 
-    def __init__(self, config: InfluxStoreConfig) -> None:
+    def __init__(self, config: InfluxStoreConfig, connections: int) -> None:
         self._target = Target(config.url, config.org, config.bucket)
         self._client = InfluxDBClient(
             config.url,
             config.token.get_secret_value(),
             timeout=int(config.timeout * _MS_PER_S),
             ssl_ca_cert=None if config.ca_file is None else str(config.ca_file),
-            connection_pool_maxsize=1,
+            connection_pool_maxsize=connections,
         )
         self._writes = WriteService(self._client.api_client)  # type: ignore[no-untyped-call]
         self._buckets = BucketsService(self._client.api_client)  # type: ignore[no-untyped-call]

@@ -1,17 +1,20 @@
 """Rows in an InfluxDB 2 bucket: what is too old is left out, what is refused is found by halving, all else written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from processor.stores import RefusedRow, Row, WriteReport
+from processor.stores import ProgressPoint, RefusedRow, Row, WriteReport
 from processor.stores.influx_client import InfluxClient
 from processor.stores.influx_errors import BatchRefusedError, BatchTooLargeError
 from processor.stores.lineprotocol import Batch, batches
 from processor.stores.retention import Retention
 
-_MAX_CHARS: Final = 8 * 1024 * 1024  # in one request, before compression
+_MAX_CHARS: Final = 16 * 1024 * 1024  # in one request, before compression
+# While one request is answered the next is encoded and sent: with one at a time the server rests as long as we work.
+REQUESTS_AT_ONCE: Final = 2
 
 
 @dataclass(slots=True)
@@ -21,10 +24,15 @@ class _Outcome:
 
 
 class InfluxStore:
-    """A :class:`processor.stores.Store` over InfluxDB's HTTP API, with up to ``max_lines`` points in a request."""
+    """A :class:`processor.stores.Store` over InfluxDB's HTTP API, with up to ``max_lines`` points in a request.
+
+    Progress points go out in several requests at once: no two have the same tags and time, so their order is all one.
+    All other rows go out in order.
+    """
 
     def __init__(self, client: InfluxClient, max_lines: int) -> None:
         self._client = client
+        self._threads = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="influxdb")
         self._max_lines = max_lines
         self._max_chars = _MAX_CHARS
         self._retention = Retention(client.retention_s)
@@ -42,13 +50,34 @@ class InfluxStore:
         self._retention.refresh()
         young = self._retention.kept(rows)
         outcome.dropped_old += len(rows) - len(young)
-        for batch in batches(young, max_lines=self._max_lines, max_chars=self._max_chars, refused=outcome.refused):
+        self._write_points([row for row in young if type(row) is ProgressPoint], outcome)
+        for batch in self._batches([row for row in young if type(row) is not ProgressPoint], outcome):
             self._write(batch, outcome)
         return WriteReport(tuple(outcome.refused), outcome.dropped_old)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
+        self._threads.shutdown()
         self._client.close()
+
+    def _write_points(self, points: Sequence[Row], outcome: _Outcome) -> None:
+        """Write batches side by side; wait for all of them, whatever becomes of one: none is under way afterwards."""
+        outcomes = []
+        writing = []
+        try:
+            for batch in self._batches(points, outcome):
+                outcomes.append(_Outcome())
+                writing.append(self._threads.submit(self._write, batch, outcomes[-1]))
+        finally:
+            wait(writing)
+        for done in writing:
+            done.result()
+        for one in outcomes:
+            outcome.refused += one.refused
+            outcome.dropped_old += one.dropped_old
+
+    def _batches(self, rows: Sequence[Row], outcome: _Outcome) -> Iterator[Batch]:
+        return batches(rows, max_lines=self._max_lines, max_chars=self._max_chars, refused=outcome.refused)
 
     def _write(self, batch: Batch, outcome: _Outcome) -> None:
         """Write a batch but for the rows that are refused: each is found in two requests a halving.
@@ -73,7 +102,8 @@ class InfluxStore:
         return part.halves()
 
     def _narrowed(self, part: Batch, refusal: BatchRefusedError, outcome: _Outcome) -> Sequence[Batch]:
-        if refusal.too_old and self._retention.refresh(in_doubt=True):
+        if refusal.too_old:
+            self._retention.refresh(in_doubt=True)
             young = self._retention.kept(part.rows)
             if len(young) < len(part):
                 outcome.dropped_old += len(part) - len(young)

@@ -11,6 +11,6 @@ def open_store(config: InfluxStoreConfig | SqliteStoreConfig) -> Store:
 
         return SqliteStore(config.path)
     from processor.stores.influx_client import HttpInfluxClient  # noqa: PLC0415 - the same
-    from processor.stores.influxdb import InfluxStore  # noqa: PLC0415 - the same
+    from processor.stores.influxdb import REQUESTS_AT_ONCE, InfluxStore  # noqa: PLC0415 - the same
 
-    return InfluxStore(HttpInfluxClient(config), config.batch)
+    return InfluxStore(HttpInfluxClient(config, REQUESTS_AT_ONCE), config.batch)

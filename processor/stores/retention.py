@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Lock
 from typing import Final
 
 from processor.stores import Row, StoreError
@@ -13,10 +15,14 @@ _MAX_AGE_IN_DOUBT_S: Final = 10.0
 
 
 class Retention:
-    """Says which rows are too old to be written. ``read`` asks the server: seconds, or ``None`` for ever or unknown."""
+    """Says which rows are too old to be written; for several threads at once.
+
+    ``read`` asks the server: seconds, or ``None`` for ever or unknown.
+    """
 
     def __init__(self, read: Callable[[], int | None]) -> None:
         self._read = read
+        self._asking = Lock()
         self._read_at: float | None = None
         self._keeps_ns: int | None = None
 
@@ -30,16 +36,15 @@ class Retention:
         seconds = self._read()
         self._keeps_ns = None if seconds is None else seconds * _NS_PER_S
 
-    def refresh(self, *, in_doubt: bool = False) -> bool:
-        """Ask the server if the last answer is old (sooner when in doubt); return whether there is a new one."""
+    def refresh(self, *, in_doubt: bool = False) -> None:
+        """Ask the server if the last answer is old (sooner when in doubt)."""
         max_age_s = _MAX_AGE_IN_DOUBT_S if in_doubt else _MAX_AGE_S
-        if self._read_at is not None and time.monotonic() - self._read_at < max_age_s:
-            return False
-        try:
-            self.read()
-        except StoreError:
-            return False  # what was known serves on; if it is the connection, the write itself will say so
-        return True
+        with self._asking:
+            if self._read_at is not None and time.monotonic() - self._read_at < max_age_s:
+                return
+            # What was known serves on; if it is the connection, the write itself will say so.
+            with suppress(StoreError):
+                self.read()
 
     def kept(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Return the rows that the server would keep, in their order."""
