@@ -31,6 +31,7 @@ class KafkaGate:
         stopped: whether to give up.
         idle: waits for so many seconds, with whatever has to go on meanwhile.
         not_ready: told why Kafka is not proved yet.
+        clock: seconds that only ever grow.
     """
 
     def __init__(
@@ -41,12 +42,14 @@ class KafkaGate:
         stopped: Callable[[], bool],
         idle: Callable[[float], None],
         not_ready: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cloud = cloud
         self._outlet = outlet
         self._stopped = stopped
         self._idle = idle
         self._not_ready = not_ready
+        self._clock = clock
         self._said_at = float("-inf")
         self._said = ""
 
@@ -71,23 +74,23 @@ class KafkaGate:
         return False
 
     def _await(self, proof: Proof) -> None:
-        began_s = time.monotonic()
+        began_s = self._clock()
         while proof.waiting and self._outlet.void is None and not self._stopped():
             self._idle(_STEP_S)
             refusal = self._outlet.refusal
-            if refusal is not None or time.monotonic() - began_s > SLOW_S:
+            if refusal is not None or self._clock() - began_s > SLOW_S:
                 self._say(refusal)
 
     def _wait(self, seconds: float) -> None:
-        until_s = time.monotonic() + seconds
-        while time.monotonic() < until_s and not self._stopped():
+        until_s = self._clock() + seconds
+        while self._clock() < until_s and not self._stopped():
             self._idle(_STEP_S)
 
     def _say(self, fault: KafkaFault | None) -> None:
         why = f"Kafka does not take records: {fault or 'no answer'}"
         self._not_ready(why)
         code = fault.name if fault is not None else ""
-        if code != self._said or time.monotonic() - self._said_at >= _SAY_EVERY_S:
-            self._said, self._said_at = code, time.monotonic()
+        if code != self._said or self._clock() - self._said_at >= _SAY_EVERY_S:
+            self._said, self._said_at = code, self._clock()
             say = log.error if fault is not None and fault.loud else log.warning
             say("bridge.kafka_unproved", cloud=self._cloud, why=why)

@@ -13,18 +13,19 @@ Killed at any point, what is not acknowledged comes again: a notification may be
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from bridge.flight import Flight
 from bridge.forwarder import Forwarder
+from bridge.losses import Losses
 from bridge.metrics import CloudMetrics
-from bridge.outlet import Outlet, Proof
+from bridge.outlet import Outlet
 from bridge.proving import SLOW_S, KafkaGate
+from bridge.pulse import Pulse
 from bridge.signs import Record, State, sign_of_life
-from bridge.sources import Source, SourceFault, SourceWaiting
-from precache.service.backoff import backoff_s
-from precache.service.deadline import Deadline
+from bridge.sources import Source, SourceFault
 from precache.service.health import Health
 from precache.service.logs import log
 from precache.service.shutdown import Stop
@@ -34,13 +35,6 @@ _IDLE_S: Final = 0.2
 _BUSY_S: Final = 0.005
 # A head of the line that waits for longer does not hold up the acknowledgements behind it.
 _STUCK_S: Final = 1.0
-_SIGN_EVERY_S: Final = 60.0
-# How soon another sign of life is sent after one that Kafka did not take.
-_SIGN_AGAIN_S: Final = 5.0
-# How soon to look again for a queue that Nova has not declared yet.
-_WAITING_S: Final = 3.0
-# Having consumed for so long makes the next loss the first one again.
-_STEADY_S: Final = 10.0
 # Left of `shutdown_timeout` for closing.
 _CLOSING_S: Final = 3.0
 # Bodies in flight, whatever the prefetch: librdkafka holds the records made of them as well.
@@ -83,6 +77,7 @@ class Worker:
         metrics: CloudMetrics,
         health: Health,
         stop: Stop,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._source = source
@@ -91,15 +86,19 @@ class Worker:
         self._metrics = metrics
         self._health = health
         self._stop = stop
+        self._clock = clock
         self._gate = KafkaGate(
-            settings.name, outlet, stopped=lambda: stop.requested, idle=self._idle, not_ready=self._not_ready
+            settings.name,
+            outlet,
+            stopped=lambda: stop.requested,
+            idle=self._idle,
+            not_ready=self._not_ready,
+            clock=clock,
         )
-        self._state: State = "starting"
-        self._losses = 0
-        self._consuming_since_s = float("inf")
+        self._pulse = Pulse(outlet, self._sign_of_life, clock)
+        self._proved = False
+        self._losses = Losses(settings.name, settings.backoff_base_s, settings.backoff_cap_s, metrics, clock=clock)
         self._canaries: list[Record] = []
-        self._sign = Proof()
-        self._signed_at_s = float("-inf")
         self._said: str | None = None
 
     def run(self) -> None:
@@ -111,12 +110,14 @@ class Worker:
         finally:
             self._not_ready("stopped")
             self._source.close()
+            if self._stop.requested and self._pulse.state != "stopping":
+                self._pulse.state = "stopping"
+                self._pulse.send()
             self._outlet.flush(_CLOSING_S)
 
     def _once(self) -> None:
-        if not self._gate.prove(lambda: [self._sign_of_life(0), *self._canaries]):
+        if not self._prove():
             return
-        self._canaries = []
         flight = Flight()
         try:
             self._source.open()
@@ -130,39 +131,39 @@ class Worker:
         finally:
             self._ended()
 
-    # 1. Signs of life
+    # 1. Kafka is proved
 
-    def _sign_of_life(self, in_flight: int) -> Record:
-        self._signed_at_s = time.monotonic()
+    def _sign_of_life(self, state: State, in_flight: int) -> Record:
         place = self._settings
         return sign_of_life(
             place.notifications,
             cloud=place.name,
             instance=place.instance,
-            state=self._state,
+            state=state,
             metrics=self._metrics,
             in_flight=in_flight,
         )
 
-    def _sign_if_due(self, now_s: float, in_flight: int) -> None:
-        pause_s = _SIGN_EVERY_S if self._sign.fault is None else _SIGN_AGAIN_S
-        if now_s - self._signed_at_s >= pause_s and not self._sign.waiting:
-            self._sign = self._outlet.prove([self._sign_of_life(in_flight)])
+    def _prove(self) -> bool:
+        """Return whether Kafka is proved; it stays so while nothing is taken and it confirms signs of life."""
+        if not self._proved or self._pulse.fault is not None or self._pulse.waiting_s > SLOW_S:
+            self._proved = self._gate.prove(lambda: [self._pulse.sign(), *self._canaries])
+        if self._proved:
+            self._canaries = []
+        return self._proved
 
     # 2. to 4. Messages are taken, handed to Kafka, and acknowledged
 
     def _opened(self) -> None:
-        self._state = "running"
-        self._consuming_since_s = time.monotonic()
-        self._sign = Proof()  # Kafka was proved since the last one
+        self._pulse.state = "running"
+        self._proved = False
+        self._losses.opened()
         self._metrics.consuming.set(1)
         self._ready()
         log.info("bridge.consuming", cloud=self._settings.name, queue=self._source.queue)
 
     def _ended(self) -> None:
-        if time.monotonic() - self._consuming_since_s > _STEADY_S:
-            self._losses = 0
-        self._consuming_since_s = float("inf")
+        self._losses.closed()
         self._metrics.consuming.set(0)
         self._metrics.in_flight.set(0)
         self._metrics.in_flight_bytes.set(0)
@@ -183,7 +184,7 @@ class Worker:
     def _round(self, flight: Flight) -> float:
         """Take what has come, settle what Kafka confirmed, acknowledge it; return the oldest message's age."""
         deliveries = self._source.receive(_BUSY_S if flight.unsettled else _IDLE_S)
-        now_s = time.monotonic()
+        now_s = self._clock()
         if deliveries:
             self._forwarder.take(flight, deliveries, now_s)
         self._outlet.poll()
@@ -204,14 +205,10 @@ class Worker:
     def _tell(self, flight: Flight, age_s: float) -> None:
         self._metrics.in_flight.set(flight.unsettled)
         self._metrics.in_flight_bytes.set(flight.bytes)
-        now_s = time.monotonic()
-        self._sign_if_due(now_s, flight.unsettled)
-        if self._sign.fault is not None:
-            self._forwarder.note(self._sign.fault, now_s)
-        # Where nothing flows, it is the sign of life that tells.
-        if self._sign.waiting:
-            age_s = max(age_s, now_s - self._signed_at_s)
-        if self._sign.fault is not None or age_s > SLOW_S:
+        self._pulse.send_if_due(flight.unsettled)
+        if self._pulse.fault is not None:
+            self._forwarder.note(self._pulse.fault, self._clock())
+        if self._pulse.fault is not None or max(age_s, self._pulse.waiting_s) > SLOW_S:
             fault = self._forwarder.fault or self._outlet.refusal
             self._not_ready(f"Kafka does not confirm what it was sent: {fault or 'no answer'}")
         elif self._source.trouble:
@@ -224,7 +221,7 @@ class Worker:
     def _give_back(self, flight: Flight) -> None:
         """Acknowledge what is confirmed, drop the rest from the producer, and give it back by closing the channel."""
         self._not_ready("Kafka is away: what it had not confirmed was given back to the queue")
-        self._state = "resuming"
+        self._pulse.state = "resuming"
         self._canaries = self._forwarder.canaries(flight)
         self._outlet.purge()
         self._forwarder.settle_confirmed(flight)
@@ -242,27 +239,18 @@ class Worker:
     # The source is away
 
     def _lost(self, fault: SourceFault) -> None:
-        if self._state != "starting":
-            self._state = "resuming"
+        if self._pulse.state != "starting":
+            self._pulse.state = "resuming"
         self._not_ready(str(fault))
-        if time.monotonic() - self._consuming_since_s > _STEADY_S:
-            self._losses = 0
-        pause_s = _WAITING_S if isinstance(fault, SourceWaiting) else self._backoff_s()
-        self._losses += 1
-        self._metrics.losses.inc()
-        say = log.error if fault.loud else log.warning
-        say("bridge.source_lost", cloud=self._settings.name, why=str(fault), again_in_s=round(pause_s, 1))
-        deadline = Deadline.after(pause_s)
-        while not deadline.passed and not self._stop.requested:
-            self._idle(min(_IDLE_S, deadline.left()))
-
-    def _backoff_s(self) -> float:
-        return backoff_s(self._losses, base_s=self._settings.backoff_base_s, cap_s=self._settings.backoff_cap_s)
+        pause_s = self._losses.lost(fault)
+        until_s = self._clock() + pause_s
+        while (left_s := until_s - self._clock()) > 0 and not self._stop.requested:
+            self._idle(min(_IDLE_S, left_s))
 
     def _idle(self, seconds: float) -> None:
         """Wait while nothing is consumed: the connection is kept alive, and signs of life go out."""
         self._outlet.poll()
-        self._sign_if_due(time.monotonic(), 0)
+        self._pulse.send_if_due()
         try:
             self._source.serve(seconds)
         except SourceFault as fault:
@@ -272,14 +260,14 @@ class Worker:
 
     def _drain(self, flight: Flight) -> None:
         """Take no more, wait for Kafka's reports of what is in flight, and acknowledge it."""
-        deadline = Deadline.after(max(_CLOSING_S, self._settings.shutdown_s - _CLOSING_S))
+        until_s = self._clock() + max(_CLOSING_S, self._settings.shutdown_s - _CLOSING_S)
         self._not_ready("stopping")
-        self._state = "stopping"
+        self._pulse.state = "stopping"
         self._source.cancel()
-        while not deadline.passed and not (self._source.cancelled and not flight.unsettled):
+        while self._clock() < until_s and not (self._source.cancelled and not flight.unsettled):
             self._round(flight)
         self._acknowledge_all(flight)
-        self._sign = self._outlet.prove([self._sign_of_life(flight.unsettled)])
+        self._pulse.send(flight.unsettled)
         log.info("bridge.drained", cloud=self._settings.name, given_back=flight.unsettled)
 
     # Readiness

@@ -1,10 +1,10 @@
 """What becomes of messages by what Kafka says of their records."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Producer
 
 from bridge.decode import Decoder, Route
 from bridge.flight import Flight
@@ -15,45 +15,10 @@ from bridge.outlet import Outlet
 from bridge.sources import Delivery
 from precache.service.kafka.connection import Connection
 from tests.integration.bridge.poisons import envelope, progress
+from tests.unit.bridge.fakes import FakeProducer
 
 DEAD = "dead"
 LATER = 1_000_000.0
-
-
-class FakeProducer:
-    """Takes records; says of each what the script says: ``(topic, attempt) -> error name or ""``."""
-
-    def __init__(self, script: Callable[[str, int], str], sent_by_all: list[str]) -> None:
-        self.script = script
-        self.sent: list[str] = []
-        self.sent_by_all = sent_by_all
-        self.waiting: list[tuple[Any, KafkaError | None]] = []
-        self.fatal = False
-
-    def produce(self, topic: str, _value: bytes, _key: bytes, *, on_delivery: Any, headers: Any) -> None:
-        del headers
-        said = self.script(topic, self.sent_by_all.count(topic))
-        self.sent.append(topic)
-        self.sent_by_all.append(topic)
-        error = KafkaError(getattr(KafkaError, said.lstrip("!"))) if said else None
-        if said.startswith("!"):
-            raise KafkaException(error)
-        self.waiting.append((on_delivery, error))
-
-    def poll(self, _timeout: float) -> int:
-        if self.fatal:
-            self.fatal = False
-            raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "no", fatal=True))
-        waiting, self.waiting = self.waiting, []
-        for report, error in waiting:
-            report(error, None)
-        return len(waiting)
-
-    def flush(self, _timeout: float) -> int:
-        return self.poll(0)
-
-    def purge(self) -> None:
-        self.waiting = [(report, KafkaError(KafkaError._PURGE_QUEUE)) for report, _ in self.waiting]
 
 
 class Bench:

@@ -1,0 +1,163 @@
+"""What a cloud's worker does over time: its signs of life, and what it says of its readiness."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import orjson
+import pytest
+import structlog
+from confluent_kafka import KafkaError, Producer
+
+from bridge.decode import Decoder, Route
+from bridge.forwarder import Forwarder
+from bridge.letters import Letters
+from bridge.metrics import CloudMetrics
+from bridge.outlet import Outlet
+from bridge.sources import SourceLost, SourceWaiting
+from bridge.worker import CloudSettings, Worker
+from precache.contract.topics import BRIDGE_TYPE
+from precache.service.health import Health
+from precache.service.kafka.connection import Connection
+from precache.service.shutdown import Stop
+from tests.integration.bridge.poisons import envelope, progress
+from tests.unit.bridge.fakes import Clock, FakeProducer, FakeSource
+
+TOPIC = "nova.notifications"
+START_S = Clock.now
+
+
+class Bench:
+    """A worker that runs until its clock stands at ``until_s``; ``at`` has things to do on the way, by second."""
+
+    def __init__(self, script: Callable[[str, int], str] = lambda _topic, _attempt: "") -> None:
+        self.clock, self.stop, self.health = Clock(), Stop(), Health()
+        self.script = script
+        self.at: dict[float, Callable[[], object]] = {}
+        self.until_s = 310.0
+        self.made: list[FakeProducer] = []
+        self.signs: list[tuple[int, str]] = []
+        self.ready: list[tuple[int, bool]] = []
+        self.why: list[str] = []
+        self.source = FakeSource(self.clock, self._tick)
+        self.connection = Connection("unit", self.clock)
+        self.outlet = Outlet(self._make, self._make, self.connection)
+        metrics = CloudMetrics("unit")
+        letters = Letters("dead", "paris", "queue", self.source.properties)
+        decoder = Decoder("paris", [Route(TOPIC, ("*",))])
+        self.worker = Worker(
+            settings=CloudSettings("paris", "paris-1", TOPIC, 30.0, 1.0, 30.0, 10.0),
+            source=self.source,
+            forwarder=Forwarder("paris", decoder, letters, self.outlet, metrics),
+            outlet=self.outlet,
+            metrics=metrics,
+            health=self.health,
+            stop=self.stop,
+            clock=self.clock,
+        )
+
+    def _make(self) -> Producer:
+        self.made.append(FakeProducer(self.script, []))
+        return cast("Producer", self.made[-1])
+
+    @property
+    def now_s(self) -> float:
+        return self.clock.now - START_S
+
+    def _tick(self) -> None:
+        for due_s in [each for each in self.at if each <= self.now_s]:
+            self.at.pop(due_s)()
+        self._look()
+        if self.now_s >= self.until_s:
+            self.stop.request("the test is over")
+
+    def _look(self) -> None:
+        part = self.health.report()["parts"]["cloud:paris"]
+        if not self.ready or self.ready[-1][1] != part["ready"]:
+            self.ready.append((round(self.now_s), part["ready"]))
+        if part["why"] not in self.why:
+            self.why.append(part["why"])
+        self._note_signs()
+
+    def _note_signs(self) -> None:
+        for producer in self.made:
+            sent, producer.values = producer.values, []
+            signs = [sign for sign in map(_json, sent) if sign["event_type"] == BRIDGE_TYPE]
+            self.signs += [(round(self.now_s), sign["state"]) for sign in signs]
+
+    def run(self) -> list[tuple[int, str]]:
+        self.worker.run()
+        self._note_signs()
+        return self.signs
+
+
+def _json(value: bytes) -> dict[str, Any]:
+    return dict(orjson.loads(value))
+
+
+EVERY_MINUTE = [(0, "starting"), *((minute * 60, "running") for minute in range(1, 6)), (310, "stopping")]
+
+
+@pytest.mark.parametrize("body", [b"", envelope(progress())])
+def test_a_sign_of_life_comes_every_minute_whether_messages_flow_or_not(body: bytes) -> None:
+    bench = Bench()
+    bench.source.body = body
+    assert bench.run() == EVERY_MINUTE
+    assert bool(bench.source.acked) == bool(body)
+
+
+def test_signs_of_life_go_on_while_there_is_no_queue() -> None:
+    bench = Bench()
+    bench.source.opening = SourceWaiting("no queue yet")
+    with structlog.testing.capture_logs() as events:
+        assert bench.run() == [*((minute * 60, "starting") for minute in range(6)), (310, "stopping")]
+    assert bench.why == ["starting", "no queue yet"]
+    lost = [event["why"] for event in events if event["event"] == "bridge.source_lost"]
+    assert lost == ["no queue yet"] * 6, "it is looked for every three seconds, and told once a minute"
+
+
+def test_before_it_reads_again_it_says_so() -> None:
+    bench = Bench()
+    bench.until_s = 150.0
+    bench.at[100.0] = lambda: setattr(bench.source, "lost", SourceLost("gone"))
+    signs = bench.run()
+    assert [state for _, state in signs] == ["starting", "running", "resuming", "stopping"]
+    assert 100 <= signs[2][0] <= 101
+    assert "gone" in bench.why
+    assert bench.ready[-1][1]
+
+
+def test_a_sign_that_kafka_refuses_is_sent_again_soon_and_told_meanwhile() -> None:
+    bench = Bench(lambda _topic, attempt: "TOPIC_AUTHORIZATION_FAILED" if attempt in {1, 2, 3} else "")
+    bench.until_s = 150.0
+    signs = bench.run()
+    assert signs == [(0, "starting"), *((at, "running") for at in (60, 65, 70, 75, 135)), (150, "stopping")]
+    assert bench.ready == [(0, False), (0, True), (60, False), (75, True)]
+    assert "kafka-acls.sh" in bench.why[2]
+
+
+def test_a_sign_that_kafka_does_not_confirm_is_told_after_ten_seconds() -> None:
+    bench = Bench(lambda _topic, attempt: "?" if attempt else "")
+    bench.until_s = 200.0
+    assert bench.run()[:2] == [(0, "starting"), (60, "running")]
+    assert bench.signs[2:] == [(200, "stopping")], "none is sent while one waits"
+    assert bench.ready == [(0, False), (0, True), (70, False)]
+    assert bench.why[2] == "Kafka does not confirm what it was sent: no answer"
+
+
+@pytest.mark.parametrize(("taken", "text"), [(0, "does not take records"), (1, "does not confirm what it was sent")])
+def test_refused_credentials_are_named_where_records_only_wait(taken: int, text: str) -> None:
+    bench = Bench(lambda _topic, attempt: "?" if attempt >= taken else "")
+    bench.until_s = 80.0
+    refused = KafkaError(KafkaError._AUTHENTICATION, "wrong password")
+    bench.at[5.0] = lambda: bench.connection.on_error(refused)
+    bench.run()
+    assert bench.why[-1].startswith(f"Kafka {text}: produce: wrong password: check sasl.mechanism")
+    assert not bench.ready[-1][1]
+
+
+def test_a_producer_that_breaks_while_nothing_flows_is_replaced() -> None:
+    bench = Bench()
+    bench.at[100.0] = lambda: setattr(bench.made[0], "fatal", True)
+    assert bench.run() == EVERY_MINUTE
+    assert len(bench.made) == 2
+    assert bench.made[1].sent == [TOPIC] * 5
