@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
+import msgspec
 import orjson
 
 from precache.contract.nova import END, PAYLOAD_MAJOR, PROGRESS, START
@@ -36,12 +37,15 @@ class Unreadable(Exception):  # noqa: N818 - what is wrong is the record, not th
         self.detail = detail
 
 
-def explain(value: bytes, error: Exception | None) -> Unreadable:
-    """Return what is wrong with a value that the fast path refused with ``error``."""
+def explain(value: bytes, error: Exception) -> Unreadable | None:
+    """Return what is wrong with a value that the fast path refused with ``error``; ``None``: nothing of ours."""
     try:
         data = orjson.loads(value)
     except orjson.JSONDecodeError as fault:
         return Unreadable("undecodable", f"the value is not JSON: {fault}")
+    kind = data.get("event_type") if type(data) is dict else None
+    if type(kind) is str and kind not in _BODIES and kind != BRIDGE_TYPE:
+        return None
     try:
         return _explain(data) or Unreadable("undecodable", f"the value can't be used: {error!r}")
     except _Fault as fault:
@@ -118,7 +122,7 @@ def _is_text(value: object) -> Iterator[str]:
 
 
 def _is_text_or_null(value: object) -> Iterator[str]:
-    if value and type(value) is not str:
+    if value is not None and type(value) is not str:
         yield "is neither a string nor null"
 
 
@@ -138,13 +142,12 @@ def _are_names_or_null(value: object) -> Iterator[str]:
 
 def _is_time(value: object) -> Iterator[str]:
     try:
-        moment = datetime.fromisoformat(value) if type(value) is str else None
-    except ValueError:
-        moment = None
-    if moment is None:
+        moment = msgspec.convert(value, datetime)
+    except msgspec.ValidationError:
         yield "is not a time such as 2026-11-22T06:24:38.695481Z"
-    elif not EARLIEST < moment.replace(tzinfo=UTC) < LATEST:
-        yield "is a time too far away"
+    else:
+        if not EARLIEST < moment.replace(tzinfo=UTC) < LATEST:
+            yield "is a time too far away"
 
 
 _TOP: Final[dict[str, _Rule]] = {"message_id": _is_name, "timestamp": _is_time}
