@@ -35,8 +35,9 @@ _IDLE_S: Final = 0.2
 _BUSY_S: Final = 0.005
 # A head of the line that waits for longer does not hold up the acknowledgements behind it.
 _STUCK_S: Final = 1.0
-# Left of `shutdown_timeout` for closing.
+# Left of `shutdown_timeout` for closing; and of that, for the last sign of life.
 _CLOSING_S: Final = 3.0
+_LAST_SIGN_S: Final = 1.0
 # Bodies in flight, whatever the prefetch: librdkafka holds the records made of them as well.
 _MAX_BYTES: Final = 32 * 1024 * 1024
 
@@ -113,7 +114,7 @@ class Worker:
             if self._stop.requested and self._pulse.state != "stopping":
                 self._pulse.state = "stopping"
                 self._pulse.send()
-            self._outlet.flush(_CLOSING_S)
+            self._outlet.flush(_LAST_SIGN_S)
 
     def _once(self) -> None:
         if not self._prove():

@@ -1,4 +1,4 @@
-"""A way to a Kafka broker that lets questions and answers through, and can hold every record on its way there."""
+"""A way to a Kafka broker that can hold every record on its way there while questions are answered, or be cut."""
 
 import contextlib
 import socket
@@ -29,6 +29,8 @@ class HoldingProxy:
         self.held = 0
         self._open = threading.Event()
         self._open.set()
+        self._is_cut = False
+        self._ends: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
     def __enter__(self) -> Self:
@@ -42,18 +44,30 @@ class HoldingProxy:
         self._listener.close()
         self._thread.join(5)
         self.hold(on=False)
+        self.cut(on=True)
 
     def hold(self, *, on: bool) -> None:
         """Hold requests that carry records, and what follows on their connection; or send them on."""
         self.held = 0
         self._open.clear() if on else self._open.set()
 
+    def cut(self, *, on: bool) -> None:
+        """Drop all connections, and each that is made, as if no broker ran; or let them through again."""
+        self._is_cut = on
+        for end in list(self._ends) if on else ():
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                if self._is_cut:
+                    client.close()
+                    continue
                 host, _, port = self.target.partition(":")
                 broker = socket.create_connection((host, int(port)))
+                self._ends |= {client, broker}
                 for pump, source, sink in ((self._requests, client, broker), (self._answers, broker, client)):
                     threading.Thread(target=pump, args=(source, sink), daemon=True).start()
 
@@ -73,9 +87,9 @@ class HoldingProxy:
                 client.sendall(data)
         self._end(broker, client)
 
-    @staticmethod
-    def _end(*ends: socket.socket) -> None:
+    def _end(self, *ends: socket.socket) -> None:
         for end in ends:
+            self._ends.discard(end)
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
