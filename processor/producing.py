@@ -10,6 +10,7 @@ from precache.service.backoff import backoff_s
 from precache.service.kafka.errors import KafkaFault, KafkaFenced, KafkaRetry, kafka_errors
 from precache.service.logs import log
 from processor.errors import Fatal
+from processor.patience import Patience
 from processor.publishing import Output, Publisher
 
 # These say that a producer with the same transactional id came after this one (or that Kafka ended the transaction).
@@ -29,6 +30,7 @@ class Transactions:
         call_s: how long one call may take.
         limit_s: the transaction's timeout.
         serve: called between attempts, with seconds to pass: serves the group.
+        patience: once it ended, what Kafka does not answer is left to the next start: it aborts what was begun.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class Transactions:
         call_s: float,
         limit_s: float,
         serve: Callable[[float], None],
+        patience: Patience,
     ) -> None:
         self._make = make
         self._instance = instance
         self._call_s = call_s
         self._limit_s = limit_s
         self._serve = serve
+        self._patience = patience
         self._producer: Producer | None = None
         self._begun = False
         self._replaced_s: list[float] = []
@@ -77,7 +81,7 @@ class Transactions:
         self.ready()
         assert self._producer is not None  # noqa: S101 - for the type checker: ready() saw to it
         self._begun = True
-        Publisher(self._producer, self._call_s, self._limit_s).commit(outputs, offsets, group)
+        self._publisher(self._producer).commit(outputs, offsets, group)
         self._begun = False
 
     def give_up(self, fault: Exception) -> None:
@@ -91,7 +95,7 @@ class Transactions:
         self._begun = False
         if isinstance(fault, KafkaFenced) and fault.name in _REPLACED:
             self._note_replaced()
-        elif Publisher(self._producer, self._call_s, self._limit_s).abort():
+        elif self._publisher(self._producer).abort():
             return
         self.drop()
 
@@ -104,6 +108,9 @@ class Transactions:
             except KafkaFault as fault:
                 log.debug("processor.purge_failed", why=str(fault))
             self._producer = None
+
+    def _publisher(self, producer: Producer) -> Publisher:
+        return Publisher(producer, self._call_s, self._limit_s, self._patience)
 
     def _note_replaced(self) -> None:
         now = monotonic()

@@ -16,6 +16,7 @@ from precache.service.config import TopicsBlock
 from precache.service.kafka.errors import KafkaFault, KafkaRetry, kafka_errors
 from processor.core import records
 from processor.core.effects import Decision, Point
+from processor.patience import Patience
 
 # librdkafka's local queue is full: give its thread a moment.
 _QUEUE_FULL_S: Final = 0.05
@@ -41,12 +42,14 @@ class Publisher:
         producer: with a transactional id; its transactions are initialised.
         call_s: how long one call may take; calls that may be repeated are, until ``limit_s``.
         limit_s: the transaction's timeout: past that Kafka aborts it.
+        patience: once it ended, no call is repeated.
     """
 
-    def __init__(self, producer: Producer, call_s: float, limit_s: float) -> None:
+    def __init__(self, producer: Producer, call_s: float, limit_s: float, patience: Patience) -> None:
         self._producer = producer
         self._call_s = call_s
         self._limit_s = limit_s
+        self._patience = patience
 
     def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group: Any) -> None:
         """Write records and offsets, all or nothing.
@@ -88,7 +91,7 @@ class Publisher:
                 with kafka_errors(doing):
                     call(*arguments, self._call_s)
             except KafkaRetry:
-                if monotonic() > end:
+                if monotonic() > end or self._patience.ended:
                     raise
             else:
                 return

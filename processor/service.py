@@ -25,6 +25,7 @@ from processor.faultpoints import FaultPoints
 from processor.group import Membership
 from processor.logreader import LogReader
 from processor.loop import Loop
+from processor.patience import Patience, finish_within
 from processor.producing import Transactions
 from processor.rebuild_store import StoreRebuild
 from processor.rebuilding import Place, Rebuilder
@@ -44,8 +45,8 @@ _MS_PER_S: Final = 1_000
 _OBJECTS_BEFORE_GC: Final = 50_000
 
 
-def run(config: ProcessorConfig, stop: Stop, *, tuning: Tuning | None = None, check_topics: bool = True) -> None:
-    """Process until a stop is requested, then finish the round and leave the group.
+def run(config: ProcessorConfig, stop: Stop, *, tuning: Tuning | None = None, check_topics: bool = True) -> bool:
+    """Process until a stop is requested, then finish the round and leave the group, within ``shutdown_timeout``.
 
     Args:
         config: ``processor.yaml``.
@@ -53,10 +54,18 @@ def run(config: ProcessorConfig, stop: Stop, *, tuning: Tuning | None = None, ch
         tuning: the loop's bounds.
         check_topics: look at the topics' settings first. Only the demo does not: librdkafka's mock cluster has none.
 
+    Returns:
+        Whether all ended in time; see :func:`processor.patience.finish_within`.
+
     Raises:
         ProcessorError, KafkaFault, StoreError: somebody must act; the text says what to do.
     """
-    tuning = tuning or Tuning()
+    return finish_within(
+        lambda: _run(config, stop, tuning or Tuning(), check_topics=check_topics), stop, config.shutdown_timeout
+    )
+
+
+def _run(config: ProcessorConfig, stop: Stop, tuning: Tuning, *, check_topics: bool) -> None:
     gc.set_threshold(_OBJECTS_BEFORE_GC)
     health = Health()
     build.build_info("processor", config.instance)
@@ -74,7 +83,7 @@ def run(config: ProcessorConfig, stop: Stop, *, tuning: Tuning | None = None, ch
     log.info("processor.stopped", reason=stop.reason)
 
 
-def rebuild(config: ProcessorConfig, stop: Stop, tell: Callable[[str], None]) -> None:
+def rebuild(config: ProcessorConfig, stop: Stop, tell: Callable[[str], None]) -> bool:
     """Write the store anew from Kafka, with all processors of the group stopped; return at the log's end.
 
     Args:
@@ -82,9 +91,16 @@ def rebuild(config: ProcessorConfig, stop: Stop, tell: Callable[[str], None]) ->
         stop: asks for an early end.
         tell: is given lines for a person: how far it is.
 
+    Returns:
+        Whether all ended in time, after a request to stop; see :func:`processor.patience.finish_within`.
+
     Raises:
         ProcessorError, KafkaFault, StoreError: somebody must act; the text says what to do.
     """
+    return finish_within(lambda: _rebuild(config, stop, tell), stop, config.shutdown_timeout)
+
+
+def _rebuild(config: ProcessorConfig, stop: Stop, tell: Callable[[str], None]) -> None:
     gc.set_threshold(_OBJECTS_BEFORE_GC)
     health = Health()
     name = f"{config.group}-rebuild-store"
@@ -112,6 +128,7 @@ def _run_loop(
     place = Place(config.topics.notifications, config.topics.operations, 0, config.group)
     assignment = Assignment(membership, rebuilder, health, place)
     faults = FaultPoints()
+    patience = Patience(stop, config.shutdown_timeout)
     transactions = Transactions(
         lambda: clients.transactional_producer(
             config.kafka,
@@ -126,9 +143,10 @@ def _run_loop(
         call_s=tuning.call_s,
         limit_s=tuning.transaction_timeout_ms / _MS_PER_S,
         serve=lambda seconds: _serve(membership, stop, seconds),
+        patience=patience,
     )
     stack.callback(transactions.drop)
-    writer = stack.enter_context(StoreWriter(store, membership, health, stop, config.shutdown_timeout))
+    writer = stack.enter_context(StoreWriter(store, membership, health, patience))
     steps = Steps(config.topics, membership, writer, transactions, faults)
     clock = WallClock(membership, lambda: int(time() * _MS_PER_S), tuning.margin_ms, tuning.call_s)
     Loop(

@@ -8,10 +8,10 @@ from typing import Final, Self
 from precache.service.backoff import backoff_s
 from precache.service.health import Health
 from precache.service.logs import log
-from precache.service.shutdown import Stop
 from processor import metrics
 from processor.errors import StartOver
 from processor.group import Membership
+from processor.patience import Patience
 from processor.stores import Row, Store, StoreRetry, WriteReport
 
 _SERVE_S: Final = 0.2
@@ -33,17 +33,14 @@ class StoreWriter:
         store: where to.
         membership: paused and served while the store takes nothing, so that the group does not give us up.
         health: is told.
-        stop: once it is requested, the store has ``shutdown_s`` left.
-        shutdown_s: seconds.
+        patience: ends some time after a request to stop.
     """
 
-    def __init__(self, store: Store, membership: Membership, health: Health, stop: Stop, shutdown_s: float) -> None:
+    def __init__(self, store: Store, membership: Membership, health: Health, patience: Patience) -> None:
         self._store = store
         self._membership = membership
         self._health = health
-        self._stop = stop
-        self._shutdown_s = shutdown_s
-        self._give_up_at: float | None = None
+        self._patience = patience
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     def __enter__(self) -> Self:
@@ -109,17 +106,9 @@ class StoreWriter:
         self._membership.pause()
         end = monotonic() + seconds
         while (left := end - monotonic()) > 0:
-            self._check_time()
+            if self._patience.ended:
+                raise StartOver("the store takes nothing, and it is time to stop")
             if any(message.error() is None for message in self._membership.poll(1, min(left, _SERVE_S))):
                 raise StartOver("a record came from a partition that was paused")
             if self._membership.any_lost():
                 raise StartOver("a partition was taken away while the store was waited for")
-
-    def _check_time(self) -> None:
-        if not self._stop.requested:
-            return
-        if self._give_up_at is None:
-            # The other half is for an attempt that is under way, and for leaving the group.
-            self._give_up_at = monotonic() + self._shutdown_s / 2
-        if monotonic() > self._give_up_at:
-            raise StartOver("the store takes nothing, and it is time to stop")

@@ -1,11 +1,13 @@
 """`precache processor`."""
 
+import os
+import sys
 from pathlib import Path
 
 import click
 
 from console.configs import CONFIG_PATH, load_or_fail
-from console.exits import OK, Failure
+from console.exits import FATAL, OK, Failure
 from console.invocation import Invocation
 
 _EPILOG = """\b
@@ -41,10 +43,18 @@ def processor(invocation: Invocation, path: Path, rebuild_store: bool) -> int:  
 
     invocation.configure_logs()
     config = load_or_fail(path, ProcessorConfig)
-    if rebuild_store:
-        service.rebuild(config, stop, lambda text: click.echo(text, err=True))
-        if stop.requested:
-            raise Failure("stopped before the log's end: the store is not whole; run it again")
-    else:
-        service.run(config, stop)
+    if not rebuild_store:
+        _end(service.run(config, stop), OK)
+        return OK
+    _end(service.rebuild(config, stop, lambda text: click.echo(text, err=True)), FATAL)
+    if stop.requested:
+        raise Failure("stopped before the log's end: the store is not whole; run it again")
     return OK
+
+
+def _end(in_time: bool, code: int) -> None:  # noqa: FBT001 - the answer of the service
+    """End the process at once if it was asked to end and something in it hangs: an orderly exit would wait for that."""
+    if not in_time:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

@@ -22,7 +22,7 @@ class Part:
         run: runs until the given stop is requested.
     """
 
-    def __init__(self, name: str, run: Callable[[Stop], None]) -> None:
+    def __init__(self, name: str, run: Callable[[Stop], object]) -> None:
         self.name = name
         self.error: BaseException | None = None
         self._stop = Stop()

@@ -19,10 +19,15 @@ IMPATIENT = {
 
 
 @pytest.fixture(scope="session")
-def impatient_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def impatient_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     Node.install()
     with Node(tmp_path_factory.mktemp("kafka"), properties=IMPATIENT) as node:
-        yield node.bootstrap_servers
+        yield node
+
+
+@pytest.fixture(scope="session")
+def impatient_kafka(impatient_node: Node) -> str:
+    return impatient_node.bootstrap_servers
 
 
 @pytest.fixture

@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Stands between a client and a server at `url`; while cut, connections are refused and open ones are dropped."""
+    """Stands between a client and a server at `url`; while cut, connections are refused and open ones are dropped.
+
+    While it holds, connections come about, and nothing passes.
+    """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -17,6 +20,8 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._cut = False
+        self._flowing = threading.Event()
+        self._flowing.set()
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
@@ -37,9 +42,14 @@ class Proxy:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
+    def hold(self) -> None:
+        """Let nothing pass, and nobody know."""
+        self._flowing.clear()
+
     def mend(self) -> None:
-        """Let connections pass again."""
+        """Let all pass again."""
         self._cut = False
+        self._flowing.set()
 
     def _accept(self) -> None:
         while True:
@@ -58,6 +68,7 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
+                self._flowing.wait()
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)

@@ -9,6 +9,7 @@ import pytest
 from precache.service.health import Health
 from precache.service.shutdown import Stop
 from processor.group import Membership
+from processor.patience import Patience
 from processor.stores import BridgeRow, Row, StoreRetry, WriteReport
 from processor.storing import StoreWriter
 
@@ -46,7 +47,7 @@ def writer(store: Script) -> StoreWriter:
     membership = create_autospec(Membership, instance=True, spec_set=True)
     membership.poll.return_value = []
     membership.any_lost.return_value = False
-    return StoreWriter(store, membership, Health(), Stop(), 1.0)
+    return StoreWriter(store, membership, Health(), Patience(Stop(), 1.0))
 
 
 def test_work_goes_on_while_the_store_is_busy() -> None:
