@@ -79,7 +79,7 @@ test: venv ## All tests, on real servers
 	}
 
 soak: venv ## The long forms, on real servers
-	$(with-services) $(BIN)/pytest -m soak && $(BIN)/pytest -n 2 --hypothesis-profile=soak --timeout=0 tests/unit/processor/test_properties.py
+	$(with-services) $(BIN)/pytest -m soak && $(BIN)/pytest -n 2 --hypothesis-profile=soak --timeout=0 tests/unit/processor/test_{properties,rebuild_store}.py
 
 demo: venv ## The main job on three simulated clouds, no server needed
 	@$(BIN)/precache demo

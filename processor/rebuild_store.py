@@ -14,7 +14,6 @@ from typing import Final
 
 from confluent_kafka import Message
 
-from precache.contract.records import FINAL_STATUSES
 from precache.contract.records import Operation as OperationRecord
 from precache.service.backoff import backoff_s
 from precache.service.kafka.errors import KafkaRetry
@@ -106,7 +105,7 @@ class StoreRebuild:
         undecided.advance(wall_ms() - Tuning().margin_ms, out)
         self._write(_rows_of(out))
         self._write(row for operation in decided.operations() for row in rows.operation_rows(operation))
-        self._write(row for record in records if record["first_offset"] < start for row in _rows_of_record(record))
+        self._write(row for record in records if record["first_offset"] < start for row in rows.record_rows(record))
         self._finish()
         self._say(f"{topic}/{number}: all of {end - start} records, {len(records)} operations", always=True)
 
@@ -175,12 +174,6 @@ def _rows_of(out: Effects) -> Iterator[Row]:
         yield rows.bridge_row(heard.sign)
     for operation in out.changed:
         yield from rows.operation_rows(operation)
-
-
-def _rows_of_record(record: OperationRecord) -> Iterator[Row]:
-    yield rows.operation_row(record)
-    if record["status"] in FINAL_STATUSES:
-        yield from rows.image_rows(record)
 
 
 def _place(batch: list[Message], start: int) -> int:

@@ -56,11 +56,17 @@ def bridge_row(sign: Sign) -> BridgeRow:
 
 def operation_rows(operation: Operation) -> Iterator[Row]:
     """Return the rows of an operation: a final one's from its last record alone, an open one's from its facts."""
-    if operation.record is None:
-        yield operation_row(operation_record(operation))
-        return
-    yield operation_row(operation.record)
-    yield from image_rows(operation.record)
+    return record_rows(operation.record or operation_record(operation))
+
+
+def record_rows(record: OperationRecord) -> Iterator[Row]:
+    """Return the rows that a record tells: its images' once it was final, be it open again now.
+
+    Its images have rows from then on: left as they are while it is open again, they would tell what nothing else does.
+    """
+    yield operation_row(record)
+    if record["revision"]:
+        yield from image_rows(record)
 
 
 def operation_row(record: OperationRecord) -> OperationRow:
@@ -94,7 +100,7 @@ def operation_row(record: OperationRecord) -> OperationRow:
 
 
 def image_rows(record: OperationRecord) -> Iterator[ImageRow]:
-    """Return a final record's images as rows."""
+    """Return a record's images as rows."""
     time_ns = ns_from_rfc3339(record["time"])
     for image, counts in record["image_counts"].items():
         yield ImageRow(

@@ -114,13 +114,21 @@ class Partition:
                 return self._roster.is_closed(_operation_id(key, event))
         except Unreadable:
             return True
-        # What came after that, came when the operation was closed.
-        if operation.final_at_ms is None or ts_ms < operation.final_at_ms + self._timers.keep_ms:
+        if not self._was_closed(operation, ts_ms):
             if isinstance(event, Boundary):
                 operation.facts.boundary(ts_ms, event)
             elif operation.facts.report(ts_ms, event) and out is not None:
                 out.points.append(_point(operation, event, NO_OFFSET))
         return True
+
+    def _was_closed(self, operation: Operation, ts_ms: int) -> bool:
+        """Return whether an event came when its operation, by its last record, had been closed.
+
+        It is the clock that closes. An event that is stamped no later than the end came before it, though: with a
+        clock that was set back, by no more than ``keep``, it may be both.
+        """
+        final_at_ms = operation.final_at_ms
+        return final_at_ms is not None and ts_ms > final_at_ms and self.clock_ms >= final_at_ms + self._timers.keep_ms
 
     def resume(self) -> None:
         """Arm the timers of what was restored, once its facts are there."""

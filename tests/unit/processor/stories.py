@@ -1,5 +1,6 @@
 """Hypothesis: what may happen to operations, and a partition that may be cut anywhere by restarts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,9 @@ from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.records import operation_record, progress
 from processor.core.settings import Timers
+from processor.rows import operation_rows, progress_point
+from processor.stores import Row, WriteReport
+from processor.stores.rows import BY_ROW
 from tests.unit.processor.events import Event, Source
 
 TIMERS = Timers(settle_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, keep_ms=100_000_000)
@@ -73,7 +77,30 @@ def stories(draw: st.DrawFn) -> list[Step]:
         for event in draw(operations(source))
     ]
     chosen = draw(st.lists(st.sampled_from([*events, *JUNK, None]), min_size=len(events), max_size=2 * len(events) + 3))
-    return [Step(draw(st.sampled_from([0, 1, 40, 60, 250, -20, -120])), event) for event in chosen]
+    return [Step(draw(st.sampled_from([0, 1, 40, 60, 250, 800, -20, -120])), event) for event in chosen]
+
+
+class Table:
+    """A store that keeps the last row of the same measurement, tags and time."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[object, ...], Row] = {}
+
+    def check(self) -> None:
+        """Nothing to check."""
+
+    def write(self, rows: Sequence[Row]) -> WriteReport:
+        for row in rows:
+            self.rows[_series(row)] = row
+        return WriteReport()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def _series(row: Row) -> tuple[object, ...]:
+    measurement = BY_ROW[type(row)]
+    return (measurement.name, row.time_ns, *(getattr(row, tag) for tag in measurement.tags))
 
 
 @dataclass
@@ -84,32 +111,47 @@ class Written:
     decisions: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     refused: list[tuple[int, str]] = field(default_factory=list)
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    store: Table = field(default_factory=Table)
+    log: list[tuple[int, Event]] = field(default_factory=list)
     frontier: int = 0
     low: int = 0
     clock_ms: int = 0
 
     def take(self, out: Effects) -> None:
         """Write what a round led to."""
+        self.store_points(out)
         self.points += [dict(progress(point)) for point in out.points]
         self.decisions += [(decision.at_ms, dict(decision.record)) for decision in out.decisions]
         self.refused += [(refused.offset, refused.reason) for refused in out.refused]
         for operation in out.changed:
             self.rows[operation.id] = dict(operation.record or operation_record(operation))
+            self.store.write([*operation_rows(operation)])
+
+    def store_points(self, out: Effects) -> None:
+        """Write what comes before the commit."""
+        self.store.write([progress_point(point) for point in out.points])
 
 
-def play(steps: list[Step], timers: Timers, cuts: set[int], lost: set[int]) -> Written:
+def play(steps: list[Step], timers: Timers, cuts: set[int], lost: set[int], *, clocks_agree: bool = False) -> Written:
     """Return what is written of a log, with a restart after each step in ``cuts``.
 
-    A step in ``lost`` is the first of a round that is cut short before its commit: it is done again.
+    A step in ``lost`` is the first of a round that is cut short before its commit: it is done again. When the clocks
+    agree, no record is stamped with a time to which wall time has moved the partition's clock before, nor by ``keep``
+    earlier than another before it.
     """
     written = Written()
-    log: list[tuple[int, Event]] = []
+    log = written.log
     partition = Partition(timers)
-    now = 1_000_000
+    now = latest = 1_000_000
+    wall = 0
     for number, step in enumerate(steps):
         now += step.gap_ms
+        if clocks_agree:
+            now = max(now, wall, latest - timers.keep_ms + 1)
+            latest = max(latest, now)
+            wall = now if step.event is None else wall
         if number in lost:
-            _do(partition, step, now, len(log))
+            written.store_points(_do(partition, step, now, len(log)))
             partition = _restarted(written, log, timers)
         if step.event is not None:
             log.append((now, step.event))

@@ -1,0 +1,110 @@
+"""The store written anew from the log and from the decisions holds what the processor had written."""
+
+import json
+from collections.abc import Generator
+from typing import TYPE_CHECKING, cast
+
+from confluent_kafka import Message
+from hypothesis import given
+from hypothesis import strategies as st
+
+from precache.service.shutdown import Stop
+from processor.config import ProcessorConfig
+from processor.rebuild_store import StoreRebuild
+from processor.stores import ImageRow
+from tests.unit.processor.events import Source
+from tests.unit.processor.stories import SHORT, Step, Table, Written, play, stories
+
+if TYPE_CHECKING:
+    from processor.logreader import LogReader
+
+NOVA, OTHER = Source(), Source(request="req-2")
+CONFIG = ProcessorConfig.model_validate(
+    {
+        "kafka": {"bootstrap.servers": "localhost:9092"},
+        "store": {"type": "sqlite", "path": "unused.db"},
+        "operations": {
+            "settle": SHORT.settle_ms / 1_000,
+            "stall_after": SHORT.stall_after_ms / 1_000,
+            "abandon_after": SHORT.abandon_after_ms / 1_000,
+            "keep": SHORT.keep_ms / 1_000,
+        },
+    }
+)
+
+
+class Record:
+    """A record as a consumer returns it."""
+
+    def __init__(self, offset: int, ts_ms: int, key: bytes, value: bytes) -> None:
+        self._all = offset, ts_ms, key, value
+
+    def offset(self) -> int:
+        return self._all[0]
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self._all[1]
+
+    def key(self) -> bytes:
+        return self._all[2]
+
+    def value(self) -> bytes:
+        return self._all[3]
+
+
+class Reader:
+    """Two topics of one partition each."""
+
+    def __init__(self, written: Written, batch: int) -> None:
+        self._batch = batch
+        topics = CONFIG.topics
+        self._logs = {
+            topics.notifications: [
+                Record(offset, ts_ms, event.key, event.value) for offset, (ts_ms, event) in enumerate(written.log)
+            ],
+            topics.operations: [
+                Record(offset, at_ms, b"", json.dumps(record).encode())
+                for offset, (at_ms, record) in enumerate(written.decisions)
+            ],
+        }
+
+    def partitions(self, topic: str, _timeout_s: float) -> int:
+        return int(topic in self._logs)
+
+    def bounds(self, topic: str, _number: int, _timeout_s: float) -> tuple[int, int]:
+        return 0, len(self._logs[topic])
+
+    def read(self, topic: str, _number: int, start: int, end: int) -> Generator[list[Message], None, None]:
+        for first in range(start, end, self._batch):
+            yield cast("list[Message]", self._logs[topic][first : min(first + self._batch, end)])
+
+
+def rebuilt(written: Written, batch: int) -> Table:
+    table = Table()
+    reader = cast("LogReader", Reader(written, batch))
+    StoreRebuild(CONFIG, reader, table, Stop(), lambda _: None).run(lambda: 10**12)
+    return table
+
+
+def test_images_of_an_operation_that_runs_again() -> None:
+    told = [Step(0, NOVA.start(["a", "b"])), Step(0, NOVA.report("a", ["image-1"], ["image-2"])), Step(800, None)]
+    written = play([*told, Step(1, NOVA.report("b", ["image-1"]))], SHORT, set(), set(), clocks_agree=True)
+    assert [record["status"] for _, record in written.decisions] == ["running", "stalled", "abandoned", "running"]
+    images = {row.image: row.hosts_cached for row in written.store.rows.values() if isinstance(row, ImageRow)}
+    assert images == {"image-1": 2, "image-2": 0}, "as now known, not as when it was abandoned"
+    assert rebuilt(written, 2).rows == written.store.rows
+
+
+def test_a_report_that_came_late_by_the_clock_alone() -> None:
+    told = [Step(0, NOVA.end(["a"])), Step(50, NOVA.report("b")), Step(300, OTHER.end([])), Step(-60, NOVA.report("a"))]
+    written = play(told, SHORT, set(), set(), clocks_agree=True)
+    assert written.refused == [(3, "late")]
+    assert rebuilt(written, 2).rows == written.store.rows
+
+
+@given(stories(), st.integers(1, 5), st.data())
+def test_the_store_written_anew_is_the_same(steps: list[Step], batch: int, data: st.DataObject) -> None:
+    cuts = data.draw(st.sets(st.integers(0, len(steps) - 1)))
+    lost = data.draw(st.sets(st.integers(0, len(steps) - 1)))
+    written = play(steps, SHORT, cuts, lost, clocks_agree=True)
+    assert rebuilt(written, batch).rows == written.store.rows
