@@ -6,12 +6,13 @@ from typing import Any
 
 import orjson
 
-from bridge import contenttype, masking
+from bridge import contenttype
 from bridge.poison import Poison
 from bridge.signs import Record
 from bridge.sources import Delivery
 from precache.contract.deadletters import DeadLetter
 from precache.contract.times import rfc3339_us
+from precache.service import bytemasking
 
 
 class Letters:
@@ -41,8 +42,8 @@ class Letters:
             origin=self._queue,
             received_at=rfc3339_us(time.time_ns()),
             # Compressed, credentials could not be masked.
-            body=masking.mask(contenttype.opened_if_possible(delivery.body, read)),
-            properties=_loads(masking.mask(properties)),
+            body=bytemasking.mask(contenttype.opened_if_possible(delivery.body, read)),
+            properties=_loads(bytemasking.mask(properties)),
         )
         return Record(self.topic, letter.key(), letter.value(), letter.headers())
 

@@ -1,4 +1,8 @@
-"""What this processor could not use, as dead letters."""
+"""What this processor could not use, as dead letters, credentials masked.
+
+The bridge lets no credentials through. But others may write to ``nova.notifications``, and what they write by mistake
+ends here.
+"""
 
 from typing import Final
 
@@ -7,6 +11,7 @@ import orjson
 from precache.contract.deadletters import DeadLetter
 from precache.contract.identity import SEPARATOR
 from precache.contract.times import rfc3339_ms
+from precache.service.bytemasking import mask
 from processor.core.effects import Refused
 from processor.stores import BridgeRow, ImageRow, RefusedRow
 
@@ -21,11 +26,11 @@ def of_record(refused: Refused, topic: str, partition: int) -> DeadLetter:
     key = (refused.key or b"")[: 4 * _KEY_CHARS].decode(errors="replace")[:_KEY_CHARS]
     return DeadLetter(
         reason=refused.reason,
-        detail=refused.detail,
+        detail=_masked(refused.detail),
         cloud=key.partition(SEPARATOR)[0],
         origin=origin,
         received_at=rfc3339_ms(refused.ts_ms),
-        body=refused.value,
+        body=mask(refused.value),
         properties={"key": key},
         identity=f"{origin} {refused.ts_ms} {refused.reason}",
     )
@@ -47,11 +52,15 @@ def of_row(
     image = row.image if isinstance(row, ImageRow) else ""
     return DeadLetter(
         reason=REFUSED_POINT,
-        detail=refused.why,
+        detail=_masked(refused.why),
         cloud=row.cloud,
         origin=origin,
         received_at=rfc3339_ms(at_ms),
-        body=orjson.dumps(row._asdict()) if body is None else body,
+        body=mask(orjson.dumps(row._asdict()) if body is None else body),
         properties={"row": type(row).__name__} if isinstance(row, BridgeRow) else {"operation": row.operation},
         identity=f"{origin} {type(row).__name__} {row.time_ns} {sequence or 0} {image}",
     )
+
+
+def _masked(text: str) -> str:
+    return mask(text.encode(errors="replace")).decode(errors="replace")

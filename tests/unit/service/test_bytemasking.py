@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.masking import mask
+from precache.service.bytemasking import mask
 from tests.integration.bridge.poisons import KINDS
 
 SECRET = "hunter2"
