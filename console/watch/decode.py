@@ -31,12 +31,13 @@ def progress(value: bytes | None) -> Progress | None:
 
 
 @cache
-def _keys_of(shape: type) -> tuple[tuple[str, Any], ...]:
-    return tuple(get_type_hints(shape).items())
+def _keys_of(shape: Any) -> tuple[tuple[str, Any], ...]:
+    hints = get_type_hints(shape)
+    return tuple((key, hints[key]) for key in hints if key in shape.__required_keys__)
 
 
 def _object(value: bytes | None, shape: type) -> dict[str, Any] | None:
-    """Return the JSON object if every key of the shape is there, plain values with their types; more keys are fine."""
+    """Return the JSON object if what the shape requires is there, plain values with their types; more keys are fine."""
     if value is None:
         return None
     try:
