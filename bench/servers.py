@@ -1,20 +1,18 @@
 """RabbitMQ, Kafka and InfluxDB of the benchmark's own, and places on them that no two runs share."""
 
 import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
-from bench.cache import cache_dir, say
+from bench.cache import run_folder, say
 from precache.contract.topics import SPECS, Role
 from tests.services import influxdb, kafka, rabbitmq
 from tests.services.node import Node
@@ -36,7 +34,7 @@ class Servers:
     """The three servers, each started when it is first asked for, and ended with the benchmark, however that ends."""
 
     def __init__(self) -> None:
-        self.folder: Final = Path(tempfile.mkdtemp(prefix="run-", dir=cache_dir()))
+        self.folder: Final = run_folder()
         self._nodes: list[Node] = []
         self._partitions: dict[str, int] = {}
 

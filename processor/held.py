@@ -8,7 +8,6 @@ from processor.core.partition import Partition
 
 if TYPE_CHECKING:
     from precache.contract.deadletters import DeadLetter
-    from processor.publishing import Output
 
 
 _MOST_TOLD: Final = 10_000
@@ -23,7 +22,6 @@ class Held:
         frontier: the first offset that was not processed.
         out: what this round led to.
         partitions: how many the topic has.
-        outputs: the records that ``out`` makes for the derived topics, dead letters apart.
         letters: dead letters beside those in ``out``.
         told: the identities of the dead letters of refused rows: the same row is written again and again.
         dirty: this round has something to commit: something was read, decided or restored.
@@ -39,7 +37,6 @@ class Held:
         "low_committed",
         "number",
         "out",
-        "outputs",
         "partitions",
         "state",
         "told",
@@ -51,7 +48,6 @@ class Held:
         self.frontier = frontier
         self.partitions = partitions
         self.out = Effects()
-        self.outputs: list[Output] = []
         self.letters: list[DeadLetter] = []
         self.told: set[str] = set()
         self.low_committed = -1
@@ -81,6 +77,5 @@ class Held:
     def next_round(self) -> None:
         """Begin a round: nothing happened yet; what could not be used in the last one's rows is still to be told."""
         self.out = Effects()
-        self.outputs = []
         # Once operations were closed, the commit's low is behind: told soon, a restart has less to replay.
         self.dirty = bool(self.letters) or self.low() != self.low_committed

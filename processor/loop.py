@@ -4,7 +4,7 @@
 2. fire the timers that are due at or before each record's timestamp, then apply the record; fire those that are due by
    wall time where nothing is left to be read;
 3. write the progress points: they are idempotent, so a round that is cut short here writes them again; while the store
-   has them, encode the records of step 4;
+   has them, begin the transaction of step 4 with the records of ``precache.progress``;
 4. commit in one transaction: derived records, dead letters, and the offset of every partition that was read or has
    records in it, also when only a timer caused them: a transaction without offsets would not be fenced;
 5. write the row of every operation that this round changed. After the commit, which proved that the partition was ours;

@@ -72,19 +72,33 @@ class Transactions:
             else:
                 self._producer = producer
 
-    def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group: Any) -> None:
-        """Write records and offsets, all or nothing.
+    @property
+    def begun(self) -> bool:
+        """Whether a transaction is open."""
+        return self._begun
+
+    def begin(self, outputs: Iterable[Output]) -> None:
+        """Open a transaction and write records into it: none is to be read before :meth:`commit`.
 
         Raises:
-            KafkaFault: it is not known to be written; see :meth:`give_up`.
+            KafkaFault: see :meth:`give_up`.
         """
         self.ready()
         assert self._producer is not None  # noqa: S101 - for the type checker: ready() saw to it
         self._begun = True
+        self._publisher(self._producer).begin(outputs)
+
+    def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group: Any) -> None:
+        """Write more records, and offsets: with all that was written since :meth:`begin`, all or nothing.
+
+        Raises:
+            KafkaFault: it is not known to be written; see :meth:`give_up`.
+        """
+        assert self._producer is not None  # noqa: S101 - for the type checker: begin() saw to it
         self._publisher(self._producer).commit(outputs, offsets, group)
         self._begun = False
 
-    def give_up(self, fault: Exception) -> None:
+    def give_up(self, fault: Exception | None = None) -> None:
         """Abort what was begun; where that can't be, drop the producer: the next one fences it.
 
         Raises:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from time import monotonic
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Producer, TopicPartition
 
@@ -51,17 +51,23 @@ class Publisher:
         self._limit_s = limit_s
         self._patience = patience
 
+    def begin(self, outputs: Iterable[Output]) -> None:
+        """Begin a transaction with some records.
+
+        Raises:
+            KafkaFault: rebuild from what is committed.
+        """
+        with kafka_errors("begin a transaction"):
+            self._producer.begin_transaction()
+        self._write(outputs)
+
     def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group: Any) -> None:
-        """Write records and offsets, all or nothing.
+        """Write the transaction's last records and the offsets: with what went before, all or nothing.
 
         Raises:
             KafkaFault: it is not known to be written; rebuild from what is committed.
         """
-        with kafka_errors("begin a transaction"):
-            self._producer.begin_transaction()
-        with kafka_errors("write to the derived topics"):
-            for output in outputs:
-                self._produce(output)
+        self._write(outputs)
         self._insist("add the offsets to the transaction", self._producer.send_offsets_to_transaction, offsets, group)
         self._insist("commit the transaction", self._producer.commit_transaction)
 
@@ -73,15 +79,17 @@ class Publisher:
             return False
         return True
 
-    def _produce(self, output: Output) -> None:
-        headers = cast("list[tuple[str, str | bytes | None]]", output.headers)
-        while True:
-            try:
-                self._producer.produce(output.topic, output.value, output.key, output.partition, headers=headers)
-            except BufferError:
-                self._producer.poll(_QUEUE_FULL_S)
-            else:
-                return
+    def _write(self, outputs: Iterable[Output]) -> None:
+        produce: Any = self._producer.produce  # its stubs want other headers than it takes
+        with kafka_errors("write to the derived topics"):
+            for topic, partition, key, value, headers in outputs:
+                while True:
+                    try:
+                        produce(topic, value, key, partition, headers=headers)
+                    except BufferError:
+                        self._producer.poll(_QUEUE_FULL_S)
+                    else:
+                        break
 
     def _insist(self, doing: str, call: Any, *arguments: Any) -> None:
         """Make a call until it succeeds, fails for good, or takes so long that the transaction is over anyway."""

@@ -4,7 +4,8 @@ Decisions and final rows come from ``precache.operations``, points from the log 
 Operations that began before the log's start get their record's row. Those without a record were never processed: they
 are decided by the partition's clock, which is moved to wall time once, at the end. Nothing is written to Kafka.
 
-While the store writes a batch, the next one is read and decoded. One batch at a time: rows keep their order.
+While the store writes some thousand rows, the next ones are read and decoded. One write at a time: rows keep their
+order.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -31,6 +32,8 @@ from processor.tuning import Tuning
 
 _CALL_S: Final = 15.0
 _TELL_S: Final = 2.0
+# Fewer at a time cost the store more for each; more at a time are only more memory.
+_ROWS_AT_ONCE: Final = 20_000
 # The log's retention may remove its start while it is read: then it is read anew from its new start.
 _ATTEMPTS: Final = 3
 
@@ -58,7 +61,8 @@ class StoreRebuild:
         self._points = self._refused = self._too_old = 0
         self._told_s = 0.0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
-        # The batch that the store has, and what comes of it.
+        self._gathered: list[Row] = []
+        # What the store has, and what comes of it.
         self._writing: tuple[list[Row], Future[WriteReport]] | None = None
 
     def run(self, wall_ms: Callable[[], int]) -> None:
@@ -106,6 +110,7 @@ class StoreRebuild:
         self._write(_rows_of(out))
         self._write(row for operation in decided.operations() for row in rows.operation_rows(operation))
         self._write(row for record in records if record["first_offset"] < start for row in rows.record_rows(record))
+        self._hand_over()
         self._finish()
         self._say(f"{topic}/{number}: all of {end - start} records, {len(records)} operations", always=True)
 
@@ -127,11 +132,17 @@ class StoreRebuild:
         return _rows_of(out)
 
     def _write(self, some: Iterable[Row]) -> None:
-        """Have rows written once those before them are; return while the store has them."""
-        written = list(some)
+        """Have rows written after those before them, once there are enough of them."""
+        self._gathered += some
+        if len(self._gathered) >= _ROWS_AT_ONCE:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give the store what was gathered, once it is done with what it has; return while it writes."""
         self._finish()
-        if written:
-            self._writing = written, self._thread.submit(self._store.write, written)
+        if self._gathered:
+            self._writing = self._gathered, self._thread.submit(self._store.write, self._gathered)
+            self._gathered = []
 
     def _finish(self) -> None:
         """Wait until the store has what it was given, however long that takes."""

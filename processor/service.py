@@ -40,9 +40,9 @@ _STRATEGY: Final = "partition.assignment.strategy"
 _CHECK_S: Final = 15.0
 _CAP_S: Final = 10.0
 _MS_PER_S: Final = 1_000
-# A round makes ten thousands of objects and lets go of them all, none in a cycle: to look for cycles every 700 objects,
-# as Python does by itself, takes a fifth of the loop's CPU and finds nothing.
-_OBJECTS_BEFORE_GC: Final = 50_000
+# A round makes hundred thousands of objects and lets go of them all, none in a cycle: to look for cycles every 700
+# objects, as Python does by itself, takes a fifth of the loop's CPU and finds nothing.
+_OBJECTS_BEFORE_GC: Final = 500_000
 
 
 def run(config: ProcessorConfig, stop: Stop, *, tuning: Tuning | None = None, check_topics: bool = True) -> bool:

@@ -43,7 +43,9 @@ class Steps:
     def write_points(self, busy: Sequence[Held], messages: Sequence[Message]) -> None:
         """Step 3: progress points and signs of life; those that the store refuses become dead letters of step 4.
 
-        While the store has them, the records of step 4 are encoded.
+        While the store has them, the records of ``precache.progress`` go out, in the transaction that step 4 commits.
+        It is not held open for a store that makes us wait; nor does it hold decisions or offsets until step 4: they
+        would hold up a successor, should this process be killed.
         """
         self._faults.hit("step3:before")
         sources: dict[int, tuple[Held, int]] = {}
@@ -55,7 +57,7 @@ class Steps:
             for heard in held.out.signs:
                 points.append(rows.bridge_row(heard.sign))
                 sources[id(points[-1])] = held, heard.offset
-        report = self._write(points, meanwhile=lambda: self._encode(busy))
+        report = self._write(points, lambda: self._transactions.begin(self._progress(busy)), self._transactions.give_up)
         for one in report.refused:
             held, offset = sources[id(one.row)]
             found = next(
@@ -73,7 +75,9 @@ class Steps:
     def commit(self, busy: Sequence[Held]) -> None:
         """Step 4: derived records, dead letters and offsets, in one transaction."""
         self._faults.hit("step4:before")
-        outputs = [output for held in busy for output in chain(held.outputs, self._letters(held))]
+        if not self._transactions.begun:
+            self._transactions.begin(self._progress(busy))
+        outputs = [output for held in busy for output in chain(self._decisions(held), self._letters(held))]
         lows = [held.low() for held in busy]
         offsets = [
             TopicPartition(
@@ -120,8 +124,10 @@ class Steps:
             held.next_round()
         self._faults.hit("step6:after")
 
-    def _write(self, written: Sequence[Row], meanwhile: Callable[[], None] = nothing) -> WriteReport:
-        report = self._store.write(written, meanwhile)
+    def _write(
+        self, written: Sequence[Row], meanwhile: Callable[[], None] = nothing, waiting: Callable[[], None] = nothing
+    ) -> WriteReport:
+        report = self._store.write(written, meanwhile, waiting)
         metrics.POINTS_TOO_OLD.inc(report.dropped_old)
         return report
 
@@ -134,11 +140,12 @@ class Steps:
         if held.tell(letter):
             log.error("processor.row_refused", origin=origin, row=type(refused.row).__name__, why=refused.why)
 
-    def _encode(self, busy: Sequence[Held]) -> None:
-        """Make the round's derived records; dead letters come later: those of refused rows are not known yet."""
+    def _progress(self, busy: Sequence[Held]) -> Iterator[Output]:
         for held in busy:
-            held.outputs += self._encoder.progress(held.out.points)
-            held.outputs += self._encoder.decisions(held.number, held.out.decisions)
+            yield from self._encoder.progress(held.out.points)
+
+    def _decisions(self, held: Held) -> Iterator[Output]:
+        return self._encoder.decisions(held.number, held.out.decisions)
 
     def _letters(self, held: Held) -> Iterator[Output]:
         for refused in held.out.refused:

@@ -20,7 +20,7 @@ PART: Final = "store"
 
 
 def nothing() -> None:
-    """Have nothing to do meanwhile."""
+    """Have nothing to do."""
 
 
 class StoreWriter:
@@ -49,13 +49,16 @@ class StoreWriter:
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
 
-    def write(self, rows: Sequence[Row], meanwhile: Callable[[], None] = nothing) -> WriteReport:
+    def write(
+        self, rows: Sequence[Row], meanwhile: Callable[[], None] = nothing, waiting: Callable[[], None] = nothing
+    ) -> WriteReport:
         """Store rows, and return what came of it.
 
         Args:
             rows: what to store.
             meanwhile: called once, while the store is busy with them for the first time: work of ours that neither
                 needs the outcome nor touches the rows.
+            waiting: called once, when the store did not take them at once: it may be long until it does.
 
         Raises:
             StartOver: a partition was taken away while waiting, or it is time to stop: the rows may be there or not.
@@ -71,6 +74,8 @@ class StoreWriter:
                 report = self._attempt(rows, nothing if failed else meanwhile)
             except StoreRetry as fault:
                 self._tell(fault, failed)
+                if failed == 0:
+                    waiting()
                 self._wait(backoff_s(failed) if fault.retry_after_s is None else fault.retry_after_s)
                 failed += 1
             else:

@@ -17,8 +17,8 @@ class Tuning:
         call_s: how long one call to Kafka may take before the group is served again.
     """
 
-    round_records: int = 5_000
-    round_bytes: int = 8 * 1024 * 1024
+    round_records: int = 20_000
+    round_bytes: int = 32 * 1024 * 1024
     poll_s: float = 0.25
     margin_ms: int = 2_000
     transaction_timeout_ms: int = 30_000

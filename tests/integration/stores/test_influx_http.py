@@ -1,6 +1,7 @@
 """What proxies, networks and certificates do to the InfluxDB store, by an HTTP server that answers by script."""
 
 import gzip
+import re
 import ssl
 import threading
 import time
@@ -15,10 +16,10 @@ from pydantic import SecretStr
 
 from processor.stores import StoreRetry, WriteReport
 from processor.stores.config import InfluxStoreConfig
-from processor.stores.influxdb import InfluxStore
+from processor.stores.influxdb import REQUESTS_AT_ONCE, InfluxStore
 from processor.stores.opening import open_store
 from tests.services.network import free_ports
-from tests.support.store_rows import progress
+from tests.support.store_rows import operation, progress
 
 TLS: Final = Path(__file__).parents[2] / "data" / "tls"
 TOKEN: Final = "s3cret-t0ken"
@@ -168,17 +169,39 @@ def test_an_answer_that_is_no_refusal_is_to_be_tried_again(
     assert len(script.lines()) == 1
 
 
-def test_requests_are_compressed_on_one_connection_and_carry_the_token(
+def test_requests_are_compressed_on_two_connections_and_carry_the_token(
     script: Script, scripted: Callable[..., InfluxStore]
 ) -> None:
     store = scripted(batch=100)
     rows = [progress(host=f"cn-{number}") for number in range(1_050)]
     store.write(rows)
-    assert [body.count(b"\n") + 1 for body in script.bodies] == [100] * 10 + [50]
-    assert len(script.lines()) == 1_050
+    assert sorted(body.count(b"\n") + 1 for body in script.bodies) == [50] + [100] * 10
+    assert len(set(script.lines())) == 1_050
     assert {sent["Content-Encoding"] for sent in script.headers} == {"gzip"}
     assert {sent["Authorization"] for sent in script.headers} == {f"Token {TOKEN}"}
+    assert script.connections == REQUESTS_AT_ONCE
+
+
+def test_rows_that_may_replace_one_another_go_out_in_order(
+    script: Script, scripted: Callable[..., InfluxStore]
+) -> None:
+    store = scripted(batch=10)
+    script.delay_s = 0.005
+    store.write([operation(revision=number) for number in range(100)])
+    revisions = [int(found) for line in script.lines() for found in re.findall(r"revision=(\d+)i", str(line))]
+    assert revisions == list(range(100))
     assert script.connections == 1
+
+
+def test_a_write_that_fails_leaves_none_under_way(script: Script, scripted: Callable[..., InfluxStore]) -> None:
+    store = scripted(batch=100)
+    script.delay_s = 0.05
+    script.answers.append((503, {}, b""))
+    with pytest.raises(StoreRetry):
+        store.write([progress(host=f"cn-{number}") for number in range(600)])
+    arrived = len(script.headers)
+    assert arrived == 6
+    assert len(script.bodies) == arrived - 1, "a request was under way after the write"
 
 
 def test_a_connection_that_the_server_closed_while_idle_is_no_trouble(

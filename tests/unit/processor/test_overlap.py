@@ -72,6 +72,17 @@ def test_a_write_that_is_tried_again_does_the_work_once() -> None:
     assert (len(calls), store.written) == (1, len(ROWS))
 
 
+def test_what_must_not_wait_is_told_once_that_it_will_be_long() -> None:
+    said: list[str] = []
+    store = Script(StoreRetry("no", retry_after_s=0.0), StoreRetry("no", retry_after_s=0.0), WriteReport())
+    with writer(store) as target:
+        target.write(ROWS, lambda: said.append("meanwhile"), lambda: said.append("waiting"))
+        assert said == ["meanwhile", "waiting"]
+        store.ends.append(WriteReport())
+        target.write(ROWS, lambda: said.append("meanwhile"), lambda: said.append("waiting"))
+    assert said == ["meanwhile", "waiting", "meanwhile"]
+
+
 def test_without_rows_the_work_is_done_all_the_same() -> None:
     calls: list[int] = []
     with writer(Script()) as target:
