@@ -116,7 +116,7 @@ class StoreRebuild:
 
     def _records(self, number: int) -> list[OperationRecord]:
         topic = self._topics.operations
-        decisions = Decisions()
+        decisions = Decisions(low=0)
         for batch in self._reader.read(topic, number, *self._reader.bounds(topic, number, _CALL_S)):
             self._check_stop()
             for message in batch:

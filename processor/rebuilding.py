@@ -7,17 +7,19 @@ loop serve its group and its other partitions.
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar, cast, get_args
 
 import orjson
 from confluent_kafka import Message
 
-from precache.contract.records import FINAL_STATUSES
+from precache.contract.identity import operation_id
+from precache.contract.records import FINAL_STATUSES, Status
 from precache.contract.records import Operation as OperationRecord
 from precache.service.kafka.errors import KafkaRetry
 from precache.service.logs import log
 from processor import commits
 from processor.core.partition import Partition
+from processor.core.roster import digest
 from processor.core.settings import Timers
 from processor.errors import Fatal
 from processor.group import Membership
@@ -28,6 +30,9 @@ T = TypeVar("T")
 Steps = Generator[None, None, T]
 
 _SAY_AGAIN_S: Final = 10.0
+_IDENTITY: Final = ("cloud", "aggregate_uuid", "request_id")
+_STATUSES: Final[tuple[str, ...]] = get_args(Status)
+_NOWHERE: Final = 2**63  # after every offset
 _NEW_START: Final = (
     "name new topics in the topics block and a new kafka: group.id, create them (precache topics create), and let the "
     "bridges write there"
@@ -48,30 +53,55 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Decisions:
-    """What ``precache.operations`` tells of a partition.
+    """What ``precache.operations`` tells of a partition: all of 90 days, so that what is over must cost little.
 
     Attributes:
-        records: the last record of each operation, by its id.
+        low: where the first operation in memory begins.
+        records: the last record of each operation that began there or later, by its id.
+        closed: the digests of those that began before.
         unreadable: records that are not ours.
     """
 
+    low: int
     records: dict[str, OperationRecord] = field(default_factory=dict)
+    closed: set[bytes] = field(default_factory=set)
     unreadable: int = 0
 
-    def take(self, message: Message) -> None:
-        """Take in one record; a later one replaces an earlier one."""
-        try:
-            record = orjson.loads(message.value() or b"")
-        except orjson.JSONDecodeError:
-            record = None
-        if isinstance(record, dict) and OperationRecord.__required_keys__ <= record.keys():
-            self.records[record["operation"]] = cast("OperationRecord", record)
-        else:
+    def take(self, message: Message) -> OperationRecord | None:
+        """Take in one record; a later one replaces an earlier one. Return it if it is not kept."""
+        record = read_record(message)
+        if record is None:
             self.unreadable += 1
+        elif record["first_offset"] >= self.low:
+            self.records[record["operation"]] = record
+        else:
+            self.closed.add(digest(record["operation"]))
+            return record
+        return None
 
     def open_ones(self) -> list[OperationRecord]:
         """Return the records of those that are not final."""
         return [record for record in self.records.values() if record["status"] not in FINAL_STATUSES]
+
+    def __len__(self) -> int:
+        return len(self.records) + len(self.closed)
+
+
+def read_record(message: Message) -> OperationRecord | None:
+    """Return the value of a record of ``precache.operations``; ``None`` if it is not one of ours."""
+    try:
+        record = orjson.loads(message.value() or b"")
+    except orjson.JSONDecodeError:
+        return None
+    if (
+        isinstance(record, dict)
+        and OperationRecord.__required_keys__ <= record.keys()
+        and type(record["first_offset"]) is int
+        and record["operation"] == operation_id(*(str(record[key]) for key in _IDENTITY))
+        and record["status"] in _STATUSES
+    ):
+        return cast("OperationRecord", record)
+    return None
 
 
 class Rebuilder:
@@ -103,11 +133,12 @@ class Rebuilder:
         memo = commits.read(commit.metadata)
         partitions = self._check_partitions(place, memo)
         start, end = self._reader.bounds(place.notifications, place.number, self._call_s)
-        decisions = yield from self._decisions(place)
+        first = memo.low if memo else (yield from self._first(place, commit.offset))
+        decisions = yield from self._decisions(place, first)
         frontier = self._frontier(place, commit.offset, start, end, decisions)
         low = self._low(place, memo, commit.offset, start, decisions)
         state = Partition(self._timers, memo.clock_ms if memo else 0)
-        state.restore(decisions.records.values(), low)
+        state.restore(decisions.records.values(), low, decisions.closed)
         replayed = yield from self._replay(place, state, low, frontier)
         state.resume()
         held = Held(place.number, state, frontier, partitions)
@@ -164,9 +195,24 @@ class Rebuilder:
                 counts.add(memo.partitions)
         return counts
 
-    def _decisions(self, place: Place) -> Steps[Decisions]:
+    def _first(self, place: Place, committed: int) -> Steps[int]:
+        """Return where the first operation begins that is open, or was not yet committed, when no memo tells."""
+        if committed < 0:
+            return _NOWHERE
+        begins: dict[bytes, int] = {}
+        start, end = self._reader.bounds(place.operations, place.number, self._call_s)
+        for batch in self._reader.read(place.operations, place.number, start, end):
+            for record in filter(None, map(read_record, batch)):
+                if record["status"] in FINAL_STATUSES:
+                    begins.pop(digest(record["operation"]), None)
+                else:
+                    begins[digest(record["operation"])] = record["first_offset"]
+            yield
+        return min([committed, *begins.values()])
+
+    def _decisions(self, place: Place, low: int) -> Steps[Decisions]:
         """Read the partition's records, up to where the log ended after the commit was read."""
-        decisions = Decisions()
+        decisions = Decisions(low)
         start, end = self._reader.bounds(place.operations, place.number, self._call_s)
         for batch in self._reader.read(place.operations, place.number, start, end):
             for message in batch:
@@ -185,10 +231,10 @@ class Rebuilder:
     def _frontier(self, place: Place, committed: int, start: int, end: int, decisions: Decisions) -> int:
         """Return where to go on; without a commit, only a partition without a past has a place to start from."""
         if committed < 0:
-            if decisions.records:
+            if decisions:
                 raise Fatal(
                     f"the group {place.group} has no committed offset for {place}, but {place.operations} holds "
-                    f"{len(decisions.records)} operations of it: to process them again would write them twice. Either "
+                    f"{len(decisions)} operations of it: to process them again would write them twice. Either "
                     f"the group.id was changed: put it back. Or Kafka forgot the offsets of a group that was away for "
                     f"longer than its offsets.retention.minutes: then {_NEW_START}"
                 )

@@ -8,6 +8,7 @@ The clock follows the records' timestamps, and what :meth:`Partition.advance` is
 """
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from precache.contract.identity import SEPARATOR, aggregate_key, operation_id
@@ -81,8 +82,15 @@ class Partition:
         """Return the operations in memory, in the order in which they began."""
         return iter(self._roster)
 
-    def restore(self, records: Iterable[OperationRecord], low: int) -> None:
-        """Take the last record of each operation: those that began before ``low`` are closed, others await facts."""
+    def restore(self, records: Iterable[OperationRecord], low: int, closed: AbstractSet[bytes] = frozenset()) -> None:
+        """Take the last record of each operation: those that began before ``low`` are closed, others await facts.
+
+        Args:
+            records: of each operation, the last one.
+            low: where the first operation in memory begins.
+            closed: the digests of others that are closed.
+        """
+        self._roster.take_closed(closed)
         for record in sorted(records, key=lambda record: record["first_offset"]):
             if record["first_offset"] < low:
                 self._roster.mark_closed(record["operation"])

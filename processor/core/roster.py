@@ -1,6 +1,7 @@
 """Which operations a partition holds in memory, and which it has closed."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Final
 
@@ -50,13 +51,17 @@ class Roster:
         self._closing.append(operation.first_offset)
         self.mark_closed(operation.id)
 
+    def take_closed(self, digests: AbstractSet[bytes]) -> None:
+        """Remember that the operations with these digests are over for good."""
+        self._closed |= digests
+
     def mark_closed(self, operation_id: str) -> None:
         """Remember that an operation is over for good."""
-        self._closed.add(_digest(operation_id))
+        self._closed.add(digest(operation_id))
 
     def is_closed(self, operation_id: str) -> bool:
         """Return whether an operation is over for good."""
-        return _digest(operation_id) in self._closed
+        return digest(operation_id) in self._closed
 
     def low(self, frontier: int) -> int:
         """Return the first offset that is still needed: of those in memory and just closed; else the frontier."""
@@ -72,5 +77,6 @@ def _key(operation: Operation) -> bytes:
     return aggregate_key(operation.cloud, operation.aggregate_uuid).encode()
 
 
-def _digest(operation_id: str) -> bytes:
+def digest(operation_id: str) -> bytes:
+    """Return what is kept of the id of an operation that is over."""
     return blake2b(operation_id.encode(), digest_size=_DIGEST_BYTES).digest()

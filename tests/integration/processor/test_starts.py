@@ -12,7 +12,7 @@ from processor.errors import Fatal
 from tests.faults.processor.arena import Arena
 from tests.integration.processor.running import Running, named, now_ms, run_to, running, set_offset
 from tests.support.process import wait_until
-from tests.unit.processor.events import Source
+from tests.unit.processor.events import Event, Source
 
 NOVA, OTHER = Source(), Source(request="req-2")
 HOSTS = ["a", "b", "c"]
@@ -94,9 +94,10 @@ def test_another_group_over_what_was_processed_is_fatal(make_arena: Callable[...
     assert "group.id was changed: put it back" in str(fault)
 
 
-def test_an_offset_set_back_is_fatal(make_arena: Callable[..., Arena]) -> None:
+@pytest.mark.parametrize("last", [OTHER.start(HOSTS), OTHER.end([])], ids=["open", "over"])
+def test_an_offset_set_back_is_fatal(make_arena: Callable[..., Arena], last: Event) -> None:
     arena = make_arena(partitions=1)
-    arena.send([(now_ms(), 0, NOVA.start(HOSTS)), (now_ms(), 0, OTHER.start(HOSTS))])
+    arena.send([(now_ms(), 0, NOVA.end([])), (now_ms(), 0, last)])
     run_to(arena, 2)
     set_offset(arena, 1, "")
     fault = Running(arena).wait_fault()
