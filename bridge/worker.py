@@ -40,6 +40,8 @@ _CLOSING_S: Final = 3.0
 _LAST_SIGN_S: Final = 1.0
 # Bodies in flight, whatever the prefetch: librdkafka holds the records made of them as well.
 _MAX_BYTES: Final = 32 * 1024 * 1024
+# A little more comes all the same, or RabbitMQ would drop the connection; with so much, Kafka is waited for no longer.
+_FULL_BYTES: Final = 48 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ class Worker:
         throttled = False
         while not self._stop.requested:
             age_s = self._round(flight)
-            if age_s > self._settings.hold_s:
+            if age_s > (SLOW_S if flight.bytes > _FULL_BYTES else self._settings.hold_s):
                 return True
             if throttled != (flight.bytes > (_MAX_BYTES // 2 if throttled else _MAX_BYTES)):
                 throttled = not throttled
@@ -227,7 +229,7 @@ class Worker:
         self._outlet.purge()
         self._forwarder.settle_confirmed(flight)
         self._acknowledge_all(flight)
-        given_back, held_s = flight.unsettled, self._settings.hold_s
+        given_back, held_s = flight.unsettled, round(flight.head_age_s(self._clock()), 1)
         self._source.release()
         self._metrics.given_back.inc(given_back)
         log.warning("bridge.given_back", cloud=self._settings.name, messages=given_back, held_s=held_s)

@@ -44,6 +44,7 @@ class PulledConnection(pika.connection.Connection):  # type: ignore[misc]
         self._cancelled: set[int] = set()
         self._poll = select.poll()
         self._may_read = True
+        self._most = _MAX_READS * _READ_BYTES
         self.reader = FrameReader(self._on_data_available)
         self.lost: Exception | None = None
         sock.setblocking(False)
@@ -52,9 +53,10 @@ class PulledConnection(pika.connection.Connection):  # type: ignore[misc]
     def _note_lost(self, _connection: Any, error: Exception) -> None:
         self.lost = error
 
-    def read(self, *, on: bool) -> None:
-        """Read from the socket, or leave there what comes."""
+    def read(self, *, on: bool, most: int = _MAX_READS * _READ_BYTES) -> None:
+        """Read from the socket, at most so many bytes in one go; or leave there what comes."""
         self._may_read = on
+        self._most = most
 
     @property
     def is_over(self) -> bool:
@@ -82,11 +84,11 @@ class PulledConnection(pika.connection.Connection):  # type: ignore[misc]
             self._read()
 
     def _read(self) -> None:
-        for _ in range(_MAX_READS):
-            if self.lost is not None:
-                return
+        left = self._most
+        while left > 0 and self.lost is None:
+            size = min(left, _READ_BYTES)
             try:
-                data = self._sock.recv(_READ_BYTES)
+                data = self._sock.recv(size)
             except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return
             except OSError as error:
@@ -101,8 +103,9 @@ class PulledConnection(pika.connection.Connection):  # type: ignore[misc]
             except (FrameError, pika.exceptions.AMQPError) as error:
                 self._end(error)
                 return
-            if len(data) < _READ_BYTES:
+            if len(data) < size:
                 return
+            left -= size
 
     def _flush(self) -> None:
         try:

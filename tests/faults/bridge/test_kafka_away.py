@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.faults.bridge.holding import HoldingProxy
-from tests.integration.bridge.poisons import envelope, progress
+from tests.integration.bridge.poisons import data, envelope, progress
 from tests.integration.bridge.rig import Rig, notifications
 from tests.services import kafka
 from tests.services.testing import Cloud, Topics
 from tests.support.kafka import header
-from tests.support.process import wait_until
+from tests.support.process import Precache, wait_until
 
 QUORUM = {"x-queue-type": "quorum", "x-delivery-limit": 3}
+# Bodies in flight, at most.
+MAX_BYTES = 32 * 1024 * 1024
 HOLD_S = 0.5
 # With one give-back for each `hold`, the messages would have been dropped after the fourth.
 OUTAGE_S = 20 * HOLD_S
@@ -208,6 +210,46 @@ def test_a_stop_while_kafka_is_away_gives_back_and_ends_in_time(
     with rig.bridge():
         rig.wait_forwarded([message_id for message_id, _ in sent])
         rig.wait_empty()
+
+
+@pytest.mark.parametrize("wait_s", [2.0, pytest.param(45.0, marks=pytest.mark.soak)])
+def test_memory_stays_bounded_while_large_messages_wait(quorum: Rig, proxy: HoldingProxy, wait_s: float) -> None:
+    """RabbitMQ would have the bridge take all of them; it drops a connection on which nothing moves for 30 s."""
+    rig, count, size = replace(quorum, kafka=proxy.address), 300, 600_000
+    message = progress()
+    data(message)["images_cached"] = ["x" * size]
+    large = envelope(message)
+    with rig.bridge(hold="60s") as bridge:
+        before = peak_mb(bridge)
+        proxy.hold(on=True)
+        rig.publish_fast(large, count, awaited=False)
+        wait_until(lambda: in_flight_bytes(bridge) > MAX_BYTES, "as much to be in flight as may be")
+        time.sleep(wait_s)
+        held = in_flight_bytes(bridge)
+        proxy.hold(on=False)
+        wait_until(lambda: forwarded(bridge) == count, "all to be forwarded", 60)
+        grown = peak_mb(bridge) - before
+        rig.wait_empty()
+        assert not bridge.events("bridge.source_lost"), bridge.stderr
+    print(f"of {count * len(large) >> 20} MB {held / 2**20:.0f} MB in flight, memory grown by {grown:.0f} MB")  # noqa: T201
+    # One read, and what is read so that the connection lives.
+    assert held < MAX_BYTES + 4 * size + 100_000 * (wait_s + 10)
+    # The bodies, the records made of them, and batches on their way.
+    assert grown < 150
+
+
+def peak_mb(bridge: Precache) -> float:
+    status = Path(f"/proc/{bridge.process.pid}/status").read_text()
+    (peak,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
+    return peak / 1024
+
+
+def in_flight_bytes(bridge: Precache) -> float:
+    return bridge.metrics()['precache_bridge_in_flight_bytes{cloud="paris"}']
+
+
+def forwarded(bridge: Precache) -> float:
+    return bridge.metrics()['precache_bridge_forwarded_total{cloud="paris"}']
 
 
 def test_only_what_is_too_large_by_itself_is_a_dead_letter(quorum: Rig) -> None:

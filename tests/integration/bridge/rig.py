@@ -90,14 +90,15 @@ class Rig:
                     mandatory=True,
                 )
 
-    def publish_fast(self, body: bytes, count: int) -> None:
-        """Publish one body many times; the broker has it all when its queue says so."""
+    def publish_fast(self, body: bytes, count: int, *, awaited: bool = True) -> None:
+        """Publish one body many times; the broker has it all when its queue says so, unless somebody reads it."""
         already = self.depth()
         with captures.channel(self.cloud.transport_url) as channel:
             quick = channel.connection.channel()  # without confirms
             for _ in range(count):
                 quick.basic_publish(self.cloud.exchange, self.queue, body, pika.BasicProperties(**JSON))
-        wait_until(lambda: self.depth() >= already + count, f"{count} messages in the queue", 60)
+        if awaited:
+            wait_until(lambda: self.depth() >= already + count, f"{count} messages in the queue", 60)
 
     def refuse_records(self, *, yes: bool, topic: str = "") -> None:
         """Let Kafka (with an authorizer) answer every question, but refuse every record of a topic; or not any more."""

@@ -161,3 +161,14 @@ def test_a_producer_that_breaks_while_nothing_flows_is_replaced() -> None:
     assert bench.run() == EVERY_MINUTE
     assert len(bench.made) == 2
     assert bench.made[1].sent == [TOPIC] * 5
+
+
+def test_what_fills_the_memory_is_given_back_before_its_time() -> None:
+    bench = Bench(lambda _topic, attempt: "?" if attempt else "")
+    bench.until_s = 20.0
+    bench.source.body = envelope(progress() | {"_context_auth_token": "x" * 1_000_000})
+    with structlog.testing.capture_logs() as events:
+        bench.run()
+    (given_back,) = [event for event in events if event["event"] == "bridge.given_back"]
+    assert 10 <= given_back["held_s"] < 11, "hold is 30 s here"
+    assert bench.source.released == 1
