@@ -56,5 +56,6 @@ class BindingWatch:
         if code >= 400:  # noqa: PLR2004 - AMQP's own range of errors; a close of our own has 0 or 200
             self.trouble = (
                 f"exchange {self._exchange!r} is gone, so nothing reaches queue {self._queue!r}: Nova makes it again"
-                " with its next notification, and the queue is bound again within 15 s of that; what is sent until then is lost"
+                " with its next notification, and the queue is bound again within 15 s of that; what is sent until"
+                " then is lost"
             )
