@@ -95,7 +95,11 @@ def _queue(cloud: CloudBlock, connection: Any, place: Place) -> Finding:
     if not consumers:
         return warn(what, text, "nobody reads it: start `precache bridge`, or see its log")
     if depth >= _DEEP:
-        return warn(what, text, "the bridge does not keep up: see its log and /metrics; is Kafka slow?")
+        remedy = (
+            "the bridge does not keep up: see its log and /metrics; is Kafka slow? Whether a max-length policy limits"
+            " the queue can't be seen from here: `rabbitmqctl list_policies`"
+        )
+        return warn(what, text, remedy)
     return ok(what, text)
 
 

@@ -165,6 +165,15 @@ class Rig:
         """Start a bridge for the one cloud, and wait until it consumes."""
         return self.start(self.config(self.paris(**cloud))).wait_ready()
 
+    def doctor(self, config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+        """What `precache doctor` says of a bridge's configuration, by check."""
+        file = self.folder / f"doctor-{free_port()}.yaml"
+        file.write_text(yaml.safe_dump(dict(config)))
+        with Precache(["doctor", "--config", str(file), "--json"], self.folder, name="doctor") as process:
+            assert process.wait_end(60) in {0, 1}, process.stderr
+            found = [json.loads(line) for line in process.stdout.splitlines()]
+        return {finding["check"]: finding for finding in found}
+
     # Afterwards
 
     def records(self, topic: str = "") -> list[Message]:

@@ -1,4 +1,4 @@
-"""TLS to RabbitMQ, with the options as they stand in nova.conf."""
+"""TLS to RabbitMQ, with the options as they stand in nova.conf: the bridge's, and what `precache doctor` says of it."""
 
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest
 from tests.integration.bridge.rig import Rig, notifications
 from tests.services import rabbitmq
 from tests.services.testing import Cloud, Servers, Topics
-from tests.support.process import Precache, free_port, wait_until
+from tests.support.process import free_port, wait_until
 
 
 def openssl(folder: Path, *args: str) -> None:
@@ -67,11 +67,15 @@ def rig(tmp_path: Path, node: rabbitmq.Node, servers: Servers, topics: Topics) -
     return made
 
 
-def over_tls(rig: Rig, node: rabbitmq.Node, **options: Any) -> Precache:
+def over_tls(rig: Rig, node: rabbitmq.Node, **options: Any) -> dict[str, Any]:
     port: int = node.tls_port  # type: ignore[attr-defined]
     url = node.transport_url.replace(f":{node.port}/", f":{port}/")
     over = replace(rig, cloud=replace(rig.cloud, transport_url=url))
-    return over.start(over.config(over.paris(oslo_messaging_rabbit={"ssl": True} | options)))
+    return over.config(over.paris(oslo_messaging_rabbit={"ssl": True} | options))
+
+
+def said_of_rabbitmq(rig: Rig, config: dict[str, Any]) -> dict[str, dict[str, str]]:
+    return {what: finding for what, finding in rig.doctor(config).items() if what.startswith("paris: ")}
 
 
 def test_messages_come_through_tls_with_a_clients_certificate(rig: Rig, node: rabbitmq.Node, folder: Path) -> None:
@@ -81,11 +85,15 @@ def test_messages_come_through_tls_with_a_clients_certificate(rig: Rig, node: ra
         "ssl_cert_file": str(folder / "client.pem"),
         "ssl_key_file": str(folder / "client.key"),
     }
-    with over_tls(rig, node, **certificates) as bridge:
+    config = over_tls(rig, node, **certificates)
+    with rig.start(config) as bridge:
         bridge.wait_ready()
         rig.publish([body for _, body in sent])
         rig.wait_forwarded([message_id for message_id, _ in sent])
         rig.wait_empty()
+        found = said_of_rabbitmq(rig, config)
+        assert {finding["state"] for finding in found.values()} == {"ok"}
+        assert found[f"paris: queue {rig.queue}"]["text"] == "0 messages ready, 1 consumers"
         assert bridge.stop() == 0
 
 
@@ -101,10 +109,14 @@ def test_what_is_wrong_with_tls_is_said(
     rig: Rig, node: rabbitmq.Node, folder: Path, options: dict[str, str], words: str
 ) -> None:
     paths = {name: str(folder / value) for name, value in options.items()}
-    with over_tls(rig, node, **paths) as bridge:
+    config = over_tls(rig, node, **paths)
+    with rig.start(config) as bridge:
         wait_until(lambda: bridge.events("bridge.source_lost"), "the fault")
         assert words in bridge.events("bridge.source_lost")[0]["why"]
         assert not bridge.ready()[0]
+    (finding,) = said_of_rabbitmq(rig, config).values()
+    assert finding["state"] == "FAIL"
+    assert words in finding["text"]
 
 
 def test_tls_to_a_plain_port_is_said(rig: Rig) -> None:

@@ -1,4 +1,4 @@
-"""Kafka refuses credentials, and then rights: told aloud, tried again for ever, and mended without a restart."""
+"""A guarded Kafka: refused credentials and rights are told aloud and mended without a restart; and TLS."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,6 +26,7 @@ from tests.services import kafka
 from tests.services.testing import Cloud, Topics
 from tests.support.process import Precache, wait_until
 
+TLS = Path(__file__).parents[2] / "data" / "tls"
 USER = "bridge"
 PASSWORD = "hush-hush"
 DOOR = "GUARDED"
@@ -34,6 +35,8 @@ PROPERTIES = {
     "listener.name.guarded.scram-sha-256.sasl.jaas.config": (
         "org.apache.kafka.common.security.scram.ScramLoginModule required;"
     ),
+    "listener.name.tls.ssl.keystore.type": "PEM",
+    "listener.name.tls.ssl.keystore.location": str(TLS / "localhost.pem"),
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     # Until the first rights are given, to the tests themselves: from then on nobody else has any.
     "allow.everyone.if.no.acl.found": "true",
@@ -58,7 +61,7 @@ def rights(*names: str) -> list[AclBinding]:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Node]:
-    doors = {DOOR: "SASL_PLAINTEXT"}
+    doors = {DOOR: "SASL_PLAINTEXT", "TLS": "SSL"}
     with kafka.Node(tmp_path_factory.mktemp("kafka"), properties=PROPERTIES, doors=doors) as started:
         own = [right("ANONYMOUS", kind, name, AclOperation.ALL) for kind, name in EVERYTHING]
         give(started, own)
@@ -164,3 +167,24 @@ def test_refused_credentials_and_rights_are_told_and_mended(tmp_path: Path, node
         assert not bridge.events("bridge.failed")
         assert PASSWORD not in bridge.stderr
         assert bridge.stop() == 0
+
+
+def test_all_goes_over_tls(tmp_path: Path, node: kafka.Node, cloud: Cloud) -> None:
+    rig = Rig(tmp_path, node.bootstrap_servers, cloud, Topics(f"test-{uuid.uuid4().hex[:12]}"))
+    rig.make_topics()
+    rig.declare_as_nova()
+    sent, what = notifications(20), f"Kafka {node.door('TLS')}"
+    over_tls = {"bootstrap.servers": node.door("TLS"), "security.protocol": "ssl"}
+    config = rig.config(rig.paris(), kafka=over_tls | {"ssl.ca.location": str(TLS / "localhost.crt")})
+    with rig.start(config) as bridge:
+        rig.publish([body for _, body in sent])
+        rig.wait_forwarded([message_id for message_id, _ in sent])
+        rig.wait_empty()
+        assert rig.doctor(config)[what]["state"] == "ok"
+        assert bridge.stop() == 0
+
+    # Without the CA's certificate the broker is a stranger.
+    found = rig.doctor(rig.config(rig.paris(), kafka=over_tls))[what]
+    assert found["state"] == "FAIL"
+    assert "certificate verify failed" in found["text"]
+    assert "ssl.ca.location" in found["text"]
