@@ -78,13 +78,18 @@ def every_message(servers: Servers, topic: str, wanted: set[str]) -> None:
     equal(f"{topic}: records", found.total(), len(wanted))
 
 
+def count(influx: Influx) -> float:
+    """Return how many points of hosts' reports there are."""
+    return influx.number('SELECT count("index") FROM precache_progress')
+
+
 def points(influx: Influx, plan: Plan) -> None:
     """Every report of a host is a point.
 
     Raises:
         WrongAnswerError: they are not as many.
     """
-    equal("points", influx.number('SELECT count("index") FROM precache_progress'), plan.progress_events)
+    equal("points", count(influx), plan.progress_events)
 
 
 def state(influx: Influx, plan: Plan) -> None:

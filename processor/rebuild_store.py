@@ -179,8 +179,7 @@ class StoreRebuild:
 
 
 def _rows_of(out: Effects) -> Iterator[Row]:
-    for point in out.points:
-        yield rows.progress_point(point)
+    yield from map(rows.progress_point, out.points)
     for heard in out.signs:
         yield rows.bridge_row(heard.sign)
     for operation in out.changed:

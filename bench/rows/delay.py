@@ -175,6 +175,8 @@ def _one(bench: Bench, plan: Plan) -> Probes:
         meter = _Meter(servers.pids() | {"bridge": bridge.pid, "processor": processor.pid, "bench": os.getpid()})
         probes = _send_and_ask(plan, publishers, influx, datetime.now(UTC) + timedelta(seconds=4))
         probes.cores = meter.cores()
+        # The last hosts are no probes: they may still be on their way.
+        wait_for(lambda: check.count(influx) >= plan.progress_events, "the last points", _LAST_WAIT_S)
         check.points(influx, plan)
     say(f"  p50 {_percentile(probes.delays_s, 50):.1f} ms, p99 {_percentile(probes.delays_s, 99):.1f} ms")
     return probes

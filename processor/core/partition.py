@@ -113,7 +113,7 @@ class Partition:
             self.clock_ms = ts_ms
         try:
             event = read(value)
-            if not isinstance(event, (Report, Boundary)):
+            if event is None or isinstance(event, Sign):
                 if out is not None and event is not None:
                     out.signs.append(Heard(event, NO_OFFSET))
                 return True

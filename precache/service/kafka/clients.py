@@ -39,6 +39,12 @@ _PROMISED_PRODUCER: Final[dict[str, Any]] = {
     # A queued record does not expire on its own: the bridge decides by `hold`, and purges.
     "message.timeout.ms": 0,
 }
+_CHOSEN_TRANSACTIONAL: Final[dict[str, Any]] = {
+    **_CHOSEN_PRODUCER,
+    # Kafka is still finishing one transaction when the next one begins, and says so (CONCURRENT_TRANSACTIONS): asked
+    # again after the default of 100 ms, every other commit would take that long. Source: confluent-kafka-python, #967.
+    "retry.backoff.ms": 5,
+}
 _PROMISED_TRANSACTIONAL: Final[dict[str, Any]] = {
     **{key: value for key, value in _PROMISED_PRODUCER.items() if key != "message.timeout.ms"},
     # A killed processor's open transaction holds up its successor for this long.
@@ -101,7 +107,7 @@ def transactional_producer(block: KafkaBlock, client_id: str, transactional_id: 
     Raises:
         KafkaFatal: the properties do not fit together.
     """
-    properties = {**_CHOSEN, **_CHOSEN_PRODUCER, **block.client("producer"), **_PROMISED_TRANSACTIONAL}
+    properties = {**_CHOSEN, **_CHOSEN_TRANSACTIONAL, **block.client("producer"), **_PROMISED_TRANSACTIONAL}
     return _made(Producer, {**properties, "transactional.id": transactional_id}, client_id, ours)
 
 
