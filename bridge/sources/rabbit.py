@@ -5,28 +5,22 @@ break its notifier. A pool's queue is our own: declared, and bound to Nova's exc
 """
 
 import logging
-import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import pika
-import pika.credentials
 from pika import exceptions
 
-from bridge.amqp import dial, errors, properties
+from bridge.amqp import errors, properties
+from bridge.amqp.connecting import STEP_S, Connector
 from bridge.amqp.connection import PulledConnection
 from bridge.amqp.deaf import BindingWatch
 from bridge.sources import Delivery, SourceFault, SourceLost, SourceWaiting
 from bridge.transport import Host, Transport
-from precache import __version__
 
-_CONNECT_TIMEOUT_S: Final = 10.0
 _ANSWER_TIMEOUT_S: Final = 20.0
 _CLOSE_TIMEOUT_S: Final = 3.0
-# How long one wait lasts before a stop is looked for.
-_STEP_S: Final = 0.2
 # While throttled, a little is read so often: pika takes a connection without any bytes for dead.
 _TRICKLES_PER_HEARTBEAT: Final = 4
 _MAX_TRICKLE_S: Final = 10.0
@@ -71,13 +65,10 @@ class RabbitSource:
     def __init__(self, name: str, transport: Transport, listening: Listening, stopped: Callable[[], bool]) -> None:
         # Each of its faults comes to us as an exception, and is told once, in words.
         logging.getLogger("pika").setLevel(logging.CRITICAL)
-        self._name = name
         self._transport = transport
         self._listening = listening
         self._stopped = stopped
-        self._hosts = list(transport.hosts)
-        random.shuffle(self._hosts)
-        self._place = self._place_of(self._hosts[0])
+        self._connector = Connector(name, transport, self._place_of, stopped)
         self._connection: PulledConnection | None = None
         self._channel: Any = None
         self._fault: SourceFault | None = None
@@ -106,7 +97,7 @@ class RabbitSource:
         """Connect unless connected, look up or declare the queue, and consume."""
         if self._connection is None or self._connection.lost is not None:
             self._connection = None
-            self._connection = self._connect()
+            self._connection = self._connector.connect()
         self._fault = None
         self._cancelled = False
         self._open_channel()
@@ -129,41 +120,6 @@ class RabbitSource:
             raise SourceLost("not connected")
         return self._connection
 
-    def _connect(self) -> PulledConnection:
-        host = self._hosts[0]
-        self._hosts.append(self._hosts.pop(0))  # the next attempt goes to the next host
-        if self._transport.options["kombu_failover_strategy"] == "shuffle":
-            random.shuffle(self._hosts)
-        self._place = self._place_of(host)
-        try:
-            tls = dial.tls_context(self._transport.options)
-            sock = dial.dial(host.name, host.port, timeout_s=_CONNECT_TIMEOUT_S, stopped=self._stopped, tls=tls)
-        except (dial.DialError, OSError) as error:
-            raise errors.fault_of(error, self._place) from None
-        connection = PulledConnection(self._parameters(host), sock)
-        deadline = time.monotonic() + _CONNECT_TIMEOUT_S
-        while not connection.is_open:
-            connection.serve(_STEP_S)
-            if connection.lost is not None:
-                raise errors.fault_of(connection.lost, self._place)
-            if self._stopped() or time.monotonic() > deadline:
-                connection.abort()
-                raise SourceLost(f"{host.name}:{host.port} accepts connections but does not answer")
-        return connection
-
-    def _parameters(self, host: Host) -> pika.ConnectionParameters:
-        options = self._transport.options
-        external = options["rabbit_login_method"] == "EXTERNAL"
-        credentials = pika.credentials.ExternalCredentials if external else pika.PlainCredentials
-        return pika.ConnectionParameters(
-            host=host.name,
-            port=host.port,
-            virtual_host=self._transport.virtual_host,
-            credentials=credentials() if external else credentials(host.username, host.password),
-            heartbeat=options["heartbeat_timeout_threshold"],
-            client_properties={"connection_name": self._name, "product": "precache", "version": __version__},
-        )
-
     def _open_channel(self) -> None:
         opened: list[Any] = []
         channel = self._connected.channel(on_open_callback=opened.append)
@@ -174,7 +130,7 @@ class RabbitSource:
 
     def _note_closed(self, channel: Any, reason: Exception) -> None:
         if channel is self._channel and self._fault is None:
-            self._fault = errors.fault_of(reason, self._place)
+            self._fault = errors.fault_of(reason, self._connector.place)
 
     def _note_cancelled(self, _frame: Any) -> None:
         if self._fault is None:
@@ -210,7 +166,7 @@ class RabbitSource:
     def _await(self, answered: list[Any]) -> None:
         deadline = time.monotonic() + _ANSWER_TIMEOUT_S
         while not answered:
-            self._serve(_STEP_S)
+            self._serve(STEP_S)
             if self._stopped() or time.monotonic() > deadline:
                 self._drop()
                 raise SourceLost("RabbitMQ does not answer")
@@ -242,7 +198,7 @@ class RabbitSource:
         connection.serve(timeout_s)
         if connection.lost is not None:
             self._drop()
-            raise errors.fault_of(connection.lost, self._place)
+            raise errors.fault_of(connection.lost, self._connector.place)
         if self._fault is not None:
             fault, self._fault = self._fault, None
             self._channel = None
@@ -259,7 +215,7 @@ class RabbitSource:
         try:
             self._channel.basic_ack(tag, multiple)
         except exceptions.AMQPError as error:
-            raise errors.fault_of(error, self._place) from None
+            raise errors.fault_of(error, self._connector.place) from None
 
     def cancel(self) -> None:
         """Cancel the consumer: nothing is given back by that, and what is on its way still comes."""
@@ -280,7 +236,7 @@ class RabbitSource:
         if self._connection is not None:
             self._serve(timeout_s)
         else:
-            time.sleep(min(timeout_s, _STEP_S))
+            time.sleep(min(timeout_s, STEP_S))
 
     # Ending
 
@@ -295,7 +251,7 @@ class RabbitSource:
             channel.close()
         deadline = time.monotonic() + _ANSWER_TIMEOUT_S
         while not channel.is_closed and not connection.is_over:
-            self._serve(_STEP_S)
+            self._serve(STEP_S)
             connection.reader.take()  # what was on its way when the channel was closed comes again
             if time.monotonic() > deadline:
                 self._drop()
@@ -334,7 +290,7 @@ _QUORUM_ARGUMENTS: Final = {
 
 def _serve_until_over(connection: PulledConnection, deadline_s: float) -> None:
     while not connection.is_over and time.monotonic() < deadline_s:
-        connection.serve(_STEP_S)
+        connection.serve(STEP_S)
 
 
 def _never(*_: Any) -> None:
