@@ -60,81 +60,60 @@ ANSWERS: Final[dict[str, tuple[str, list[tuple[Any, ...]]]]] = {
 }
 
 
+S_NS: Final = 1_000_000_000
+
+
 def rows() -> list[Row]:
     """Two finished operations in Paris, one that runs in Rome, and a bridge in each, of which Rome's is quiet."""
-    now = time.time_ns() // 1_000_000_000
-    first, second, third = (((now - age) * 1_000_000_000) for age in (7_200, 3_600, 600))
-    step = 1_000_000_000
-    asked = {"operation": FIRST, "hosts_total": 3, "percent": 100 / 3}
-    again = {"operation": SECOND, "hosts_total": 3}
-    done = {
-        "status": "completed_with_errors",
-        "hosts_total": 3,
-        "hosts_failed": 1,
-        "errors": 1,
-        "failed_hosts": ["cn-2"],
-    }
-    running = {"operation": THIRD, "hosts_total": 4}
+    now = time.time_ns() // S_NS
     return [
-        progress(**PARIS, time_ns=first + 1, host="cn-1", hosts_done=1, images_cached=[IMAGE], **asked),
-        progress(**PARIS, time_ns=first + 2, host="cn-2", images_cached=[], images_failed=[IMAGE], **asked),
-        operation(
-            **PARIS,
-            time_ns=first,
-            operation=FIRST,
-            hosts_done=2,
-            hosts_silent=1,
-            silent_hosts=["cn-3"],
-            duration_s=100.0,
-            images=[IMAGE],
-            **done,
-        ),
-        progress(**PARIS, time_ns=second + step, host="cn-1", images_cached=[IMAGE, OTHER], percent=100 / 3, **again),
-        progress(
-            **PARIS,
-            time_ns=second + 2 * step,
-            host="cn-2",
-            images_cached=[IMAGE],
-            images_failed=[OTHER],
-            percent=200 / 3,
-            **again,
-        ),
-        progress(**PARIS, time_ns=second + 3 * step, host="cn-3", images_cached=[IMAGE, OTHER], percent=100.0, **again),
-        operation(
-            **PARIS,
-            time_ns=second,
-            operation=SECOND,
-            hosts_done=3,
-            hosts_silent=0,
-            silent_hosts=[],
-            duration_s=120.0,
-            images=[IMAGE, OTHER],
-            **done,
-        ),
-        image(**PARIS, time_ns=first, image=IMAGE, operation=FIRST, hosts_cached=1, hosts_failed=1),
-        image(**PARIS, time_ns=second, image=IMAGE, operation=SECOND, hosts_cached=3, hosts_failed=0),
-        image(**PARIS, time_ns=second, image=OTHER, operation=SECOND, hosts_cached=2, hosts_failed=1),
-        operation(
-            **ROME,
-            time_ns=third,
-            operation=THIRD,
-            status="running",
-            hosts_total=4,
-            hosts_done=0,
-            hosts_failed=0,
-            hosts_silent=0,
-            errors=0,
-            silent_hosts=[],
-            failed_hosts=[],
-            duration_s=0.0,
-            images=[],
-        ),
-        progress(**ROME, time_ns=third + step, host="db-1", hosts_done=1, percent=25.0, **running),
-        progress(
-            **ROME, time_ns=third + 2 * step, host="db-2", operation=THIRD, hosts_total=4, hosts_done=2, percent=50.0
-        ),
-        bridge(cloud="paris", instance="paris-1", time_ns=(now - 30) * step),
-        bridge(cloud="rome", instance="rome-1", time_ns=(now - 1_200) * step),
+        *first_in_paris((now - 7_200) * S_NS),
+        *second_in_paris((now - 3_600) * S_NS),
+        *running_in_rome((now - 600) * S_NS),
+        bridge(cloud="paris", instance="paris-1", time_ns=(now - 30) * S_NS),
+        bridge(cloud="rome", instance="rome-1", time_ns=(now - 1_200) * S_NS),
+    ]
+
+
+def finished(time_ns: int, **values: Any) -> Row:
+    done = {"status": "completed_with_errors", "hosts_total": 3, "hosts_failed": 1, "errors": 1}
+    return operation(**PARIS, time_ns=time_ns, failed_hosts=["cn-2"], **done, **values)
+
+
+def first_in_paris(at: int) -> list[Row]:
+    asked = {**PARIS, "operation": FIRST, "hosts_total": 3, "percent": 100 / 3}
+    silent = {"hosts_done": 2, "hosts_silent": 1, "silent_hosts": ["cn-3"]}
+    return [
+        progress(**asked, time_ns=at + 1, host="cn-1", hosts_done=1, images_cached=[IMAGE]),
+        progress(**asked, time_ns=at + 2, host="cn-2", images_cached=[], images_failed=[IMAGE]),
+        finished(at, operation=FIRST, duration_s=100.0, images=[IMAGE], **silent),
+        image(**PARIS, time_ns=at, image=IMAGE, operation=FIRST, hosts_cached=1, hosts_failed=1),
+    ]
+
+
+def second_in_paris(at: int) -> list[Row]:
+    again = {**PARIS, "operation": SECOND, "hosts_total": 3}
+    both = [IMAGE, OTHER]
+    whole: dict[str, Any] = {"hosts_done": 3, "hosts_silent": 0, "silent_hosts": []}
+    failing = {"images_cached": [IMAGE], "images_failed": [OTHER]}
+    return [
+        progress(**again, time_ns=at + S_NS, host="cn-1", images_cached=both, percent=100 / 3),
+        progress(**again, time_ns=at + 2 * S_NS, host="cn-2", percent=200 / 3, **failing),
+        progress(**again, time_ns=at + 3 * S_NS, host="cn-3", images_cached=both, percent=100.0),
+        finished(at, operation=SECOND, duration_s=120.0, images=both, **whole),
+        image(**PARIS, time_ns=at, image=IMAGE, operation=SECOND, hosts_cached=3, hosts_failed=0),
+        image(**PARIS, time_ns=at, image=OTHER, operation=SECOND, hosts_cached=2, hosts_failed=1),
+    ]
+
+
+def running_in_rome(at: int) -> list[Row]:
+    running = {**ROME, "operation": THIRD, "hosts_total": 4}
+    nothing_yet = dict.fromkeys(("hosts_done", "hosts_failed", "hosts_silent", "errors"), 0)
+    no_lists: dict[str, Any] = {"silent_hosts": [], "failed_hosts": [], "images": []}
+    return [
+        operation(**running, time_ns=at, status="running", duration_s=0.0, **nothing_yet, **no_lists),
+        progress(**running, time_ns=at + S_NS, host="db-1", hosts_done=1, percent=25.0),
+        progress(**running, time_ns=at + 2 * S_NS, host="db-2", hosts_done=2, percent=50.0),
     ]
 
 
