@@ -40,6 +40,7 @@ _STRATEGY: Final = "partition.assignment.strategy"
 _CHECK_S: Final = 15.0
 _CAP_S: Final = 10.0
 _MS_PER_S: Final = 1_000
+_MAX_POLL_MS: Final = 300_000  # librdkafka's default
 # A round makes hundred thousands of objects and lets go of them all, none in a cycle: to look for cycles every 700
 # objects, as Python does by itself, takes a fifth of the loop's CPU and finds nothing.
 _OBJECTS_BEFORE_GC: Final = 500_000
@@ -146,7 +147,7 @@ def _run_loop(
         patience=patience,
     )
     stack.callback(transactions.drop)
-    writer = stack.enter_context(StoreWriter(store, membership, health, patience))
+    writer = stack.enter_context(StoreWriter(store, membership, health, patience, _patient_s(config, tuning)))
     steps = Steps(config.topics, membership, writer, transactions, faults)
     clock = WallClock(membership, lambda: int(time() * _MS_PER_S), tuning.margin_ms, tuning.call_s)
     Loop(
@@ -159,6 +160,12 @@ def _run_loop(
         tuning=tuning,
         stop=stop,
     ).run()
+
+
+def _patient_s(config: ProcessorConfig, tuning: Tuning) -> float:
+    """Return how long a write may take with the group not served and a transaction open."""
+    max_poll_ms = int(float(str(config.kafka.client("consumer").get("max.poll.interval.ms", _MAX_POLL_MS))))
+    return min(max_poll_ms / 4, tuning.transaction_timeout_ms / 3) / _MS_PER_S
 
 
 def _serve(membership: Membership, stop: Stop, seconds: float) -> None:

@@ -1,7 +1,7 @@
 """Writing to the store until it takes the rows, while the group is served."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from time import monotonic
 from typing import Final, Self
 
@@ -34,13 +34,17 @@ class StoreWriter:
         membership: paused and served while the store takes nothing, so that the group does not give us up.
         health: is told.
         patience: ends some time after a request to stop.
+        patient_s: a write that takes longer is waited for as a store that takes nothing is.
     """
 
-    def __init__(self, store: Store, membership: Membership, health: Health, patience: Patience) -> None:
+    def __init__(
+        self, store: Store, membership: Membership, health: Health, patience: Patience, patient_s: float
+    ) -> None:
         self._store = store
         self._membership = membership
         self._health = health
         self._patience = patience
+        self._patient_s = patient_s
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     def __enter__(self) -> Self:
@@ -58,7 +62,7 @@ class StoreWriter:
             rows: what to store.
             meanwhile: called once, while the store is busy with them for the first time: work of ours that neither
                 needs the outcome nor touches the rows.
-            waiting: called once, when the store did not take them at once: it may be long until it does.
+            waiting: called when the store does not take them soon: it may be long until it does.
 
         Raises:
             StartOver: a partition was taken away while waiting, or it is time to stop: the rows may be there or not.
@@ -71,7 +75,7 @@ class StoreWriter:
         while True:
             began = monotonic()
             try:
-                report = self._attempt(rows, nothing if failed else meanwhile)
+                report = self._attempt(rows, nothing if failed else meanwhile, waiting)
             except StoreRetry as fault:
                 self._tell(fault, failed)
                 if failed == 0:
@@ -84,14 +88,29 @@ class StoreWriter:
                 self._back()
                 return report
 
-    def _attempt(self, rows: Sequence[Row], meanwhile: Callable[[], None]) -> WriteReport:
+    def _attempt(self, rows: Sequence[Row], meanwhile: Callable[[], None], waiting: Callable[[], None]) -> WriteReport:
         with metrics.STORE_WRITE_S.time():
             writing = self._thread.submit(self._store.write, rows)
             try:
                 meanwhile()
             finally:
-                wait([writing])
+                self._see_through(writing, waiting)
             return writing.result()
+
+    def _see_through(self, writing: Future[WriteReport], waiting: Callable[[], None]) -> None:
+        """Wait for a write to end; serve the group when that takes long, and cut it short when it is for nothing."""
+        if wait([writing], self._patient_s).done:
+            return
+        log.warning(
+            "processor.store_slow", seconds=self._patient_s, why="a write takes long: the group is served meanwhile"
+        )
+        try:
+            waiting()
+            while not writing.done():
+                self._serve(_SERVE_S)
+        finally:
+            self._store.interrupt()
+            wait([writing])
 
     def _tell(self, fault: StoreRetry, failed: int) -> None:
         metrics.STORE_RETRIES.inc()
@@ -107,13 +126,21 @@ class StoreWriter:
         self._membership.resume()
 
     def _wait(self, seconds: float) -> None:
-        """Serve the group, reading nothing."""
-        self._membership.pause()
+        """Let time pass."""
         end = monotonic() + seconds
         while (left := end - monotonic()) > 0:
-            if self._patience.ended:
-                raise StartOver("the store takes nothing, and it is time to stop")
-            if any(message.error() is None for message in self._membership.poll(1, min(left, _SERVE_S))):
-                raise StartOver("a record came from a partition that was paused")
-            if self._membership.any_lost():
-                raise StartOver("a partition was taken away while the store was waited for")
+            self._serve(min(left, _SERVE_S))
+
+    def _serve(self, seconds: float) -> None:
+        """Serve the group, reading nothing.
+
+        Raises:
+            StartOver: what is being written is for nothing.
+        """
+        self._membership.pause()
+        if self._patience.ended:
+            raise StartOver("the store takes nothing, and it is time to stop")
+        if any(message.error() is None for message in self._membership.poll(1, seconds)):
+            raise StartOver("a record came from a partition that was paused")
+        if self._membership.any_lost():
+            raise StartOver("a partition was taken away while the store was waited for")

@@ -88,6 +88,13 @@ class Store(Protocol):
         """
         ...
 
+    def interrupt(self) -> None:
+        """Have the write that is under way, if there is one, end after its current request with ``StoreRetry``.
+
+        May be called from any thread.
+        """
+        ...
+
     def close(self) -> None:
         """Give back connections, files and locks; more than once does no harm."""
         ...

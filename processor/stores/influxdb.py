@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Final
 
-from processor.stores import ProgressPoint, RefusedRow, Row, WriteReport
+from processor.stores import ProgressPoint, RefusedRow, Row, StoreRetry, WriteReport
 from processor.stores.influx_client import InfluxClient
 from processor.stores.influx_errors import BatchRefusedError, BatchTooLargeError
 from processor.stores.lineprotocol import Batch, batches
@@ -36,6 +37,7 @@ class InfluxStore:
         self._max_lines = max_lines
         self._max_chars = _MAX_CHARS
         self._retention = Retention(client.retention_s)
+        self._interrupted = Event()
 
     def check(self) -> None:
         """See :meth:`processor.stores.Store.check`: writes nothing, and learns how long the bucket keeps points."""
@@ -47,6 +49,7 @@ class InfluxStore:
     def write(self, rows: Sequence[Row]) -> WriteReport:
         """See :meth:`processor.stores.Store.write`."""
         outcome = _Outcome()
+        self._interrupted.clear()
         self._retention.refresh()
         young = self._retention.kept(rows)
         outcome.dropped_old += len(rows) - len(young)
@@ -54,6 +57,10 @@ class InfluxStore:
         for batch in self._batches([row for row in young if type(row) is not ProgressPoint], outcome):
             self._write(batch, outcome)
         return WriteReport(tuple(outcome.refused), outcome.dropped_old)
+
+    def interrupt(self) -> None:
+        """See :meth:`processor.stores.Store.interrupt`."""
+        self._interrupted.set()
 
     def close(self) -> None:
         """Close the connections."""
@@ -86,6 +93,8 @@ class InfluxStore:
         """
         parts = [batch]
         while parts:
+            if self._interrupted.is_set():
+                raise StoreRetry("the write was given up between two requests")
             part = parts.pop()
             try:
                 self._client.post(part.body())
@@ -109,7 +118,8 @@ class InfluxStore:
                 outcome.dropped_old += len(part) - len(young)
                 return (part.only(young),) if young else ()
         if len(part) > 1 and refusal.dropped < len(part):
-            return part.halves()
+            # What is refused for one reason lies together in time: older than some point, or in one shard.
+            return part.by_time().halves()
         if refusal.too_old:
             outcome.dropped_old += len(part)
         else:

@@ -63,6 +63,11 @@ class Batch:
         middle = len(self) // 2
         return self.part(0, middle), self.part(middle, len(self))
 
+    def by_time(self) -> "Batch":
+        """Return the same by measurement and time; rows with the same tags and time keep their order."""
+        pairs = sorted(zip(self.rows, self.lines, strict=True), key=_measurement_and_time)
+        return Batch([row for row, _ in pairs], [line for _, line in pairs], self.chars)
+
     def only(self, rows: Sequence[Row]) -> "Batch":
         """Return these rows of it, which must stand in its order."""
         wanted = set(map(id, rows))
@@ -73,6 +78,11 @@ class Batch:
         """Return its lines from ``first`` to before ``end``."""
         lines = self.lines[first:end]
         return Batch(self.rows[first:end], lines, sum(map(len, lines)))
+
+
+def _measurement_and_time(pair: tuple[Row, str]) -> tuple[str, int]:
+    row, _ = pair
+    return type(row).__name__, row.time_ns
 
 
 def batches(rows: Iterable[Row], *, max_lines: int, max_chars: int, refused: list[RefusedRow]) -> Iterator[Batch]:

@@ -51,6 +51,9 @@ class SqliteStore:
             connection.execute("COMMIT")
         return WriteReport(tuple(refused))
 
+    def interrupt(self) -> None:
+        """See :meth:`processor.stores.Store.interrupt`: a write is one transaction, and soon over."""
+
     def close(self) -> None:
         """Close the file and let another processor have it."""
         self._close_connection()

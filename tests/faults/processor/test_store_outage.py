@@ -63,3 +63,27 @@ def test_nothing_is_lost_and_no_partition_moves(make_arena: Callable[..., Arena]
     assert [row["host"] for row in rows["precache_progress"]] == ["a", "b"]
     assert sorted(row["status"] for row in rows["precache_operation"]) == ["completed", "completed"]
     assert len(arena.derived().progress) == 2
+
+
+def test_one_answer_that_takes_longer_than_the_group_waits(make_arena: Callable[..., Arena]) -> None:
+    arena = make_arena(
+        partitions=1, consumer={"session.timeout.ms": 4_000, "max.poll.interval.ms": int(MAX_POLL_S * 1_000)}
+    )
+    now = int(time.time() * 1_000)
+    with Proxy(arena.bucket.url) as proxy:
+        arena.store = {"url": proxy.url, "timeout": "60s"}
+        with arena.start("one") as runner:
+            arena.send([(now, 0, NOVA.start(HOSTS))])
+            arena.wait_frontier([1])
+            proxy.hold()
+            arena.send([(now + 1, 0, NOVA.report("a")), (now + 2, 0, NOVA.report("b")), (now + 3, 0, NOVA.end(HOSTS))])
+            runner.wait_event("processor.store_slow")
+            # Longer than the transaction may last, too: it must not be held open meanwhile.
+            time.sleep(1.5 * MAX_POLL_S)
+            proxy.mend()
+            arena.wait_final(1)
+            runner.stop()
+    assert len(runner.events("processor.assigned")) == 1, "no rebalance"
+    assert runner.events("processor.starting_over") == []
+    assert [row["host"] for row in arena.rows()["precache_progress"]] == HOSTS
+    assert len(arena.derived().progress) == 2

@@ -29,12 +29,14 @@ class Running:
         self._config = load(arena.write_config(instance, **more), ProcessorConfig)
         self._check_topics = check_topics
         self._tuning = tuning
-        self._thread = threading.Thread(target=self._run)
+        # A test that fails must not wait for it for ever.
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            service.run(self._config, self.stop, tuning=self._tuning, check_topics=self._check_topics)
+            if not service.run(self._config, self.stop, tuning=self._tuning, check_topics=self._check_topics):
+                self.fault = AssertionError("it hung")
         except BaseException as fault:  # noqa: BLE001 - the test looks at it
             self.fault = fault
 
@@ -48,6 +50,7 @@ class Running:
     def wait_fault(self) -> BaseException:
         """Wait until it ends by itself, and return what it raised."""
         self._thread.join(30)
+        self.stop.request("it has had its time")
         assert self.fault is not None, "it did not refuse"
         return self.fault
 

@@ -4,6 +4,7 @@ import sqlite3
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,8 +16,9 @@ from precache.service.shutdown import Stop
 from processor import metrics, service
 from processor.config import ProcessorConfig
 from processor.stores import StoreFault
+from processor.stores.influx_client import HttpInfluxClient
 from tests.faults.processor.arena import MEASUREMENTS, Arena
-from tests.integration.processor.running import Running, named, now_ms, run_to, running
+from tests.integration.processor.running import TUNING, Running, named, now_ms, run_to, running
 from tests.services.network import call
 from tests.services.testing import Bucket
 from tests.support.influx_rows import read_table
@@ -127,6 +129,33 @@ def test_a_refused_row_of_an_operation_is_a_dead_letter_and_nothing_waits_behind
     assert len(set(told)) == 3
     assert len(arena.rows()["precache_progress"]) == 2
     assert len(arena.rows()["precache_image"]) == 1
+
+
+def test_every_other_point_refused_is_found_in_few_requests(
+    make_arena: Callable[..., Arena], bucket: Bucket, logged: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, requests = HttpInfluxClient.post, list[int]()
+
+    def counting(client: HttpInfluxClient, body: bytes) -> None:
+        requests.append(len(body))
+        post(client, body)
+
+    monkeypatch.setattr(HttpInfluxClient, "post", counting)
+    # InfluxDB keeps to a field's first type within a shard, here a week: in one long ago it is another.
+    now_us = now_ms() * 1_000 - BASE_NS // 1_000
+    write_line(bucket, f"precache_progress,cloud=x percent=1i {BASE_NS + (now_us - 720 * HOUR_US) * 1_000}")
+    arena = make_arena(partitions=1)
+    reports = [
+        NOVA.report(f"host{number}", at_us=now_us + number - (720 * HOUR_US if number % 2 else 0), total=3_000)
+        for number in range(2_000)
+    ]
+    arena.send([(now_ms(), 0, report) for report in reports])
+    run_to(arena, 2_000, tuning=replace(TUNING, round_records=2_000))
+    assert arena.derived().letters == sorted(("refused-point", f"0/{offset}") for offset in range(1, 2_000, 2))
+    written = {row["host"] for row in arena.rows()["precache_progress"] if row["cloud"] != "x"}
+    assert written == {f"host{number}" for number in range(0, 2_000, 2)}
+    assert len(requests) < 100
+    assert len(named(logged, "processor.assigned")) == 1
 
 
 def test_sqlite_with_a_restart(make_arena: Callable[..., Arena], tmp_path: Path) -> None:

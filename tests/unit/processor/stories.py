@@ -94,6 +94,9 @@ class Table:
             self.rows[_series(row)] = row
         return WriteReport()
 
+    def interrupt(self) -> None:
+        """Nothing to interrupt."""
+
     def close(self) -> None:
         """Nothing to close."""
 

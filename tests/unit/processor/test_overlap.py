@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from threading import Event, Timer
-from unittest.mock import create_autospec
+from typing import Any
+from unittest.mock import Mock, create_autospec
 
 import pytest
+from confluent_kafka import Message
 
 from precache.service.health import Health
 from precache.service.shutdown import Stop
+from processor.errors import StartOver
 from processor.group import Membership
 from processor.patience import Patience
 from processor.stores import BridgeRow, Row, StoreRetry, WriteReport
@@ -25,6 +28,7 @@ class Script:
         self.until = until
         self.begun = Event()
         self.written = 0
+        self.interrupted = 0
 
     def check(self) -> None:
         """Nothing to check."""
@@ -39,15 +43,25 @@ class Script:
         self.written += len(rows)
         return end
 
+    def interrupt(self) -> None:
+        self.interrupted += 1
+        if self.until is not None:
+            self.until.set()
+
     def close(self) -> None:
         """Nothing to close."""
 
 
-def writer(store: Script) -> StoreWriter:
+def member() -> Any:
     membership = create_autospec(Membership, instance=True, spec_set=True)
     membership.poll.return_value = []
     membership.any_lost.return_value = False
-    return StoreWriter(store, membership, Health(), Patience(Stop(), 1.0))
+    return membership
+
+
+def writer(store: Script, membership: Any = None, patient_s: float = LONG_S, stop: Stop | None = None) -> StoreWriter:
+    patience = Patience(stop or Stop(), 0.0)
+    return StoreWriter(store, membership or member(), Health(), patience, patient_s)
 
 
 def test_work_goes_on_while_the_store_is_busy() -> None:
@@ -81,6 +95,42 @@ def test_what_must_not_wait_is_told_once_that_it_will_be_long() -> None:
         store.ends.append(WriteReport())
         target.write(ROWS, lambda: said.append("meanwhile"), lambda: said.append("waiting"))
     assert said == ["meanwhile", "waiting", "meanwhile"]
+
+
+def test_the_group_is_served_while_one_write_takes_long() -> None:
+    release, said = Event(), list[str]()
+    store, membership = Script(WriteReport(), until=release), member()
+
+    def poll(_records: int, _timeout_s: float) -> list[object]:
+        said.append("poll")
+        if len(said) > 3:
+            release.set()
+        return []
+
+    membership.poll.side_effect = poll
+    with writer(store, membership, 0.01) as target:
+        target.write(ROWS, lambda: said.append("meanwhile"), lambda: said.append("waiting"))
+    assert said[:4] == ["meanwhile", "waiting", "poll", "poll"], "what must not wait is told before"
+    assert store.written == len(ROWS)
+    membership.pause.assert_called()
+    membership.resume.assert_called_once()
+
+
+@pytest.mark.parametrize("why", ["lost", "stop", "a record"])
+def test_a_long_write_that_is_for_nothing_is_cut_short(why: str) -> None:
+    store, membership, stop = Script(StoreRetry("cut short"), until=Event()), member(), Stop()
+    if why == "lost":
+        membership.any_lost.return_value = True
+    elif why == "stop":
+        stop.request("enough")
+    else:
+        message = Mock(spec_set=Message)
+        message.error.return_value = None
+        membership.poll.return_value = [message]
+    with writer(store, membership, 0.01, stop) as target:
+        with pytest.raises(StartOver):
+            target.write(ROWS)
+        assert (store.interrupted, store.written, store.ends) == (1, 0, []), "and it was waited for"
 
 
 def test_without_rows_the_work_is_done_all_the_same() -> None:

@@ -1,6 +1,7 @@
 """The InfluxDB store's decisions, on a server that refuses by script."""
 
 import math
+import re
 import time
 from collections.abc import Callable, Sequence
 
@@ -30,10 +31,12 @@ class FakeInflux:
         self.retention_asked = 0
         self.faults: list[StoreError] = []
         self.closed = False
+        self.on_post: Callable[[], None] = lambda: None
 
     def post(self, body: bytes) -> None:
         lines = body.decode().split("\n") if body else []
         self.requests.append(len(lines))
+        self.on_post()
         if self.faults:
             raise self.faults.pop(0)
         if len(body) > self.max_bytes:
@@ -44,7 +47,7 @@ class FakeInflux:
             raise BatchRefusedError("unable to parse", dropped=0, too_old=False)
         for line in lines:
             if line not in old and line not in bad:
-                self.stored[line.rsplit(" ", 1)[1] + line.split(" ")[0]] = line
+                self.stored[line.rsplit(" ", 1)[1] + re.split(r"(?<!\\) ", line)[0]] = line
         if bad:
             raise BatchRefusedError("conflict", dropped=len(bad) if self.counts else 0, too_old=False)
         if old:
@@ -73,6 +76,48 @@ def numbered(count: int) -> list[Row]:
 def bad_hosts(numbers: Sequence[int]) -> Callable[[str], bool]:
     names = {f"host=cn-{number} " for number in numbers}
     return lambda line: any(name in line for name in names)
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_every_other_row_refused_for_its_time_takes_few_requests(*, counts: bool) -> None:
+    server = FakeInflux(counts=counts)
+    old = set(range(0, 5_000, 2))
+    rows = [progress(host=f"cn-{number}", time_ns=(1 if number in old else 10**9) + number) for number in range(5_000)]
+    server.bad = lambda line: int(line.rsplit(" ", 1)[1]) < 10**9
+    report = InfluxStore(server, 5_000).write(rows)
+    assert sorted(map(id, (one.row for one in report.refused))) == sorted(id(rows[number]) for number in old)
+    assert server.hosts() == {f"cn-{number}" for number in range(5_000) if number not in old}
+    if counts:
+        assert len(server.requests) < 40
+    else:
+        assert len(server.requests) < 2 * 2_500 + 40, "each refused one by itself, where the server tells no count"
+
+
+def test_of_rows_with_one_time_the_last_wins_also_when_others_are_refused() -> None:
+    server = FakeInflux()
+    server.bad = bad_hosts([1, 4])
+    rows = [
+        progress(host=f"cn-{number}", time_ns=time_ns, index=round_)
+        for round_ in range(3)
+        for time_ns in (7, 5)
+        for number in range(6)
+    ]
+    report = InfluxStore(server, 5_000).write(rows)
+    assert len(report.refused) == 12
+    assert len(server.stored) == 8
+    assert all("index=2i" in line for line in server.stored.values())
+
+
+def test_a_write_of_many_requests_can_be_given_up_between_them() -> None:
+    server = FakeInflux()
+    server.bad = bad_hosts([500])
+    store = InfluxStore(server, 5_000)
+    server.on_post = lambda: store.interrupt() if len(server.requests) == 3 else None
+    with pytest.raises(StoreRetry, match="given up"):
+        store.write(numbered(1_000))
+    assert len(server.requests) == 3
+    server.on_post = lambda: None
+    assert len(store.write(numbered(1_000)).refused) == 1, "the next one is another matter"
 
 
 @pytest.mark.parametrize("status", [400, 422])
@@ -246,7 +291,7 @@ def test_old_and_bad_points_in_one_batch_are_told_apart() -> None:
     server.bad = bad_hosts([0, 5])
     rows = aged(0.1, 0.2, 5, 0.3, 6, 0.4)
     report = InfluxStore(server, 1_000).write(rows)
-    assert [row for row, _ in report.refused] == [rows[0], rows[5]]
+    assert [row for row, _ in report.refused] == [rows[5], rows[0]], "by their times"
     assert report.dropped_old == 2
     assert server.hosts() == {"cn-1", "cn-3"}
 
