@@ -15,7 +15,6 @@ from typing import Final
 
 from confluent_kafka import Message
 
-from precache.contract.records import Operation as OperationRecord
 from precache.service.backoff import backoff_s
 from precache.service.kafka.errors import KafkaRetry
 from precache.service.logs import log
@@ -99,9 +98,9 @@ class StoreRebuild:
     def _partition(self, number: int, wall_ms: Callable[[], int]) -> None:
         topic = self._topics.notifications
         start, end = self._reader.bounds(topic, number, _CALL_S)
-        records = self._records(number)
+        decisions = self._decisions(number, start)
         decided, undecided = Partition(self._config.operations.timers), Partition(self._config.operations.timers)
-        decided.restore(records, start)
+        decided.restore(decisions.records.values(), start, decisions.closed)
         for batch in self._reader.read(topic, number, start, end):
             self._write(self._batch(batch, decided, undecided))
             self._say(f"{topic}/{number}: {_place(batch, start) - start} of {end - start} records", always=False)
@@ -109,19 +108,21 @@ class StoreRebuild:
         undecided.advance(wall_ms() - Tuning().margin_ms, out)
         self._write(_rows_of(out))
         self._write(row for operation in decided.operations() for row in rows.operation_rows(operation))
-        self._write(row for record in records if record["first_offset"] < start for row in rows.record_rows(record))
         self._hand_over()
         self._finish()
-        self._say(f"{topic}/{number}: all of {end - start} records, {len(records)} operations", always=True)
+        self._say(f"{topic}/{number}: all of {end - start} records, {len(decisions)} operations", always=True)
 
-    def _records(self, number: int) -> list[OperationRecord]:
+    def _decisions(self, number: int, start: int) -> Decisions:
+        """Read the partition's decisions; of operations that began before ``start``, write the rows at once."""
         topic = self._topics.operations
-        decisions = Decisions(low=0)
+        decisions = Decisions(start)
         for batch in self._reader.read(topic, number, *self._reader.bounds(topic, number, _CALL_S)):
             self._check_stop()
             for message in batch:
-                decisions.take(message)
-        return list(decisions.records.values())
+                began_before = decisions.take(message)
+                if began_before is not None:
+                    self._write(rows.record_rows(began_before))
+        return decisions
 
     def _batch(self, batch: Iterable[Message], decided: Partition, undecided: Partition) -> Iterator[Row]:
         out = Effects()

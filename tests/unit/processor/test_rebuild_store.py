@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from precache.service.shutdown import Stop
 from processor.config import ProcessorConfig
 from processor.rebuild_store import StoreRebuild
-from processor.stores import ImageRow
+from processor.stores import ImageRow, ProgressPoint
 from tests.unit.processor.events import Source
 from tests.unit.processor.stories import SHORT, Step, Table, Written, play, stories
 
@@ -55,8 +55,9 @@ class Record:
 class Reader:
     """Two topics of one partition each."""
 
-    def __init__(self, written: Written, batch: int) -> None:
+    def __init__(self, written: Written, batch: int, start: int) -> None:
         self._batch = batch
+        self._start = start
         topics = CONFIG.topics
         self._logs = {
             topics.notifications: [
@@ -72,16 +73,16 @@ class Reader:
         return int(topic in self._logs)
 
     def bounds(self, topic: str, _number: int, _timeout_s: float) -> tuple[int, int]:
-        return 0, len(self._logs[topic])
+        return self._start if topic == CONFIG.topics.notifications else 0, len(self._logs[topic])
 
     def read(self, topic: str, _number: int, start: int, end: int) -> Generator[list[Message], None, None]:
         for first in range(start, end, self._batch):
             yield cast("list[Message]", self._logs[topic][first : min(first + self._batch, end)])
 
 
-def rebuilt(written: Written, batch: int) -> Table:
+def rebuilt(written: Written, batch: int, start: int = 0) -> Table:
     table = Table()
-    reader = cast("LogReader", Reader(written, batch))
+    reader = cast("LogReader", Reader(written, batch, start))
     StoreRebuild(CONFIG, reader, table, Stop(), lambda _: None).run(lambda: 10**12)
     return table
 
@@ -100,6 +101,19 @@ def test_a_report_that_came_late_by_the_clock_alone() -> None:
     written = play(told, SHORT, set(), set(), clocks_agree=True)
     assert written.refused == [(3, "late")]
     assert rebuilt(written, 2).rows == written.store.rows
+
+
+def test_operations_older_than_the_log_keep_their_last_row_without_points() -> None:
+    told = [Step(0, event) for event in (NOVA.start(["a"]), NOVA.report("a", ["image-1"]), NOVA.end(["a"]))]
+    told += [Step(0, OTHER.start(["b"])), Step(0, OTHER.report("b", ["image-2"])), Step(0, OTHER.end(["b"]))]
+    written = play(told, SHORT, set(), set(), clocks_agree=True)
+    found = rebuilt(written, 2, start=3).rows
+    assert found == {
+        key: row
+        for key, row in written.store.rows.items()
+        if not (isinstance(row, ProgressPoint) and row.operation == NOVA.operation)
+    }
+    assert len(found) == len(written.store.rows) - 1
 
 
 @given(stories(), st.integers(1, 5), st.data())
