@@ -15,7 +15,7 @@ from bench.check import WrongAnswerError
 from bench.child import ChildError
 from bench.context import Bench
 from bench.load.log import Logs
-from bench.result import Result, raw_document
+from bench.result import Result, raw_document, results_of
 from bench.rows import ROWS
 from bench.servers import Servers
 
@@ -28,6 +28,15 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
         "--quick", action="store_true", help="a smoke test: loads too small for figures that mean anything"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run to a file")
+    parser.add_argument(
+        "--with",
+        type=Path,
+        action="append",
+        default=[],
+        dest="earlier",
+        metavar="FILE",
+        help="a file of --json: report its results too, but those that this run has anew",
+    )
     parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md, of this run")
     given = parser.parse_args(words)
     unknown = [name for name in given.names if name not in ROWS]
@@ -50,7 +59,8 @@ def main(words: Sequence[str]) -> int:
     began = time.monotonic()
     with Servers() as servers:
         bench = Bench(servers, Logs(servers), runs, given.quick)
-        results, failed = _run(bench, given.names or list(ROWS))
+        results, failed = _run(bench, [] if given.earlier and not given.names else given.names or list(ROWS))
+    results = _joined(results, given.earlier)
     minutes = round((time.monotonic() - began) / 60)
     report.show(results, facts)
     if given.json:
@@ -58,6 +68,16 @@ def main(words: Sequence[str]) -> int:
     if given.write_docs and results:
         say(f"written: {document.write(results, facts, runs=runs, minutes=minutes)}")
     return 1 if failed else 0
+
+
+def _joined(results: Sequence[Result], files: Sequence[Path]) -> list[Result]:
+    """Return results with those of earlier runs, in the order of the list of benchmarks; the later of two counts."""
+    by_name: dict[str, list[Result]] = {}
+    for file in files:
+        earlier = results_of(json.loads(file.read_text()))
+        by_name |= {name: [one for one in earlier if one.name == name] for name in {one.name for one in earlier}}
+    by_name |= {name: [one for one in results if one.name == name] for name in {one.name for one in results}}
+    return [one for name in ROWS for one in by_name.get(name, [])]
 
 
 def _run(bench: Bench, names: Sequence[str]) -> tuple[list[Result], list[str]]:

@@ -96,3 +96,9 @@ def _mib(size: int) -> str:
 def raw_document(results: Sequence[Result], facts: Mapping[str, str]) -> dict[str, Any]:
     """Return everything, for a JSON file."""
     return {"facts": dict(facts), "results": [asdict(result) for result in results]}
+
+
+def results_of(document: Mapping[str, Any]) -> list[Result]:
+    """Return the results that :func:`raw_document` made a document of."""
+    results: list[dict[str, Any]] = document["results"]
+    return [Result(**(one | {"notes": tuple(one["notes"]), "raw": tuple(one["raw"])})) for one in results]

@@ -5,7 +5,7 @@ from typing import Final
 
 from bench.context import Bench
 from bench.result import Result
-from bench.rows import bridge, delay, growth, memory, rebuild, store, transform, unwanted, whole
+from bench.rows import bridge, delay, growth, limit, memory, rebuild, store, transform, unwanted, whole
 
 Row = Callable[[Bench], list[Result]]
 
@@ -14,6 +14,7 @@ ROWS: Final[dict[str, Row]] = {
     "unwanted": unwanted.run,
     "store": store.run,
     "whole": whole.run,
+    "limit": limit.run,
     "transform": transform.run_decode,
     "quix": transform.run_quix,
     "delay": delay.run,

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bench import check, children, product
 from bench.child import Child
-from bench.compare import interleave
+from bench.compare import Comparison, each, interleave
 from bench.context import Bench
 from bench.load.plan import Plan
 from bench.measure import Drain, Sample, drain
@@ -93,13 +93,17 @@ def quix_apply(bench: Bench, plan: Plan) -> Sample:
 
 
 def run_quix(bench: Bench) -> list[Result]:
-    """Measure ours, store only, against a stateful apply in Quix Streams that writes nothing."""
+    """Measure ours, with the store and without it, against a stateful apply in Quix Streams that writes nothing."""
     quix.fetch()
     _ = bench.servers.influxdb
     plan = plan_for(bench)
     bench.logs.topic(plan)
-    ours: Any = partial(rebuild_store, bench, plan)
-    found = interleave(ours, partial(quix_apply, bench, plan), bench.runs)
-    what = f"processor, store only (--rebuild-store), with InfluxDB: {plan.events:,} notifications"
     against = f"Quix Streams {quix.VERSION}: stateful apply (RocksDB, changelog), no InfluxDB at all"
-    return [compared("quix", what, against, found, goal=3.0)]
+    programs: list[Any] = [partial(program, bench, plan) for program in (rebuild_store, transform, quix_apply)]
+    stored, alike, theirs = each(programs, bench.runs)
+    what = f"processor, store only (--rebuild-store), with InfluxDB: {plan.events:,} notifications"
+    like = f"the same without the write, as Quix Streams does without: {plan.events:,} notifications"
+    return [
+        compared("quix", what, against, Comparison(stored, theirs), goal=3.0),
+        compared("quix", like, against, Comparison(alike, theirs), goal=3.0),
+    ]
