@@ -41,7 +41,7 @@ def run(bench: Bench) -> list[Result]:
     return [
         Result(
             name="limit",
-            what=f"InfluxDB alone: {plan.progress_events:,} points, made beforehand, two requests of {_BATCH:,} at once",
+            what=f"InfluxDB alone: {plan.progress_events:,} points made beforehand, two requests of {_BATCH:,} at once",
             ours=f"{found.rate / 1_000:.1f} k/s",
             limit=limits(found),
             notes=("what any processor on this machine is held against, whatever it is written in",),
