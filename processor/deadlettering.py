@@ -21,9 +21,9 @@ _KEY_CHARS: Final = 1_000
 
 
 def of_record(refused: Refused, topic: str, partition: int) -> DeadLetter:
-    """Return the dead letter of a record of the input: its value as it came."""
+    """Return the dead letter of a record of the input: its value as it came, but for credentials."""
     origin = f"{topic}/{partition}/{refused.offset}"
-    key = (refused.key or b"")[: 4 * _KEY_CHARS].decode(errors="replace")[:_KEY_CHARS]
+    key = mask(refused.key or b"")[: 4 * _KEY_CHARS].decode(errors="replace")[:_KEY_CHARS]
     return DeadLetter(
         reason=refused.reason,
         detail=_masked(refused.detail),

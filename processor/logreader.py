@@ -1,9 +1,10 @@
 """Reading partitions from a place to a place, outside of any group."""
 
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Final, Self
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from precache.service.config import KafkaBlock
 from precache.service.kafka import clients
@@ -66,8 +67,8 @@ class LogReader:
         """
         if start >= end:
             return
+        self._know(topic)
         with kafka_errors(f"read {topic}/{number}"):
-            self._know(topic)
             self._reader.assign([TopicPartition(topic, number, start)])
         try:
             reached = start
@@ -91,9 +92,11 @@ class LogReader:
 
     def _know(self, topic: str) -> None:
         """Have the client know a topic's leaders; left to itself it looks for them once a second."""
-        if topic not in self._known:
-            self._reader.list_topics(topic, timeout=_LOOK_UP_S)
-            self._known.add(topic)
+        # Where that fails, reading says so, or waits.
+        with suppress(KafkaException):
+            if topic not in self._known:
+                self._reader.list_topics(topic, timeout=_LOOK_UP_S)
+                self._known.add(topic)
 
 
 def _is_record(message: Message) -> bool:

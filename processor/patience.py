@@ -14,16 +14,11 @@ class Patience:
     def __init__(self, stop: Stop, shutdown_s: float) -> None:
         self._stop = stop
         self._shutdown_s = shutdown_s
-        self._end_s: float | None = None
 
     @property
     def ended(self) -> bool:
         """Whether what was tried so far is to be left to the next start."""
-        if not self._stop.requested:
-            return False
-        if self._end_s is None:
-            self._end_s = monotonic() + self._shutdown_s / 2
-        return monotonic() > self._end_s
+        return self._stop.requested and monotonic() > self._stop.requested_s + self._shutdown_s / 2
 
 
 def finish_within(work: Callable[[], None], stop: Stop, shutdown_s: float) -> bool:

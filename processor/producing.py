@@ -9,7 +9,7 @@ from confluent_kafka import Producer, TopicPartition
 from precache.service.backoff import backoff_s
 from precache.service.kafka.errors import KafkaFault, KafkaFenced, KafkaRetry, kafka_errors
 from precache.service.logs import log
-from processor.errors import Fatal
+from processor.errors import Fatal, StartOver
 from processor.patience import Patience
 from processor.publishing import Output, Publisher
 
@@ -51,6 +51,8 @@ class Transactions:
         self._patience = patience
         self._producer: Producer | None = None
         self._begun = False
+        # Why a record of the open transaction was not taken.
+        self._refused: KafkaFault | None = None
         self._replaced_s: list[float] = []
 
     def ready(self) -> None:
@@ -82,11 +84,19 @@ class Transactions:
 
         Raises:
             KafkaFault: see :meth:`give_up`.
+            StartOver: there is no producer: the last one could not abort what the store made wait.
         """
-        self.ready()
-        assert self._producer is not None  # noqa: S101 - for the type checker: ready() saw to it
+        if self._producer is None:
+            # To make one here would serve the group, and partitions of this very round could be taken away.
+            raise StartOver("the producer was given up while the store was waited for")
         self._begun = True
-        self._publisher(self._producer).begin(outputs)
+        self._refused = None
+        publisher = self._publisher(self._producer)
+        publisher.begin()
+        try:
+            publisher.write(outputs)
+        except KafkaFault as fault:
+            self._refused = fault
 
     def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group: Any) -> None:
         """Write more records, and offsets: with all that was written since :meth:`begin`, all or nothing.
@@ -95,7 +105,18 @@ class Transactions:
             KafkaFault: it is not known to be written; see :meth:`give_up`.
         """
         assert self._producer is not None  # noqa: S101 - for the type checker: begin() saw to it
-        self._publisher(self._producer).commit(outputs, offsets, group)
+        publisher = self._publisher(self._producer)
+        if self._refused is None:
+            try:
+                publisher.write(outputs)
+            except KafkaFault as fault:
+                self._refused = fault
+        # Once Kafka refused a record, librdkafka takes no more of the transaction, and gives no reason: that comes with
+        # the offsets.
+        publisher.add_offsets(offsets, group)
+        if self._refused is not None:
+            raise self._refused
+        publisher.commit()
         self._begun = False
 
     def give_up(self, fault: Exception | None = None) -> None:

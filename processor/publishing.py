@@ -51,24 +51,29 @@ class Publisher:
         self._limit_s = limit_s
         self._patience = patience
 
-    def begin(self, outputs: Iterable[Output]) -> None:
-        """Begin a transaction with some records.
+    def begin(self) -> None:
+        """Begin a transaction.
 
         Raises:
             KafkaFault: rebuild from what is committed.
         """
         with kafka_errors("begin a transaction"):
             self._producer.begin_transaction()
-        self._write(outputs)
 
-    def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group: Any) -> None:
-        """Write the transaction's last records and the offsets: with what went before, all or nothing.
+    def add_offsets(self, offsets: list[TopicPartition], group: Any) -> None:
+        """Add the offsets that the transaction stands for.
+
+        Raises:
+            KafkaFault: why these, or records before them, were not taken; rebuild from what is committed.
+        """
+        self._insist("add the offsets to the transaction", self._producer.send_offsets_to_transaction, offsets, group)
+
+    def commit(self) -> None:
+        """Make all that was written since :meth:`begin` readable at once.
 
         Raises:
             KafkaFault: it is not known to be written; rebuild from what is committed.
         """
-        self._write(outputs)
-        self._insist("add the offsets to the transaction", self._producer.send_offsets_to_transaction, offsets, group)
         self._insist("commit the transaction", self._producer.commit_transaction)
 
     def abort(self) -> bool:
@@ -79,7 +84,12 @@ class Publisher:
             return False
         return True
 
-    def _write(self, outputs: Iterable[Output]) -> None:
+    def write(self, outputs: Iterable[Output]) -> None:
+        """Write records into the open transaction.
+
+        Raises:
+            KafkaFault: one was not taken; the reason may be that of an earlier one, and not be told here.
+        """
         produce: Any = self._producer.produce  # its stubs want other headers than it takes
         with kafka_errors("write to the derived topics"):
             for topic, partition, key, value, headers in outputs:

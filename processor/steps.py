@@ -10,6 +10,7 @@ from confluent_kafka import Message, TopicPartition
 from precache.service.config import TopicsBlock
 from precache.service.logs import log
 from processor import commits, deadlettering, metrics, rows, telling
+from processor.errors import StartOver
 from processor.faultpoints import FaultPoints
 from processor.group import Membership
 from processor.held import Held
@@ -58,11 +59,11 @@ class Steps:
                 points.append(rows.bridge_row(heard.sign))
                 sources[id(points[-1])] = held, heard.offset
         report = self._write(points, lambda: self._transactions.begin(self._progress(busy)), self._transactions.give_up)
+        # Made only when it is needed, and once: all points of a round may be refused.
+        places = {(each.partition(), each.offset()): each for each in messages} if report.refused else {}
         for one in report.refused:
             held, offset = sources[id(one.row)]
-            found = next(
-                (each for each in messages if (each.partition(), each.offset()) == (held.number, offset)), None
-            )
+            found = places.get((held.number, offset))
             self._refuse(held, one, offset, body=None if found is None else found.value())
         refused = sum(isinstance(one.row, ProgressPoint) for one in report.refused)
         # What is too old is not named; a sign of life among it is a rare thing.
@@ -75,6 +76,8 @@ class Steps:
     def commit(self, busy: Sequence[Held]) -> None:
         """Step 4: derived records, dead letters and offsets, in one transaction."""
         self._faults.hit("step4:before")
+        if self._membership.any_lost():
+            raise StartOver("a partition was taken away before the commit")
         if not self._transactions.begun:
             self._transactions.begin(self._progress(busy))
         outputs = [output for held in busy for output in chain(self._decisions(held), self._letters(held))]
@@ -138,7 +141,7 @@ class Steps:
         origin = f"{self._topics.notifications}/{held.number}/{offset}"
         letter = deadlettering.of_row(refused, origin, held.state.clock_ms, body=body, sequence=sequence)
         if held.tell(letter):
-            log.error("processor.row_refused", origin=origin, row=type(refused.row).__name__, why=refused.why)
+            log.error("processor.row_refused", origin=origin, row=type(refused.row).__name__, why=letter.detail)
 
     def _progress(self, busy: Sequence[Held]) -> Iterator[Output]:
         for held in busy:

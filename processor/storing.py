@@ -15,7 +15,7 @@ from processor.patience import Patience
 from processor.stores import Row, Store, StoreRetry, WriteReport
 
 _SERVE_S: Final = 0.2
-_SAY_AGAIN_S: Final = 30.0
+_LOOK_S: Final = 1.0
 PART: Final = "store"
 
 
@@ -99,11 +99,14 @@ class StoreWriter:
 
     def _see_through(self, writing: Future[WriteReport], waiting: Callable[[], None]) -> None:
         """Wait for a write to end; serve the group when that takes long, and cut it short when it is for nothing."""
-        if wait([writing], self._patient_s).done:
-            return
-        log.warning(
-            "processor.store_slow", seconds=self._patient_s, why="a write takes long: the group is served meanwhile"
-        )
+        end = monotonic() + self._patient_s
+        while (left := end - monotonic()) > 0 and not self._patience.ended:
+            if wait([writing], min(left, _LOOK_S)).done:
+                return
+        why = f"a write takes more than {self._patient_s:g} s: the group is served meanwhile"
+        log.warning("processor.store_slow", seconds=self._patient_s, why=why)
+        metrics.STORE_WAITING.set(1)
+        self._health.set(PART, False, why)
         try:
             waiting()
             while not writing.done():

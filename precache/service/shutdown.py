@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import weakref
+from time import monotonic
 from types import FrameType
 from typing import Final, Self
 
@@ -21,6 +22,8 @@ class Stop:
 
     def __init__(self) -> None:
         self.reason = ""
+        # On the monotonic clock; set before `requested` is.
+        self.requested_s = 0.0
         self._by_signal = False
         self._requested = False
         self._read_end, self._write_end = os.pipe()
@@ -36,6 +39,7 @@ class Stop:
         """Ask to stop; only the first request's reason is kept."""
         if not self._requested:
             self.reason = reason
+            self.requested_s = monotonic()
             self._requested = True
             os.write(self._write_end, b"x")
 

@@ -162,8 +162,8 @@ def read(value: bytes) -> Event | None:
             event = _sign(said)
         else:
             event = _boundary(said)
-    # ValueError: bytes that are no UTF-8, and what is asked for beyond the types.
-    except (DecodeError, ValidationError, ValueError, RecursionError) as error:
+    # ValueError: bytes that are no UTF-8, and what is asked for beyond the types; OverflowError: no such time in UTC.
+    except (DecodeError, ValidationError, ValueError, OverflowError, RecursionError) as error:
         reason = explain(value, error)
         if reason is None:
             return None

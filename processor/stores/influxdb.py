@@ -1,7 +1,7 @@
 """Rows in an InfluxDB 2 bucket: what is too old is left out, what is refused is found by halving, all else written."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event
@@ -68,17 +68,22 @@ class InfluxStore:
         self._client.close()
 
     def _write_points(self, points: Sequence[Row], outcome: _Outcome) -> None:
-        """Write batches side by side; wait for all of them, whatever becomes of one: none is under way afterwards."""
+        """Write batches side by side; once one fails, no other is begun, and none is under way afterwards."""
         outcomes = []
         writing = []
         try:
             for batch in self._batches(points, outcome):
                 outcomes.append(_Outcome())
                 writing.append(self._threads.submit(self._write, batch, outcomes[-1]))
+            wait(writing, return_when=FIRST_EXCEPTION)
         finally:
+            for waiting in writing:
+                waiting.cancel()
             wait(writing)
+        # Those that were not begun are told as cancelled: of the others, the first that failed says why.
         for done in writing:
-            done.result()
+            if not done.cancelled():
+                done.result()
         for one in outcomes:
             outcome.refused += one.refused
             outcome.dropped_old += one.dropped_old
