@@ -2,9 +2,14 @@
 
 import time
 import uuid
-from typing import Any
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+# It is waited so long for a thousand records, of which there rarely are as many.
+_WAIT_S: Final = 0.02
 
 _COORDINATOR_MOVES = {"NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE"}
 
@@ -17,20 +22,40 @@ def read_all(
     Raises:
         TimeoutError: the end was not reached in time.
     """
+    # The broker answers at once where nothing is left: by default it keeps the question for half a second.
+    settings = {"isolation.level": isolation, "enable.partition.eof": True, "fetch.wait.max.ms": 10}
+    with _reading(bootstrap, topic, settings) as (consumer, partitions):
+        return sorted(_until_eof(consumer, partitions, timeout_s), key=_place)
+
+
+def follow(bootstrap: str, topic: str, timeout_s: float) -> Generator[Message, None, None]:
+    """Yield the records of a topic from its beginning, and those that come, until the time given is over."""
+    end = time.monotonic() + timeout_s
+    with _reading(bootstrap, topic, {"isolation.level": "read_committed"}) as (consumer, _):
+        while time.monotonic() < end:
+            for message in consumer.consume(1000, _WAIT_S):
+                if error := message.error():
+                    raise AssertionError(error.str())
+                yield message
+
+
+@contextmanager
+def _reading(bootstrap: str, topic: str, settings: Mapping[str, Any]) -> Iterator[tuple[Consumer, set[int]]]:
+    """Open a consumer at the beginning of every partition of a topic."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
             "group.id": f"test-reader-{uuid.uuid4()}",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
-            "isolation.level": isolation,
-            "enable.partition.eof": True,
+            **settings,
         }
     )
     try:
-        partitions = list(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
+        # Asked for by name, so that the client knows the leaders: else it looks for them once a second.
+        partitions = set(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
         consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
-        return sorted(_until_eof(consumer, set(partitions), timeout_s), key=_place)
+        yield consumer, partitions
     finally:
         consumer.close()
 
@@ -53,7 +78,7 @@ def _until_eof(consumer: Consumer, waiting: set[int], timeout_s: float) -> list[
     while waiting:
         if time.monotonic() > end:
             raise TimeoutError(f"no end of partitions {sorted(waiting)} within {timeout_s} s")
-        for message in consumer.consume(1000, 0.2):
+        for message in consumer.consume(1000, _WAIT_S):
             error = message.error()
             if error is None:
                 found.append(message)

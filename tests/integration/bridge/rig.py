@@ -4,7 +4,7 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +27,7 @@ from precache.contract.topics import BRIDGE_TYPE
 from tests.integration.bridge.poisons import JSON, data, envelope, progress
 from tests.services.testing import Cloud, Topics
 from tests.support import captures
-from tests.support.kafka import header, read_all
+from tests.support.kafka import follow, header, read_all
 from tests.support.process import Precache, free_port, wait_until
 
 SOURCES: Final = ("rabbit", "oslo")
@@ -193,12 +193,15 @@ class Rig:
 
     def wait_forwarded(self, ids: Iterable[str], timeout_s: float = 60.0) -> Counter[str]:
         """Wait until every one of these message ids is in Kafka; return how often each is."""
-        wanted = set(ids)
-        wait_until(lambda: wanted <= self.message_ids().keys(), f"{len(wanted)} message ids in Kafka", timeout_s, 0.5)
+        missing = set(ids)
+        with closing(follow(self.kafka, self.topics.notifications, timeout_s)) as records:
+            while missing and (record := next(records, None)):
+                missing.discard(header(record, "ce_id"))
+        assert not missing, f"waited {timeout_s} s in vain for {len(missing)} message ids in Kafka"
         return self.message_ids()
 
     def wait_dead(self, count: int, timeout_s: float = 60.0) -> list[Message]:
-        wait_until(lambda: len(self.dead()) >= count, f"{count} dead letters", timeout_s, 0.5)
+        wait_until(lambda: len(self.dead()) >= count, f"{count} dead letters", timeout_s, 0.2)
         return self.dead()
 
     def depth(self, queue: str = "") -> int:
