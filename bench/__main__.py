@@ -4,7 +4,6 @@ import argparse
 import json
 import logging
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,17 +55,15 @@ def main(words: Sequence[str]) -> int:
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     runs = given.runs or (1 if given.quick else 3)
     facts = machine.facts()
-    began = time.monotonic()
     with Servers() as servers:
         bench = Bench(servers, Logs(servers), runs, given.quick)
         results, failed = _run(bench, [] if given.earlier and not given.names else given.names or list(ROWS))
     results = _joined(results, given.earlier)
-    minutes = round((time.monotonic() - began) / 60)
     report.show(results, facts)
     if given.json:
         given.json.write_text(json.dumps(raw_document(results, facts), indent=1))
     if given.write_docs and results:
-        say(f"written: {document.write(results, facts, runs=runs, minutes=minutes)}")
+        say(f"written: {document.write(results, facts)}")
     return 1 if failed else 0
 
 

@@ -14,8 +14,9 @@ _TEXT: Final = """\
 
 Written by `python -m bench --write-docs`; do not edit. To measure on your own machine:
 
-    make bench                           # everything, {runs} runs of each, about {minutes} minutes
+    make bench                           # everything, three runs of each: the better part of an hour on two cores
     .venv/bin/python -m bench store whole --runs 5
+    .venv/bin/python -m bench delay --with EARLIER.json   # one row anew, the others from a file of --json
     .venv/bin/python -m bench --quick    # a smoke test: loads too small for figures that mean anything
     .venv/bin/python -m bench --help
 
@@ -25,13 +26,15 @@ install`, Quix Streams installed in an environment of its own; both are kept in
 
 {results}
 
-A row of `python -m bench --help` that is not in the table was not measured in the run that wrote this file.
+A row of `python -m bench --help` that is not in the table was not measured. Rows may come from runs one after the
+other on the same machine.
 
 ## How it is measured
 
 - **Side by side.** Absolute figures of a machine that others share are not stable; ratios are. So two programs run
   in turn on the same load (A B, B A, A B), and the ratio is the median of the ratios of the pairs; in brackets the
   lowest and the highest. Rates and CPU are medians.
+- **The servers' data** lies in memory where there is room for it: a disk's mood is nobody's merit.
 - **The load** is a real notification (captured from nova-conductor), 1.6 kB on RabbitMQ, with ids, hosts, times and
   a `_unique_id` of its own in each message (oslo.messaging drops a message whose `_unique_id` repeats). It lies in
   RabbitMQ or Kafka to the last message before anything is started, so the publisher is never what limits. Kafka's
@@ -56,8 +59,8 @@ A row of `python -m bench --help` that is not in the table was not measured in t
 """
 
 
-def write(results: Sequence[Result], facts: Mapping[str, str], *, runs: int, minutes: int) -> Path:
+def write(results: Sequence[Result], facts: Mapping[str, str]) -> Path:
     """Write the file; returns where it is."""
-    text = _TEXT.format(results=report.markdown(results, facts), runs=runs, minutes=minutes)
+    text = _TEXT.format(results=report.markdown(results, facts))
     FILE.write_text(text)
     return FILE
