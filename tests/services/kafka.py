@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import secrets
+import shutil
 import struct
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -40,6 +40,15 @@ appender.stdout.type = Console
 appender.stdout.name = STDOUT
 appender.stdout.layout.type = PatternLayout
 appender.stdout.layout.pattern = [%d] %p %m (%c{1})%n
+"""
+
+# What the tool that lays out a data folder wants to know of the node.
+_ROLES: Final = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@localhost:9093
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093
 """
 
 # A metadata request: length, api 3, version 0, correlation id 1, no client id, no topic named, which here means all.
@@ -96,10 +105,19 @@ class Node(BaseNode):
         return cache_dir() / f"kafka-{VERSION}" / "libs"
 
     @classmethod
+    def _formatted(cls) -> Path:
+        return cache_dir() / f"kafka-{VERSION}-formatted" / "data"
+
+    @classmethod
     def install(cls) -> None:
-        """Fetch the jars by Maven."""
-        if cls._libs().exists():
-            return
+        """Fetch the jars by Maven, and have Kafka lay out an empty data folder, of which each node takes a copy."""
+        if not cls._libs().exists():
+            cls._fetch()
+        if not cls._formatted().exists():
+            cls._format()
+
+    @classmethod
+    def _fetch(cls) -> None:
         with made_once(f"kafka-{VERSION}") as folder:
             if folder is None:
                 return
@@ -109,6 +127,18 @@ class Node(BaseNode):
             goal = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
             argv = ["mvn", "--batch-mode", "--no-transfer-progress", goal, "-DoutputDirectory=libs"]
             run(argv, cwd=folder, log=cache_dir() / "install-kafka.log")
+
+    @classmethod
+    def _format(cls) -> None:
+        # For every node anew it would cost a third of the start. So all the tests' clusters have one id.
+        with made_once(cls._formatted().parent.name) as folder:
+            if folder is None:
+                return
+            properties = folder / "server.properties"
+            properties.write_text(f"{_ROLES}log.dirs={folder / 'data'}\n")
+            cluster_id = base64.urlsafe_b64encode(b"precache's tests").decode().rstrip("=")
+            tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
+            run(["java", "-cp", f"{cls._libs()}/*", *tool], cwd=folder, log=cache_dir() / "install-kafka.log")
 
     def exports(self) -> dict[str, str]:
         """Return the address."""
@@ -122,9 +152,7 @@ class Node(BaseNode):
     def _choose_settings(self) -> dict[str, str]:
         port, controller_port, *others = map(str, free_ports(2 + len(self._doors)))
         doors = {f"port of {name}": other for name, other in zip(self._doors, others, strict=True)}
-        # Kafka's own form; the first character is never "-", which the format tool would take for an option.
-        cluster_id = "A" + base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()[1:].rstrip("=")
-        return {"cluster_id": cluster_id} | self._settings | {"port": port, "controller_port": controller_port} | doors
+        return self._settings | {"port": port, "controller_port": controller_port} | doors
 
     def _ports(self) -> list[int]:
         names = ("port", "controller_port", *(f"port of {name}" for name in self._doors))
@@ -164,9 +192,7 @@ class Node(BaseNode):
         self._properties_file.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
         (self.base / "log4j2.properties").write_text(_LOG4J)
         if not self.data.exists():
-            tool = ["kafka.tools.StorageTool", "format", "-t", self._settings["cluster_id"]]
-            argv = [*self._java(), *tool, "-c", str(self._properties_file)]
-            run(argv, cwd=self.base, log=self.log)
+            shutil.copytree(self._formatted(), self.data)
 
     @property
     def _properties_file(self) -> Path:
