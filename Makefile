@@ -23,8 +23,8 @@ CODE := precache bridge processor console tests $(wildcard bench)
 # The long ones first, so that the end of a run finds every worker busy. More workers than cores, since tests that stop
 # servers mostly wait; those that share a server of their own run on one worker (tests/conftest.py).
 TESTS := $(wildcard tests/faults tests/integration tests/unit)
-WORKERS ?= 4
-PARALLEL := -n $(WORKERS) --dist loadgroup
+WORKERS ?= 6
+PARALLEL := -n $(WORKERS) --dist loadscope
 SERVICES := $(PYTHON) -m tests.services
 
 .PHONY: help venv services services-stop check format unit test soak demo bench clean

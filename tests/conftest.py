@@ -3,6 +3,9 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -16,20 +19,25 @@ settings.register_profile("soak", max_examples=3_000, deadline=None)
 settings.load_profile("quick")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share a server of their own on one worker: on several, each of them would start that server."""
-    for item in items:
-        shared = _shared_place(item)
-        if shared is not None:
-            item.add_marker(pytest.mark.xdist_group(shared))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep tests that share a server of their module's own on one worker: on several, each would start that server.
+
+    Marks and `--dist loadgroup` would say the same, but pytest-xdist 3.8 loses the marks with pytest 9.2, silently.
+    """
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    class OneWorkerForAModulesServers(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return module if _shares(config.rootpath / module) else nodeid
+
+    return OneWorkerForAModulesServers(config, log) if config.getoption("dist") == "loadscope" else None
 
 
-def _shared_place(item: pytest.Item) -> str | None:
-    """Return the name of the module whose fixtures the test shares with others; None when it shares none."""
-    known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-    scoped = any(definitions[-1].scope == "module" for definitions in known.values())
-    return item.nodeid.partition("::")[0] if scoped else None
+@cache
+def _shares(module: Path) -> bool:
+    return 'scope="module"' in module.read_text()
 
 
 @pytest.fixture(scope="session")
