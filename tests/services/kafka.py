@@ -199,10 +199,13 @@ class Node(BaseNode):
         return self.base / "server.properties"
 
     def _java(self) -> list[str]:
-        # A small heap and one collector thread: three servers and the tests share the machine.
+        # A small heap: three servers and the tests share the machine.
         logging = f"-Dlog4j2.configurationFile={self.base / 'log4j2.properties'}"
-        compiler = _SHORT_LIVED if self._tied else ()
-        return ["java", "-Xms128m", "-Xmx1g", "-XX:+UseSerialGC", *compiler, logging, "-cp", f"{self._libs()}/*"]
+        return ["java", "-Xms128m", "-Xmx1g", *self._machine_options(), logging, "-cp", f"{self._libs()}/*"]
+
+    def _machine_options(self) -> tuple[str, ...]:
+        """Return how Java goes about compiling and collecting."""
+        return ("-XX:+UseSerialGC", *(_SHORT_LIVED if self._tied else ()))
 
     def _launch(self) -> None:
         self._spawn("server", [*self._java(), "kafka.Kafka", str(self._properties_file)], own_environment())
