@@ -131,7 +131,7 @@ class Rebuilder:
         began = monotonic()
         commit = yield from self._committed(place)
         memo = commits.read(commit.metadata)
-        partitions = self._check_partitions(place, memo)
+        partitions = yield from self._check_partitions(place, memo)
         start, end = self._reader.bounds(place.notifications, place.number, self._call_s)
         first = memo.low if memo else (yield from self._first(place, commit.offset))
         decisions = yield from self._decisions(place, first)
@@ -170,11 +170,11 @@ class Rebuilder:
             else:
                 return _Commit(found.offset, found.metadata)
 
-    def _check_partitions(self, place: Place, memo: commits.Memo | None) -> int:
+    def _check_partitions(self, place: Place, memo: commits.Memo | None) -> Steps[int]:
         """Return how many partitions there are; refuse another number than there was: keys would lie elsewhere."""
         now = self._reader.partitions(place.notifications, self._call_s)
         others = self._reader.partitions(place.operations, self._call_s)
-        before = {memo.partitions} if memo else self._partitions_by_others(now)
+        before = {memo.partitions} if memo else (yield from self._partitions_by_others(now))
         if before - {now} or others != now:
             raise Fatal(
                 f"{place.notifications} has {now} partitions, {place.operations} has {others}, and "
@@ -183,10 +183,11 @@ class Rebuilder:
             )
         return now
 
-    def _partitions_by_others(self, now: int) -> set[int]:
+    def _partitions_by_others(self, now: int) -> Steps[set[int]]:
         """Return how many partitions the commits of the other partitions speak of: this one has none, or no word."""
         counts = set()
         for number in range(now):
+            yield
             try:
                 memo = commits.read(self._membership.committed(number, self._call_s).metadata)
             except KafkaRetry:
