@@ -12,6 +12,9 @@ from bridge.amqp.connection import PulledConnection
 
 # An exchange made anew is bound again within 15 s: this, and time to answer.
 LOOK_EVERY_S: Final = 5.0
+_NOT_FOUND: Final = 404
+# AMQP's own range of errors; a close of our own has 0 or 200.
+_ERRORS: Final = 400
 
 
 class BindingWatch:
@@ -53,9 +56,14 @@ class BindingWatch:
         self._looking = False
         self._next_at = time.monotonic() + LOOK_EVERY_S
         code = getattr(reason, "reply_code", 0)
-        if code >= 400:  # noqa: PLR2004 - AMQP's own range of errors; a close of our own has 0 or 200
+        if code == _NOT_FOUND:
             self.trouble = (
                 f"exchange {self._exchange!r} is gone, so nothing reaches queue {self._queue!r}: Nova makes it again"
                 " with its next notification, and the queue is bound again within 15 s of that; what is sent until"
                 " then is lost"
+            )
+        elif code >= _ERRORS:
+            self.trouble = (
+                f"whether queue {self._queue!r} is bound to exchange {self._exchange!r} can't be seen:"
+                f" {code} {getattr(reason, 'reply_text', '')}"
             )
