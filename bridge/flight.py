@@ -95,6 +95,10 @@ class Flight:
         if tag in self._several:
             self._several[tag] = self._several[tag] - {topic} | {to}
 
+    def waits_for(self, tag: int) -> set[str] | None:
+        """Return the topics that have not confirmed a pending message yet; None if it goes to one only."""
+        return self._several.get(tag)
+
     def report(self, tag: int, topic: str, error: KafkaError | None, _message: Any) -> None:
         """Take Kafka's report of one record."""
         if error is not None:

@@ -11,7 +11,7 @@ from bridge.decode import Decoder, Forward
 from bridge.flight import Failure, Flight
 from bridge.letters import Letters
 from bridge.metrics import CloudMetrics
-from bridge.outlet import Outlet
+from bridge.outlet import PURGED, Outlet
 from bridge.poison import Poison
 from bridge.signs import Record
 from bridge.sources import Delivery
@@ -24,8 +24,6 @@ _RETRY_CAP_S: Final = 5.0
 _SAY_EVERY_S: Final = 60.0
 # What made a producer void may do so to the next one: a right that is missing, say.
 _REBUILD_EVERY_S: Final = 1.0
-# What the bridge itself brings about when it drops a producer: no word of Kafka's on the record.
-_PURGED: Final = frozenset({"_PURGE_QUEUE", "_PURGE_INFLIGHT"})
 _TOO_LARGE: Final = frozenset({"MSG_SIZE_TOO_LARGE", "INVALID_MSG_SIZE", "RECORD_LIST_TOO_LARGE"})
 _MAX_CANARIES: Final = 16
 
@@ -118,7 +116,7 @@ class Forwarder:
         if flight.failures:
             self._see_to_failures(flight, now_s)
         if self._outlet.void is not None:
-            self._replace_producer(self._outlet.void, now_s)
+            self._replace_producer(flight, self._outlet.void, now_s)
         if flight.attempts:
             self._send_again(flight, now_s)
 
@@ -134,27 +132,36 @@ class Forwarder:
     def _see_to_failures(self, flight: Flight, now_s: float) -> None:
         failures, flight.failures = flight.failures, []
         for failure in failures:
+            was_alone = (failure.tag, failure.topic) in flight.alone
             if not self._is_final(failure):
-                self.note(failure.fault, now_s)
-                flight.retry_later(failure, now_s, _backoff_s(flight.attempts.get(failure.tag, 0)))
+                self._note(failure.fault, now_s)
+                delay_s = _backoff_s(flight.attempts.get(failure.tag, 0))
+                # In a shared batch it could be refused for the batch, and that would be taken for a word on itself.
+                flight.retry_later(failure, now_s, delay_s, alone=was_alone)
                 if isinstance(failure.fault, KafkaFenced | KafkaFatal):
                     self._outlet.void = self._outlet.void or failure.fault
-            elif (failure.tag, failure.topic) in flight.alone:
+            elif was_alone:
                 self._bury(flight, flight.pending[failure.tag], _refusal(failure.fault), instead_of=failure.topic)
             else:
                 flight.retry_later(failure, now_s, 0.0, alone=True)
 
-    def _replace_producer(self, why: KafkaFault, now_s: float) -> None:
-        self.note(why, now_s)
+    def _replace_producer(self, flight: Flight, why: KafkaFault, now_s: float) -> None:
+        self._note(why, now_s)
         if now_s - self._rebuilt_at >= _REBUILD_EVERY_S:
             self._rebuilt_at = now_s
-            # Every pending record is reported as purged by this, and sent again by the new producer.
+            # Every pending record is reported by this, as purged or with what made the producer void, and sent again
+            # by the new one. Seen to later, the old one's faults would condemn the new one.
             self._outlet.rebuild()
+            self._see_to_failures(flight, now_s)
+            self._outlet.void = None
 
     def _is_final(self, failure: Failure) -> bool:
         """Whether Kafka refuses the record for good; dead letters are sent again for ever, as whatever may pass."""
         fault = failure.fault
-        return isinstance(fault, KafkaRejected) and fault.name not in _PURGED and failure.topic != self._letters.topic
+        return isinstance(fault, KafkaRejected) and fault.name not in PURGED and self._judges(failure.topic)
+
+    def _judges(self, topic: str) -> bool:
+        return topic != self._letters.topic
 
     def _send_again(self, flight: Flight, now_s: float) -> None:
         due = flight.take_due(now_s)
@@ -177,11 +184,20 @@ class Forwarder:
             records.append(self._letters.letter(delivery, flight.buried[tag]))
         return records
 
-    def note(self, fault: KafkaFault, now_s: float) -> None:
-        """Note a refusal, and say so: each kind of it once a minute."""
-        if fault.name in _PURGED:
+    def _note(self, fault: KafkaFault, now_s: float) -> None:
+        if fault.name not in PURGED:
+            self.fault = fault
+            self.say(fault, now_s)
+
+    def note_sign(self, flight: Flight) -> None:
+        """Note that Kafka took the last sign of life: what it refused before counts only while it is tried again."""
+        if not flight.attempts:
+            self.fault = None
+
+    def say(self, fault: KafkaFault, now_s: float) -> None:
+        """Log a refusal: each kind of it once a minute."""
+        if fault.name in PURGED:
             return
-        self.fault = fault
         if now_s - self._said_at.get(fault.name, float("-inf")) >= _SAY_EVERY_S:
             self._said_at[fault.name] = now_s
             say = log.error if fault.loud else log.warning
@@ -199,9 +215,19 @@ class Forwarder:
         for tag in flight.pending:
             if len(records) >= _MAX_CANARIES:
                 break
-            for record in self._records(flight, tag):
+            for record in self._unconfirmed(flight, tag):
                 records.setdefault((record.topic, record.key), record)
         return list(records.values())
+
+    def judges(self, record: Record) -> bool:
+        """Whether a record that Kafka refuses for good becomes a dead letter; one that is one is sent for ever."""
+        return self._judges(record.topic)
+
+    def _unconfirmed(self, flight: Flight, tag: int) -> list[Record]:
+        """Return the records of a message that Kafka has not confirmed; not one that it refused for good."""
+        records, topics = self._records(flight, tag), flight.waits_for(tag)
+        # Of a message with one topic that is the only record, or its dead letter, which comes last.
+        return records[-1:] if topics is None else [record for record in records if record.topic in topics]
 
 
 def _refusal(fault: KafkaFault) -> Poison:

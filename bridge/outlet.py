@@ -3,7 +3,9 @@
 Reports come while :meth:`Outlet.poll` runs, in the caller's thread; nothing here waits for Kafka but where it says so.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -11,9 +13,11 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from bridge.signs import Record
 from precache.service.deadline import Deadline
 from precache.service.kafka.connection import Connection
-from precache.service.kafka.errors import KafkaFault, KafkaRetry, translate
+from precache.service.kafka.errors import KafkaFault, KafkaRejected, KafkaRetry, translate
 
 _PURGE_TIMEOUT_S: Final = 10.0
+# What the bridge itself brings about when it drops a producer: no word of Kafka's on the record.
+PURGED: Final = frozenset({"_PURGE_QUEUE", "_PURGE_INFLIGHT"})
 
 Report = Callable[[KafkaError | None, Any], None]
 
@@ -23,14 +27,23 @@ class Proof:
 
     Args:
         answered: called when a broker has answered, be it with a refusal.
+        judged_later: of which records it is no fault that they are refused for good: Kafka has answered, and what
+            becomes of their messages is decided when those come again.
 
     Attributes:
         waiting: how many have no report yet.
         fault: the first refusal; ``None`` while there is none.
     """
 
-    def __init__(self, answered: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        answered: Callable[[], None] = lambda: None,
+        judged_later: Callable[[Record], bool] = lambda _: False,
+    ) -> None:
         self._answered = answered
+        self._judged_later = judged_later
+        self._owed: dict[int, Record] = {}
+        self._numbers = count()
         self.waiting = 0
         self.fault: KafkaFault | None = None
 
@@ -39,14 +52,38 @@ class Proof:
         """Whether Kafka has confirmed them all."""
         return self.waiting == 0 and self.fault is None
 
-    def report(self, error: KafkaError | None, _message: Any) -> None:
-        """Take a delivery report."""
+    @property
+    def owed(self) -> list[Record]:
+        """The records that Kafka has still to take."""
+        return list(self._owed.values())
+
+    def send(self, record: Record, send: Callable[[Record, Report], None]) -> None:
+        """Send a record."""
+        number = next(self._numbers)
+        self._owed[number] = record
+        try:
+            send(record, partial(self._report, number))
+        except KafkaFault as fault:
+            self._refused(number, fault)
+        else:
+            self.waiting += 1
+
+    def _report(self, number: int, error: KafkaError | None, _message: Any) -> None:
         self.waiting -= 1
         # The names of librdkafka's own errors begin with "_": all others are a broker's word.
         if error is None or not error.name().startswith("_"):
             self._answered()
-        if error is not None and self.fault is None:
-            self.fault = translate(error, "produce")
+        if error is None:
+            del self._owed[number]
+        else:
+            self._refused(number, translate(error, "produce"))
+
+    def _refused(self, number: int, fault: KafkaFault) -> None:
+        is_final = isinstance(fault, KafkaRejected) and fault.name not in PURGED
+        if is_final and self._judged_later(self._owed[number]):
+            del self._owed[number]
+        elif self.fault is None:
+            self.fault = fault
 
 
 class Outlet:
@@ -60,6 +97,7 @@ class Outlet:
 
     Attributes:
         void: why the producer can do nothing more until :meth:`rebuild`; ``None`` while it can.
+        generation: how often it was rebuilt; of a record that was sent before, no report may ever come.
     """
 
     def __init__(self, make: Callable[[], Producer], make_solo: Callable[[], Producer], connection: Connection) -> None:
@@ -69,6 +107,7 @@ class Outlet:
         self._producer = make()
         self._solo: Producer | None = None
         self.void: KafkaFault | None = None
+        self.generation = 0
 
     def send(self, record: Record, report: Report, *, alone: bool = False) -> None:
         """Queue a record; the report is called from :meth:`poll`, exactly once.
@@ -120,6 +159,7 @@ class Outlet:
         self._producer = self._make()
         self._solo = None
         self.void = None
+        self.generation += 1
 
     def flush(self, timeout_s: float) -> None:
         """Wait until every record has its report, or the time is over."""
@@ -130,16 +170,18 @@ class Outlet:
             while producer is not None and self._serve(producer.flush, deadline.left()) and not deadline.passed:
                 pass
 
-    def prove(self, records: list[Record]) -> Proof:
-        """Send records to see whether Kafka takes them."""
+    def prove(self, sign: Record) -> Proof:
+        """Send a sign of life to see whether Kafka takes it."""
         proof = Proof(self._connection.answered)
-        for record in records:
-            try:
-                self.send(record, proof.report)
-            except KafkaFault as fault:
-                proof.fault = fault
-            else:
-                proof.waiting += 1
+        proof.send(sign, self.send)
+        return proof
+
+    def prove_by(self, canaries: Sequence[Record], judged_later: Callable[[Record], bool]) -> Proof:
+        """Send records of messages to see whether Kafka takes them, or says of them alone that it never will."""
+        proof = Proof(self._connection.answered, judged_later)
+        for record in canaries:
+            # One that is too large would have all others of its batch refused.
+            proof.send(record, partial(self.send, alone=True))
         return proof
 
     def _solo_producer(self) -> Producer:

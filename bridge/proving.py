@@ -5,10 +5,11 @@ would give back all messages again after `hold`, and each time counts against a 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from bridge.outlet import Outlet, Proof
+from bridge.pulse import Pulse
 from bridge.signs import Record
 from precache.service.backoff import backoff_s
 from precache.service.kafka.errors import KafkaFatal, KafkaFault, KafkaFenced
@@ -28,8 +29,10 @@ class KafkaGate:
     Args:
         cloud: its name.
         outlet: the way to Kafka.
+        pulse: the signs of life.
         stopped: whether to give up.
         idle: waits for so many seconds, with whatever has to go on meanwhile.
+        judged_later: of which records a refusal for good counts as an answer, too.
         not_ready: told why Kafka is not proved yet.
         clock: seconds that only ever grow.
     """
@@ -38,48 +41,63 @@ class KafkaGate:
         self,
         cloud: str,
         outlet: Outlet,
+        pulse: Pulse,
         *,
         stopped: Callable[[], bool],
         idle: Callable[[float], None],
+        judged_later: Callable[[Record], bool],
         not_ready: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cloud = cloud
         self._outlet = outlet
+        self._pulse = pulse
         self._stopped = stopped
         self._idle = idle
+        self._judged_later = judged_later
         self._not_ready = not_ready
         self._clock = clock
         self._said_at = float("-inf")
         self._said = ""
 
-    def prove(self, records: Callable[[], list[Record]]) -> bool:
-        """Send these records until Kafka has confirmed them all; return whether it did before the stop."""
-        attempt = 0
+    def prove(self, canaries: Sequence[Record]) -> bool:
+        """Send a sign of life and these records until Kafka has taken them; return whether it did before the stop.
+
+        Each is sent again only while it was not taken: what is away for long must not fill what is there.
+        """
+        attempt, owed = 0, list(canaries)
         self._said_at = float("-inf")
+        self._pulse.send()
         while not self._stopped():
-            proof = self._outlet.prove(records())
+            proof = self._outlet.prove_by(owed, self._judged_later)
             self._await(proof)
-            if proof.delivered:
+            owed = proof.owed
+            if not owed and self._pulse.delivered:
                 if self._said_at > 0:
                     log.info("bridge.kafka_proved", cloud=self._cloud)
                 return True
-            fault = self._outlet.void or proof.fault
-            if fault is not None:
-                self._say(fault)
-                self._wait(backoff_s(attempt, base_s=_BASE_S, cap_s=_CAP_S))
-                attempt += 1
-            if isinstance(fault, KafkaFenced | KafkaFatal):
-                self._outlet.rebuild()
+            self._see_to([self._outlet.void, self._pulse.fault, proof.fault], attempt)
+            attempt += 1
+            if not self._pulse.delivered and not self._pulse.waiting and not self._stopped():
+                self._pulse.send()
         return False
 
     def _await(self, proof: Proof) -> None:
         began_s = self._clock()
-        while proof.waiting and self._outlet.void is None and not self._stopped():
+        while (proof.waiting or self._pulse.waiting) and self._outlet.void is None and not self._stopped():
             self._idle(_STEP_S)
             refusal = self._outlet.refusal
             if refusal is not None or self._clock() - began_s > SLOW_S:
                 self._say(refusal)
+
+    def _see_to(self, all_faults: Sequence[KafkaFault | None], attempt: int) -> None:
+        """Say what is wrong, wait, and replace a producer that can do nothing more."""
+        faults = [fault for fault in all_faults if fault is not None]
+        if faults:
+            self._say(faults[0])
+            self._wait(backoff_s(attempt, base_s=_BASE_S, cap_s=_CAP_S))
+        if self._outlet.void is not None or any(isinstance(fault, KafkaFenced | KafkaFatal) for fault in faults):
+            self._outlet.rebuild()
 
     def _wait(self, seconds: float) -> None:
         until_s = self._clock() + seconds

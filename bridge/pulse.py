@@ -34,31 +34,37 @@ class Pulse:
         self._last = Proof()
         self._before: KafkaFault | None = None  # what was wrong with the sign before the last one
         self._last_at_s = float("-inf")
+        self._generation = outlet.generation  # of the producer that the last sign was given to
         self.state: State = "starting"
-
-    def sign(self, in_flight: int = 0) -> Record:
-        """Return a sign for the caller to send now; the next one is due as long after it as after one sent here."""
-        self._last_at_s = self._clock()
-        self._last, self._before = Proof(), None
-        return self._make(self.state, in_flight)
 
     def send(self, in_flight: int = 0) -> None:
         """Send a sign."""
-        before = self.fault
-        self._last, self._before = self._outlet.prove([self.sign(in_flight)]), before
+        before, self._last_at_s, self._generation = self.fault, self._clock(), self._outlet.generation
+        self._last, self._before = self._outlet.prove(self._make(self.state, in_flight)), before
 
     def send_if_due(self, in_flight: int = 0) -> None:
         """Send a sign when it is time, unless the last one still waits for Kafka."""
-        pause_s = _EVERY_S if self.fault is None else _AGAIN_S
-        if not self._last.waiting and self._clock() - self._last_at_s >= pause_s:
+        is_lost = self._last.waiting > 0 and not self.waiting
+        pause_s = _AGAIN_S if is_lost or self.fault is not None else _EVERY_S
+        if not self.waiting and self._clock() - self._last_at_s >= pause_s:
             self.send(in_flight)
+
+    @property
+    def delivered(self) -> bool:
+        """Whether Kafka has confirmed the last sign, by the producer that we have now."""
+        return self._last.delivered and self._generation == self._outlet.generation
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the last sign waits for Kafka's word, and one can still come."""
+        return self._last.waiting > 0 and self._generation == self._outlet.generation
 
     @property
     def fault(self) -> KafkaFault | None:
         """Why Kafka did not take the last sign that it has spoken of; ``None`` if it did."""
-        return self._last.fault or (self._before if self._last.waiting else None)
+        return self._last.fault or (self._before if self.waiting else None)
 
     @property
     def waiting_s(self) -> float:
         """For how long the last sign has been waiting for Kafka's word; 0 if it is not."""
-        return self._clock() - self._last_at_s if self._last.waiting else 0.0
+        return self._clock() - self._last_at_s if self.waiting else 0.0

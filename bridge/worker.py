@@ -21,12 +21,13 @@ from bridge.flight import Flight
 from bridge.forwarder import Forwarder
 from bridge.losses import Losses
 from bridge.metrics import CloudMetrics
-from bridge.outlet import Outlet
+from bridge.outlet import PURGED, Outlet
 from bridge.proving import SLOW_S, KafkaGate
 from bridge.pulse import Pulse
 from bridge.signs import Record, State, sign_of_life
 from bridge.sources import Source, SourceFault
 from precache.service.health import Health
+from precache.service.kafka.errors import KafkaFault
 from precache.service.logs import log
 from precache.service.shutdown import Stop
 
@@ -38,6 +39,10 @@ _STUCK_S: Final = 1.0
 # Left of `shutdown_timeout` for closing; and of that, for the last sign of life.
 _CLOSING_S: Final = 3.0
 _LAST_SIGN_S: Final = 1.0
+# When RabbitMQ is lost: how long to wait for reports that are on their way, and what Kafka has then owed for so long
+# that it has to confirm it before the queue is opened again.
+_LAST_REPORTS_S: Final = 1.0
+_OWED_S: Final = 5.0
 # Bodies in flight, whatever the prefetch: librdkafka holds the records made of them as well.
 _MAX_BYTES: Final = 32 * 1024 * 1024
 # A little more comes all the same, or RabbitMQ would drop the connection; with so much, Kafka is waited for no longer.
@@ -90,16 +95,19 @@ class Worker:
         self._health = health
         self._stop = stop
         self._clock = clock
+        self._pulse = Pulse(outlet, self._sign_of_life, clock)
         self._gate = KafkaGate(
             settings.name,
             outlet,
+            self._pulse,
             stopped=lambda: stop.requested,
             idle=self._idle,
+            judged_later=forwarder.judges,
             not_ready=self._not_ready,
             clock=clock,
         )
-        self._pulse = Pulse(outlet, self._sign_of_life, clock)
         self._proved = False
+        self._throttled = False
         self._losses = Losses(settings.name, settings.backoff_base_s, settings.backoff_cap_s, metrics, clock=clock)
         self._canaries: list[Record] = []
         self._said: str | None = None
@@ -130,7 +138,7 @@ class Worker:
             else:
                 self._drain(flight)
         except SourceFault as fault:
-            self._lost(fault)
+            self._lost(fault, flight)
         finally:
             self._ended()
 
@@ -150,7 +158,7 @@ class Worker:
     def _prove(self) -> bool:
         """Return whether Kafka is proved; it stays so while nothing is taken and it confirms signs of life."""
         if not self._proved or self._pulse.fault is not None or self._pulse.waiting_s > SLOW_S:
-            self._proved = self._gate.prove(lambda: [self._pulse.sign(), *self._canaries])
+            self._proved = self._gate.prove(self._canaries)
         if self._proved:
             self._canaries = []
         return self._proved
@@ -159,7 +167,7 @@ class Worker:
 
     def _opened(self) -> None:
         self._pulse.state = "running"
-        self._proved = False
+        self._proved, self._throttled = False, False
         self._losses.opened()
         self._metrics.consuming.set(1)
         self._ready()
@@ -173,14 +181,11 @@ class Worker:
 
     def _consume(self, flight: Flight) -> bool:
         """Take messages until the stop is requested, or Kafka has been away for too long: return whether it has."""
-        throttled = False
+        hold_s = self._settings.hold_s
         while not self._stop.requested:
             age_s = self._round(flight)
-            if age_s > (SLOW_S if flight.bytes > _FULL_BYTES else self._settings.hold_s):
+            if age_s > (min(SLOW_S, hold_s) if flight.bytes > _FULL_BYTES else hold_s):
                 return True
-            if throttled != (flight.bytes > (_MAX_BYTES // 2 if throttled else _MAX_BYTES)):
-                throttled = not throttled
-                self._source.throttle(on=throttled)
             self._tell(flight, age_s)
         return False
 
@@ -194,7 +199,15 @@ class Worker:
         age_s = flight.head_age_s(now_s)
         self._forwarder.settle(flight, now_s)
         self._acknowledge(flight, age_s)
+        self._bound(flight)
         return flight.head_age_s(now_s)
+
+    def _bound(self, flight: Flight) -> None:
+        """Keep the memory bounded: hardly more is read while there is too much of it in flight."""
+        throttled = flight.bytes > (_MAX_BYTES // 2 if self._throttled else _MAX_BYTES)
+        if throttled != self._throttled:
+            self._throttled = throttled
+            self._source.throttle(on=throttled)
 
     def _acknowledge(self, flight: Flight, head_age_s: float) -> None:
         prefix = flight.take_prefix()
@@ -209,15 +222,23 @@ class Worker:
         self._metrics.in_flight.set(flight.unsettled)
         self._metrics.in_flight_bytes.set(flight.bytes)
         self._pulse.send_if_due(flight.unsettled)
-        if self._pulse.fault is not None:
-            self._forwarder.note(self._pulse.fault, self._clock())
+        if self._pulse.delivered:
+            self._forwarder.note_sign(flight)
+        elif self._pulse.fault is not None:
+            self._forwarder.say(self._pulse.fault, self._clock())
         if self._pulse.fault is not None or max(age_s, self._pulse.waiting_s) > SLOW_S:
-            fault = self._forwarder.fault or self._outlet.refusal
-            self._not_ready(f"Kafka does not confirm what it was sent: {fault or 'no answer'}")
+            self._not_ready(f"Kafka does not confirm what it was sent: {self._kafka_fault() or 'no answer'}")
         elif self._source.trouble:
             self._not_ready(self._source.trouble)
         else:
             self._ready()
+
+    def _kafka_fault(self) -> KafkaFault | None:
+        """Return what is wrong with Kafka now; what we dropped ourselves with a producer is no word of Kafka's."""
+        for fault in (self._outlet.refusal, self._pulse.fault, self._forwarder.fault):
+            if fault is not None and fault.name not in PURGED:
+                return fault
+        return None
 
     # 5. Kafka is away
 
@@ -225,9 +246,9 @@ class Worker:
         """Acknowledge what is confirmed, drop the rest from the producer, and give it back by closing the channel."""
         self._not_ready("Kafka is away: what it had not confirmed was given back to the queue")
         self._pulse.state = "resuming"
-        self._canaries = self._forwarder.canaries(flight)
         self._outlet.purge()
         self._forwarder.settle_confirmed(flight)
+        self._canaries = self._forwarder.canaries(flight)
         self._acknowledge_all(flight)
         given_back, held_s = flight.unsettled, round(flight.head_age_s(self._clock()), 1)
         self._source.release()
@@ -241,14 +262,26 @@ class Worker:
 
     # The source is away
 
-    def _lost(self, fault: SourceFault) -> None:
+    def _lost(self, fault: SourceFault, flight: Flight) -> None:
         if self._pulse.state != "starting":
             self._pulse.state = "resuming"
         self._not_ready(str(fault))
+        if flight.unsettled:
+            self._drop(flight)
         pause_s = self._losses.lost(fault)
         until_s = self._clock() + pause_s
         while (left_s := until_s - self._clock()) > 0 and not self._stop.requested:
             self._idle(min(_IDLE_S, left_s))
+
+    def _drop(self, flight: Flight) -> None:
+        """Drop from the producer what comes again: else each loss of RabbitMQ would leave another flight in it."""
+        self._outlet.flush(_LAST_REPORTS_S)
+        self._forwarder.settle_confirmed(flight)
+        if flight.pending:
+            self._outlet.purge()
+            self._forwarder.settle_confirmed(flight)
+            if flight.head_age_s(self._clock()) > _OWED_S:
+                self._canaries = self._forwarder.canaries(flight)
 
     def _idle(self, seconds: float) -> None:
         """Wait while nothing is consumed: the connection is kept alive, and signs of life go out."""
@@ -262,12 +295,21 @@ class Worker:
     # Stopping
 
     def _drain(self, flight: Flight) -> None:
-        """Take no more, wait for Kafka's reports of what is in flight, and acknowledge it."""
+        """Take no more, wait for Kafka's reports of what is in flight, and acknowledge it.
+
+        To cancel means to read all that is on its way, be it a whole prefetch; so while there is too much in flight
+        that is not asked for: what was not read is given back when the connection is closed.
+        """
         until_s = self._clock() + max(_CLOSING_S, self._settings.shutdown_s - _CLOSING_S)
         self._not_ready("stopping")
         self._pulse.state = "stopping"
-        self._source.cancel()
-        while self._clock() < until_s and not (self._source.cancelled and not flight.unsettled):
+        asked = False
+        while self._clock() < until_s:
+            if not asked and not self._throttled:
+                asked = True
+                self._source.cancel()
+            if self._source.cancelled and not flight.unsettled:
+                break
             self._round(flight)
         self._acknowledge_all(flight)
         self._pulse.send(flight.unsettled)

@@ -291,6 +291,7 @@ _QUORUM_ARGUMENTS: Final = {
 def _serve_until_over(connection: PulledConnection, deadline_s: float) -> None:
     while not connection.is_over and time.monotonic() < deadline_s:
         connection.serve(STEP_S)
+        connection.reader.take()  # what was on its way comes again
 
 
 def _never(*_: Any) -> None:

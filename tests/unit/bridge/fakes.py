@@ -17,6 +17,8 @@ class FakeProducer:
         self.values: list[bytes] = []
         self.sent_by_all = sent_by_all
         self.waiting: list[tuple[Any, KafkaError | None]] = []
+        self.undecided: list[Any] = []
+        self.mute = False
         self.fatal = False
 
     def produce(self, topic: str, value: bytes, _key: bytes, *, on_delivery: Any, headers: Any) -> None:
@@ -28,7 +30,9 @@ class FakeProducer:
         error = KafkaError(getattr(KafkaError, said.lstrip("!"))) if said not in {"", "?"} else None
         if said.startswith("!"):
             raise KafkaException(error)
-        if said != "?":
+        if said == "?":
+            self.undecided.append(on_delivery)
+        else:
             self.waiting.append((on_delivery, error))
 
     def poll(self, _timeout: float) -> int:
@@ -44,7 +48,10 @@ class FakeProducer:
         return self.poll(0)
 
     def purge(self) -> None:
-        self.waiting = [(report, KafkaError(KafkaError._PURGE_QUEUE)) for report, _ in self.waiting]
+        """What is decided keeps its report; nothing comes of the rest from a producer that is ``mute``."""
+        dropped, self.undecided = self.undecided, []
+        if not self.mute:
+            self.waiting += [(report, KafkaError(KafkaError._PURGE_QUEUE)) for report in dropped]
 
 
 class Clock:
@@ -74,6 +81,10 @@ class FakeSource:
         self.acked: list[tuple[int, bool]] = []
         self.released = 0
         self.cancelled = False
+        self.answers_cancel = True
+        self.throttled = False
+        self.trickles = True
+        self.taken = 0
         self._tag = 0
 
     def open(self) -> None:
@@ -86,9 +97,10 @@ class FakeSource:
         if self.lost is not None:
             lost, self.lost = self.lost, None
             raise lost
-        if not self.body or self.cancelled:
+        if not self.body or self.cancelled or (self.throttled and not self.trickles):
             return ()
         self._tag += 1
+        self.taken += 1
         return [Delivery(self._tag, self.body, b"")]
 
     def serve(self, timeout_s: float) -> None:
@@ -96,13 +108,14 @@ class FakeSource:
         self.tick()
 
     def throttle(self, *, on: bool) -> None:
-        pass
+        self.throttled = on
 
     def ack(self, tag: int, *, multiple: bool) -> None:
         self.acked.append((tag, multiple))
 
     def cancel(self) -> None:
-        self.cancelled = True
+        self.throttle(on=False)
+        self.cancelled = self.answers_cancel
 
     def release(self) -> None:
         self.released += 1

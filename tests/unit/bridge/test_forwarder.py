@@ -120,11 +120,9 @@ def test_two_topics_that_refuse_a_message_make_one_dead_letter(error: str) -> No
 
 @pytest.mark.parametrize("error", ["_FENCED", "OUT_OF_ORDER_SEQUENCE_NUMBER"])
 def test_a_void_producer_is_replaced_and_all_is_sent_again(error: str) -> None:
-    bench = Bench(lambda _topic, attempt: error if attempt == 0 else "")
-    bench.take(GOOD, GOOD, GOOD)
-    waiting = bench.made[0].waiting
-    waiting[0][0](waiting[0][1], None)  # one report has come; the two others are still out when the producer is dropped
-    bench.made[0].waiting = waiting[1:]
+    bench = Bench(lambda _topic, attempt: ("?", error, "?")[attempt] if attempt < 3 else "")
+    bench.take(GOOD, GOOD, GOOD)  # one report comes; the two others are still out when the producer is dropped
+    bench.outlet.poll()
     bench.forwarder.settle(bench.flight, 0.0)
     bench.rounds()
     assert len(bench.made) == 2
@@ -134,13 +132,36 @@ def test_a_void_producer_is_replaced_and_all_is_sent_again(error: str) -> None:
 
 @pytest.mark.parametrize("bodies", [(), (GOOD, GOOD)])
 def test_a_producer_that_breaks_while_it_is_polled_is_replaced(bodies: tuple[bytes, ...]) -> None:
-    bench = Bench(lambda _topic, _attempt: "")
+    bench = Bench(lambda _topic, attempt: "?" if attempt < len(bodies) else "")
     if bodies:
         bench.take(*bodies)
     bench.made[0].fatal = True
     bench.rounds()
     assert len(bench.made) == 2
     assert bench.made[1].sent == ["a"] * len(bodies)
+    assert bench.flight.unsettled == 0
+
+
+@pytest.mark.parametrize("error", ["_FATAL", "_FENCED"])
+def test_what_a_replaced_producer_had_reported_does_not_condemn_the_new_one(error: str) -> None:
+    bench = Bench(lambda _topic, attempt: error if attempt < 3 else "")
+    bench.take(GOOD, GOOD, GOOD)
+    waiting = bench.made[0].waiting
+    bench.made[0].waiting = waiting[:1]
+    bench.outlet.poll()
+    bench.made[0].waiting = waiting[1:]  # decided by the old producer, and handed out only when it is replaced
+    bench.forwarder.settle(bench.flight, 0.0)
+    bench.rounds()
+    assert len(bench.made) == 2
+    assert bench.made[1].sent == ["a"] * 3
+    assert bench.flight.unsettled == 0
+
+
+def test_what_was_tried_alone_stays_alone_when_that_fails_in_passing() -> None:
+    bench = Bench(lambda _topic, attempt: ("MSG_SIZE_TOO_LARGE", "_MSG_TIMED_OUT", "")[attempt])
+    bench.take(GOOD)
+    assert bench.rounds() == ["a"] * 3
+    assert [producer.sent for producer in bench.made] == [["a"], ["a", "a"]]
     assert bench.flight.unsettled == 0
 
 
@@ -159,6 +180,22 @@ def test_canaries_are_the_oldest_of_each_topic_and_key() -> None:
     bench = Bench(lambda _topic, _attempt: "_MSG_TIMED_OUT", "a", "b")
     bench.take(GOOD, GOOD, b"not json", b"not json either")
     assert [record.topic for record in bench.forwarder.canaries(bench.flight)] == ["a", "b", DEAD]
+
+
+def test_a_topic_that_has_confirmed_a_message_gets_no_canary_of_it() -> None:
+    bench = Bench(lambda topic, _attempt: "_MSG_TIMED_OUT" if topic == "b" else "", "a", "b")
+    bench.take(GOOD)
+    bench.rounds(1)
+    assert [record.topic for record in bench.forwarder.canaries(bench.flight)] == ["b"]
+
+
+@pytest.mark.parametrize(("topics", "canaries"), [(("a",), [DEAD]), (("a", "b"), ["b", DEAD])])
+def test_what_kafka_refused_for_good_is_no_canary_but_its_dead_letter_is(
+    topics: tuple[str, ...], canaries: list[str]
+) -> None:
+    bench = Bench(lambda topic, _attempt: "!MSG_SIZE_TOO_LARGE" if topic == "a" else "?", *topics)
+    bench.take(GOOD)
+    assert [record.topic for record in bench.forwarder.canaries(bench.flight)] == canaries
 
 
 def test_a_failure_of_the_decoder_itself_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:

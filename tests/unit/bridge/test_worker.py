@@ -29,7 +29,7 @@ START_S = Clock.now
 class Bench:
     """A worker that runs until its clock stands at ``until_s``; ``at`` has things to do on the way, by second."""
 
-    def __init__(self, script: Callable[[str, int], str] = lambda _topic, _attempt: "") -> None:
+    def __init__(self, script: Callable[[str, int], str] = lambda _topic, _attempt: "", hold_s: float = 30.0) -> None:
         self.clock, self.stop, self.health = Clock(), Stop(), Health()
         self.script = script
         self.at: dict[float, Callable[[], object]] = {}
@@ -45,7 +45,7 @@ class Bench:
         letters = Letters("dead", "paris", "queue", self.source.properties)
         decoder = Decoder("paris", [Route(TOPIC, ("*",))])
         self.worker = Worker(
-            settings=CloudSettings("paris", "paris-1", TOPIC, 30.0, 1.0, 30.0, 10.0),
+            settings=CloudSettings("paris", "paris-1", TOPIC, hold_s, 1.0, 30.0, 10.0),
             source=self.source,
             forwarder=Forwarder("paris", decoder, letters, self.outlet, metrics),
             outlet=self.outlet,
@@ -163,12 +163,79 @@ def test_a_producer_that_breaks_while_nothing_flows_is_replaced() -> None:
     assert bench.made[1].sent == [TOPIC] * 5
 
 
+BIG = envelope(progress() | {"_context_auth_token": "x" * 1_000_000})
+
+
 def test_what_fills_the_memory_is_given_back_before_its_time() -> None:
     bench = Bench(lambda _topic, attempt: "?" if attempt else "")
     bench.until_s = 20.0
-    bench.source.body = envelope(progress() | {"_context_auth_token": "x" * 1_000_000})
+    bench.source.body = BIG
     with structlog.testing.capture_logs() as events:
         bench.run()
     (given_back,) = [event for event in events if event["event"] == "bridge.given_back"]
     assert 10 <= given_back["held_s"] < 11, "hold is 30 s here"
     assert bench.source.released == 1
+
+
+@pytest.mark.parametrize(("hold_s", "held_s"), [(30.0, 10.0), (6.0, 6.0)])
+def test_what_fills_the_memory_is_never_held_for_longer_than_else(hold_s: float, held_s: float) -> None:
+    bench = Bench(lambda _topic, attempt: "?" if attempt else "", hold_s=hold_s)
+    bench.until_s = 20.0
+    bench.source.body = BIG
+    with structlog.testing.capture_logs() as events:
+        bench.run()
+    given_back = [event for event in events if event["event"] == "bridge.given_back"]
+    assert held_s <= given_back[0]["held_s"] < held_s + 1
+
+
+@pytest.mark.parametrize("until_s", [2.0, 4.0])
+def test_the_memory_stays_bounded_while_it_stops(until_s: float) -> None:
+    bench = Bench(lambda _topic, attempt: "?" if attempt else "")
+    bench.until_s = until_s
+    bench.source.body = BIG
+    bench.source.trickles = bench.source.answers_cancel = False
+    bench.run()
+    assert bench.source.throttled
+    assert 30 <= bench.source.taken <= 35, "of 1 MB each; 32 MiB may be in flight"
+
+
+def test_what_was_refused_once_is_not_told_for_ever() -> None:
+    bench = Bench(lambda _topic, attempt: {0: "", 1: "TOPIC_AUTHORIZATION_FAILED", 2: ""}.get(attempt, "?"))
+    bench.until_s = 160.0
+    bench.run()
+    assert bench.why[2].startswith("Kafka does not confirm what it was sent: produce: ")
+    assert bench.why[-1] == "Kafka does not confirm what it was sent: no answer"
+
+
+def test_a_refusal_of_credentials_is_told_before_an_older_one() -> None:
+    bench = Bench(lambda _topic, attempt: "" if attempt == 0 and len(bench.made) == 1 else "?")
+    bench.source.body = envelope(progress())
+    bench.until_s = 28.0
+    bench.at[1.0] = lambda: setattr(bench.made[0], "fatal", True)
+    refused = KafkaError(KafkaError._AUTHENTICATION, "wrong password")
+    bench.at[5.0] = lambda: bench.connection.on_error(refused)
+    bench.run()
+    assert any("wrong password" in why for why in bench.why)
+
+
+def test_a_sign_that_went_with_its_producer_is_sent_again() -> None:
+    bench = Bench(lambda _topic, attempt: "?" if attempt else "")
+    bench.until_s = 80.0
+    bench.at[62.0] = lambda: setattr(bench.made[0], "mute", True)
+    bench.at[63.0] = lambda: setattr(bench.made[0], "fatal", True)
+    bench.run()
+    assert len(bench.made) == 2
+    assert bench.signs == [(0, "starting"), (60, "running"), (65, "running"), (80, "stopping")]
+
+
+@pytest.mark.parametrize(("since_s", "canaries"), [(1.0, 0), (10.0, 1)])
+def test_what_kafka_owes_when_rabbitmq_is_lost_is_dropped_from_the_producer(since_s: float, canaries: int) -> None:
+    bench = Bench(lambda _topic, attempt: "?" if attempt else "")
+    bench.until_s = 30.0 + since_s
+    bench.at[20.0] = lambda: setattr(bench.source, "body", envelope(progress()))
+    bench.at[20.0 + since_s] = lambda: setattr(bench.source, "lost", SourceLost("gone"))
+    bench.at[21.0 + since_s] = lambda: setattr(bench.source, "body", b"")
+    bench.run()
+    assert len(bench.made[0].sent) > 2
+    assert len(bench.made[0].undecided) <= 3, "only signs of life"
+    assert sum(len(producer.sent) for producer in bench.made[1:]) == canaries
