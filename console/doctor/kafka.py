@@ -1,6 +1,6 @@
 """Looks at Kafka: reachable, the topics and their settings; and how far a processor's group has come."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -42,18 +42,27 @@ def _look(
         admin = clients.admin(kafka, "precache-doctor")
         names = [*(block.name(role) for role in roles), *forward]
         counts = topics.partition_counts(admin, names, deadline)
-        faults = topics.check(admin, block, roles, deadline, config_file)
+        faults = topics.check(admin, block, roles, deadline, config_file, tell_hidden=True)
     except KafkaFault as error:
         return [fail(what, str(error), _KAFKA_REMEDY)]
     findings = [ok(what, "reachable")]
     for name in names:
         own = [fault for fault in faults if fault.topic == name]
-        findings += [fail(f"topic {name}", fault.text, fault.command) for fault in own]
+        findings += [_of_fault(fault, counts) for fault in own]
         if name not in counts and not own:
             findings.append(fail(f"topic {name}", "does not exist", f"precache topics create --config {config_file}"))
         elif not own:
-            findings.append(ok(f"topic {name}", f"{counts[name]} partitions, settings as they have to be"))
+            # Nothing is asked of the settings of topics that others read.
+            settings = "" if name in forward else ", settings as they have to be"
+            findings.append(ok(f"topic {name}", f"{counts[name]} partitions{settings}"))
     return findings
+
+
+def _of_fault(fault: topics.TopicFault, counts: Mapping[str, int]) -> Finding:
+    what = f"topic {fault.topic}"
+    if fault.is_hidden:
+        return warn(what, f"{counts[fault.topic]} partitions; {fault.text}", fault.command)
+    return fail(what, fault.text, fault.command)
 
 
 def _look_at_group(settings: KafkaSettings, group: str) -> list[Finding]:

@@ -46,11 +46,13 @@ class TopicFault:
         topic: its name.
         text: the setting, what it is, what it has to be, and why.
         command: what mends it.
+        is_hidden: it may well be as it has to be: this user may not see it.
     """
 
     topic: str
     text: str
     command: str
+    is_hidden: bool = False
 
     def __str__(self) -> str:
         return f"{self.topic}: {self.text}; to mend it: {self.command}"
@@ -126,7 +128,13 @@ def _create(admin: Admin, missing: list[NewTopic], deadline: Deadline) -> frozen
 
 
 def check(
-    admin: Admin, topics: TopicsBlock, roles: Sequence[Role], deadline: Deadline, config_file: str = "FILE"
+    admin: Admin,
+    topics: TopicsBlock,
+    roles: Sequence[Role],
+    deadline: Deadline,
+    config_file: str = "FILE",
+    *,
+    tell_hidden: bool = False,
 ) -> list[TopicFault]:
     """Return what is wrong with the topics of these roles; empty when all is well.
 
@@ -136,6 +144,7 @@ def check(
         roles: those that the caller needs.
         deadline: for the whole check.
         config_file: the configuration's name, for the commands.
+        tell_hidden: settings that this user may not see are a finding, and not a refusal that is raised.
 
     Raises:
         KafkaRetry: Kafka cannot be reached before the deadline.
@@ -149,7 +158,10 @@ def check(
         for name in names.values()
         if name not in counts
     ]
-    settings = _settings(admin, [name for name in names.values() if name in counts], deadline)
+    settings, hidden = _settings(admin, [name for name in names.values() if name in counts], deadline)
+    if hidden and not tell_hidden:
+        raise next(iter(hidden.values()))
+    faults += [_hidden(admin.servers, name) for name in hidden]
     for role, name in names.items():
         if name in settings:
             faults += _setting_faults(admin.servers, SPECS[role], name, settings[name])
@@ -157,18 +169,33 @@ def check(
     return faults + _partition_faults(names, counts, create_command)
 
 
-def _settings(admin: Admin, names: list[str], deadline: Deadline) -> dict[str, dict[str, str]]:
+def _settings(
+    admin: Admin, names: list[str], deadline: Deadline
+) -> tuple[dict[str, dict[str, str]], dict[str, KafkaFault]]:
+    """Return the settings by topic; and of those whose settings this user may not see, the refusals."""
     if not names:
-        return {}
+        return {}, {}
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    result = {}
+    result, hidden = dict[str, dict[str, str]](), dict[str, KafkaFault]()
     futures = admin.client.describe_configs(resources, request_timeout=max(deadline.left(), 0.1))
     for resource, future in futures.items():
         try:
             result[resource.name] = {key: str(entry.value) for key, entry in future.result().items()}
         except KafkaException as error:
-            raise _explained(admin, error, f"read the settings of topic {resource.name}") from error
-    return result
+            fault = _explained(admin, error, f"read the settings of topic {resource.name}")
+            if fault.name != "TOPIC_AUTHORIZATION_FAILED":
+                raise fault from error
+            hidden[resource.name] = fault
+    return result, hidden
+
+
+def _hidden(servers: str, name: str) -> TopicFault:
+    command = (
+        f"kafka-acls.sh --bootstrap-server {servers} --add --allow-principal User:NAME --operation DescribeConfigs"
+        f" --topic {name}"
+    )
+    text = "its settings can't be seen with these rights: grant DescribeConfigs to see them"
+    return TopicFault(name, text, command, is_hidden=True)
 
 
 def _setting_faults(servers: str, spec: TopicSpec, name: str, found: dict[str, str]) -> list[TopicFault]:

@@ -104,7 +104,7 @@ def set_password(node: kafka.Node, password: str) -> None:
     ask(node, lambda admin: admin.alter_user_scram_credentials([wanted]))
 
 
-def start(rig: Rig, node: kafka.Node) -> Precache:
+def config(rig: Rig, node: kafka.Node) -> dict[str, Any]:
     login = {
         "bootstrap.servers": node.door(DOOR),
         "security.protocol": "sasl_plaintext",
@@ -112,7 +112,7 @@ def start(rig: Rig, node: kafka.Node) -> Precache:
         "sasl.username": USER,
         "sasl.password": PASSWORD,
     }
-    return rig.start(rig.config(rig.paris(hold="1s"), kafka=login))
+    return rig.config(rig.paris(hold="1s"), kafka=login)
 
 
 def wait_not_ready(bridge: Precache, *words: str) -> None:
@@ -134,7 +134,7 @@ def test_refused_credentials_and_rights_are_told_and_mended(tmp_path: Path, node
     sent = notifications(30)
     own = rights(rig.topics.notifications, rig.topics.deadletters)
     set_password(node, "another")
-    with start(rig, node) as bridge:
+    with rig.start(config(rig, node)) as bridge:
         rig.publish([body for _, body in sent[:10]])
         wait_not_ready(bridge, "_AUTHENTICATION", "sasl.password")
         assert loud(bridge, "kafka.refused", "sasl.password")
@@ -165,6 +165,12 @@ def test_refused_credentials_and_rights_are_told_and_mended(tmp_path: Path, node
         rig.wait_empty()
         assert rig.dead() == []
         assert not bridge.events("bridge.failed")
+        found = rig.doctor(config(rig, node))
+        assert found[f"Kafka {node.door(DOOR)}"]["state"] == "ok"
+        for name in (rig.topics.notifications, rig.topics.deadletters):
+            assert found[f"topic {name}"]["state"] == "WARN"
+            assert "DescribeConfigs" in found[f"topic {name}"]["text"]
+        assert not [finding for finding in found.values() if finding["state"] == "FAIL"]
         assert PASSWORD not in bridge.stderr
         assert bridge.stop() == 0
 
