@@ -17,6 +17,7 @@ from precache.service.kafka.errors import KafkaRetry, kafka_errors
 from precache.service.logs import log
 from precache.service.shutdown import Stop
 from processor import metrics
+from processor.assignment import PART as PARTITIONS_PART
 from processor.assignment import Assignment
 from processor.clock import WallClock
 from processor.config import ProcessorConfig
@@ -69,6 +70,8 @@ def run(config: ProcessorConfig, stop: Stop, *, tuning: Tuning | None = None, ch
 def _run(config: ProcessorConfig, stop: Stop, tuning: Tuning, *, check_topics: bool) -> None:
     gc.set_threshold(_OBJECTS_BEFORE_GC)
     health = Health()
+    # Ready is who has its partitions: all else may be well long before.
+    health.set(PARTITIONS_PART, False, "starting")
     build.build_info("processor", config.instance)
     log.info("processor.starting", instance=config.instance, group=config.group)
     with ExitStack() as stack:
