@@ -35,6 +35,8 @@ def run(config: BridgeConfig, stop: Stop) -> None:
         ListenError: the address of ``http.listen`` can't be listened on.
     """
     health = Health()
+    for cloud in config.clouds:
+        health.set(f"cloud:{cloud.name}", False, "starting")
     build_info("bridge", config.instance)
     http = HttpServer(config.http.listen, health) if config.http is not None else None
     if http is not None:
