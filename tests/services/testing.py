@@ -66,7 +66,7 @@ class Cloud:
         return call(method, url, body=body, user=user, timeout_s=30.0)
 
     def queue(self, name: str) -> dict[str, Any]:
-        """Return what the API tells of a queue, its counts up to a second old; empty when there is no such queue."""
+        """Return what the API tells of a queue, its counts a moment old; empty when there is no such queue."""
         status, answer = self.api("GET", f"queues/{{vhost}}/{quote(name, safe='')}")
         assert status in (200, 404), f"{status} {answer}"
         return dict(answer) if status == 200 else {}

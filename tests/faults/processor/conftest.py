@@ -1,5 +1,6 @@
 """A Kafka of these tests' own, which gives up on members and transactions soon; and a place on it for each test."""
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,26 +9,17 @@ from typing import Any
 import pytest
 
 from tests.faults.processor.arena import Arena
-from tests.services.kafka import Node
+from tests.faults.processor.impatient import one_for_all
 from tests.services.testing import Bucket, Servers
 
-# Six seconds, ten seconds: what a test would else wait for at each kill.
-IMPATIENT = {
-    "group.min.session.timeout.ms": "500",
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
-}
-
 
 @pytest.fixture(scope="session")
-def impatient_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    Node.install()
-    with Node(tmp_path_factory.mktemp("kafka"), properties=IMPATIENT) as node:
-        yield node
-
-
-@pytest.fixture(scope="session")
-def impatient_kafka(impatient_node: Node) -> str:
-    return impatient_node.bootstrap_servers
+def impatient_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    base = tmp_path_factory.getbasetemp()
+    # The folder of a worker lies in that of the run.
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with one_for_all(run / "impatient-kafka") as node:
+        yield node.bootstrap_servers
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 """Asked to stop while a server takes the question and does not answer."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.faults.processor.arena import Arena
+from tests.faults.processor.impatient import IMPATIENT
 from tests.faults.processor.proxy import Proxy
 from tests.services.kafka import Node
 from tests.unit.processor.events import Source
@@ -18,10 +19,20 @@ MARGIN_S = 2.0
 LEAVING_S = 4
 
 
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A Kafka that may be paused: nobody else uses it."""
+    with Node(tmp_path_factory.mktemp("kafka"), properties=IMPATIENT) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def impatient_kafka(node: Node) -> str:
+    return node.bootstrap_servers
+
+
 @pytest.mark.parametrize("shutdown_s", [2, 8])
-def test_a_commit_that_kafka_leaves_unanswered(
-    make_arena: Callable[..., Arena], impatient_node: Node, shutdown_s: int
-) -> None:
+def test_a_commit_that_kafka_leaves_unanswered(make_arena: Callable[..., Arena], node: Node, shutdown_s: int) -> None:
     arena = make_arena(partitions=1, operations={"settle": "1s"})
     now = int(time.time() * 1_000)
     with arena.start("one", "step4:before:stop:2", shutdown_timeout=f"{shutdown_s}s") as runner:
@@ -30,7 +41,7 @@ def test_a_commit_that_kafka_leaves_unanswered(
         arena.wait_frontier([1])
         arena.send([(now, 0, NOVA.report("a"))])
         runner.wait_stopped()
-        impatient_node.pause()
+        node.pause()
         try:
             runner.thaw()
             time.sleep(1.0)
@@ -38,7 +49,7 @@ def test_a_commit_that_kafka_leaves_unanswered(
             runner.stop()
             took_s = time.monotonic() - began
         finally:
-            impatient_node.resume()
+            node.resume()
     assert took_s < shutdown_s + MARGIN_S
     assert runner.events("processor.hanging" if shutdown_s < LEAVING_S else "processor.stopped")
     arena.send([(now, 0, NOVA.report("b")), (now, 0, NOVA.end(HOSTS))])

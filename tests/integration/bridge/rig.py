@@ -100,8 +100,9 @@ class Rig:
         if awaited:
             wait_until(lambda: self.depth() >= already + count, f"{count} messages in the queue", 60)
 
-    def refuse_records(self, *, yes: bool, topic: str = "") -> None:
-        """Let Kafka (with an authorizer) answer every question, but refuse every record of a topic; or not any more."""
+    @contextmanager
+    def refusing(self, topic: str = "") -> Iterator[None]:
+        """Let Kafka (with an authorizer) answer every question, but refuse every record of a topic, for a while."""
         acls = [
             AclBinding(
                 ResourceType.TOPIC,
@@ -117,25 +118,26 @@ class Rig:
                 (AclOperation.WRITE, AclPermissionType.DENY),
             )
         ]
+        filters = [
+            AclBindingFilter(
+                acl.restype,
+                acl.name,
+                acl.resource_pattern_type,
+                acl.principal,
+                "*",
+                acl.operation,
+                acl.permission_type,
+            )
+            for acl in acls[1:]
+        ]
         admin = AdminClient({"bootstrap.servers": self.kafka})
-        if yes:
-            done = list(admin.create_acls(acls).values())
-        else:
-            filters = [
-                AclBindingFilter(
-                    acl.restype,
-                    acl.name,
-                    acl.resource_pattern_type,
-                    acl.principal,
-                    "*",
-                    acl.operation,
-                    acl.permission_type,
-                )
-                for acl in acls[1:]
-            ]
-            done = list(admin.delete_acls(filters).values())
-        for each in done:
-            each.result(30)
+        for made in admin.create_acls(acls).values():
+            made.result(30)
+        try:
+            yield
+        finally:
+            for removed in admin.delete_acls(filters).values():
+                removed.result(30)
 
     # The bridge
 
@@ -211,7 +213,7 @@ class Rig:
             return counted
 
     def unacknowledged(self, queue: str = "") -> int:
-        """Messages that are with a consumer, as the management API counts them (up to a second late)."""
+        """Messages that are with a consumer, as the management API counts them (a moment late)."""
         return int(self.cloud.queue(queue or self.queue).get("messages_unacknowledged", 0))
 
     def wait_empty(self, queue: str = "", timeout_s: float = 30.0) -> None:
@@ -222,4 +224,4 @@ class Rig:
             counts = self.cloud.queue(name)
             return counts.get("messages") == 0 and counts.get("messages_unacknowledged") == 0 and self.depth(name) == 0
 
-        wait_until(is_empty, f"queue {name} to be empty", timeout_s, 0.3)
+        wait_until(is_empty, f"queue {name} to be empty", timeout_s)

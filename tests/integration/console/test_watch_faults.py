@@ -61,7 +61,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoDoors]:
 @pytest.fixture
 def watch(node: Node, tmp_path: Path) -> Iterator[Precache]:
     file = tmp_path / "watch.yaml"
-    content = {"kafka": {"bootstrap.servers": node.bootstrap_servers}, "topics": TOPICS.config()}
+    # By default a topic that is gone is waited for half a minute.
+    kafka = {"bootstrap.servers": node.bootstrap_servers, "topic.metadata.propagation.max.ms": 5_000}
+    content = {"kafka": kafka, "topics": TOPICS.config()}
     file.write_text(yaml.safe_dump(content))
     with Precache(["watch", "--config", str(file)], tmp_path, name="watch") as process:
         yield process
