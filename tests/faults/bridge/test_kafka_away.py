@@ -23,6 +23,8 @@ MAX_BYTES = 32 * 1024 * 1024
 HOLD_S = 0.5
 # With one give-back for each `hold`, the messages would have been dropped after the fourth.
 OUTAGE_S = 6 * HOLD_S
+# And once long enough for twenty.
+LONG_OUTAGE_S = 20 * HOLD_S
 
 
 # With it Kafka can be told to answer every question and refuse every record.
@@ -171,7 +173,7 @@ def test_the_broker_is_gone_and_comes_back(quorum: Rig, proxy: HoldingProxy) -> 
         with fault.lasting():
             rig.publish([body for _, body in sent[100:]])
             wait_until(lambda: bridge.events("bridge.given_back"), "the messages to be given back", 30)
-            time.sleep(OUTAGE_S)
+            time.sleep(LONG_OUTAGE_S)
         rig.wait_forwarded([message_id for message_id, _ in sent], 90)
         rig.wait_empty()
         assert len(bridge.events("bridge.given_back")) == 1
