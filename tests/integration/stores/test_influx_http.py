@@ -200,7 +200,7 @@ def test_a_write_that_fails_leaves_none_under_way(script: Script, scripted: Call
     with pytest.raises(StoreRetry):
         store.write([progress(host=f"cn-{number}") for number in range(600)])
     arrived = len(script.headers)
-    assert arrived == 6
+    assert arrived < 6, "once one has failed, no other is begun"
     assert len(script.bodies) == arrived - 1, "a request was under way after the write"
 
 
