@@ -92,7 +92,7 @@ def operation_record(operation: Operation) -> OperationRecord:
     """Return the value of a record of ``precache.operations``: facts and decision as they stand, lists whole."""
     facts = operation.facts
     final = operation.final_at_ms is not None
-    started, ended = _span(facts, final=final)
+    started, ended = _span(operation, final=final)
     counts = image_counts(facts)
     return {
         "cloud": operation.cloud,
@@ -175,10 +175,12 @@ def _cut_longest(record: OperationRecord, excess: int) -> None:
         record["image_counts"] = dict(kept)
 
 
-def _span(facts: Facts, *, final: bool) -> tuple[int, int]:
+def _span(operation: Operation, *, final: bool) -> tuple[int, int]:
     """Return start and end by Nova's clock, in nanoseconds; of an open operation, the last event stands for the end."""
+    facts = operation.facts
     if facts.earliest is None or facts.latest is None:
-        raise ValueError("an operation without an event has no times")
+        # Restored from its record, and none of its events could be read again: its opening is all that is known.
+        return operation.time_ns, operation.time_ns
     started = facts.start_at or facts.earliest
     ended = (facts.end_at if final else None) or facts.latest
     return to_ns(started), to_ns(ended)

@@ -6,8 +6,9 @@ import pytest
 
 from precache.contract.records import MAX_RECORD_BYTES
 from processor.core.effects import Effects
+from processor.core.operation import Operation
 from processor.core.partition import Partition
-from processor.core.records import progress
+from processor.core.records import operation_record, progress
 from processor.core.settings import Timers
 from tests.unit.processor.events import AGGREGATE, Event, Source
 
@@ -286,3 +287,12 @@ def test_timers_must_be_in_order() -> None:
         Timers(stall_after_ms=10, abandon_after_ms=10)
     with pytest.raises(ValueError, match="longer than zero"):
         Timers(settle_ms=0)
+
+
+def test_an_operation_whose_events_cannot_be_read_again_has_a_record_all_the_same() -> None:
+    partition, out = Partition(Timers()), Effects()
+    event = Source().start(["a", "b"])
+    partition.apply(1_000, 0, event.key, event.value, out)
+    (decision,) = out.decisions
+    record = operation_record(Operation.from_record(decision.record))
+    assert (record["started_at"], record["operation"]) == (decision.record["started_at"], decision.record["operation"])
