@@ -7,7 +7,7 @@ headers say the whole length and the SHA-256 of the whole.
 import hashlib
 from dataclasses import dataclass
 from typing import Final
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from uuid import UUID, uuid4
 
 import orjson
 
@@ -75,10 +75,15 @@ class DeadLetter:
             extra.append((LENGTH, str(len(self.body)).encode()))
             extra.append((SHA256, hashlib.sha256(self.body).hexdigest().encode()))
         event = cloudevents.headers(
-            event_id=str(uuid5(NAMESPACE_URL, self.identity) if self.identity else uuid4()),
+            event_id=str(_id_of(self.identity) if self.identity else uuid4()),
             source_path=cloudevents.source("precache", self.cloud),
             event_type=DEADLETTER_TYPE,
             subject=self.origin,
             time=self.received_at,
         )
         return event + extra
+
+
+def _id_of(identity: str) -> UUID:
+    """Return an id in the form of version 4, as all dead letters bear, with a hash in the place of the random bits."""
+    return UUID(bytes=hashlib.sha256(identity.encode(errors="replace")).digest()[:16], version=4)

@@ -1,5 +1,6 @@
 import hashlib
 from dataclasses import replace
+from uuid import UUID
 
 from precache.contract.deadletters import MAX_BYTES, DeadLetter
 
@@ -54,3 +55,22 @@ def test_one_that_is_written_again_is_the_same_event_where_it_can_be_told() -> N
 
 def test_a_lone_surrogate_in_the_detail_does_not_stop_a_dead_letter() -> None:
     assert dict(letter(b"{}", detail="bad \ud800 text").headers())["precache_detail"] == b"bad ? text"
+
+
+def test_an_id_that_is_derived_has_the_form_of_all_dead_letters_ids() -> None:
+    ids = []
+    for identity in ("a", "a", "b", ""):
+        letter = DeadLetter(
+            reason="late",
+            detail="",
+            cloud="c",
+            origin="t/0/1",
+            received_at="2026-11-22T06:24:38.695Z",
+            body=b"",
+            properties={},
+            identity=identity,
+        )
+        ids.append(UUID(dict(letter.headers())["ce_id"].decode()))
+    assert [each.version for each in ids] == [4] * 4
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3
