@@ -9,12 +9,6 @@ MAKEFLAGS += --no-print-directory
 # Tests start `precache` hundreds of times: with its bytecode kept, each start takes a third of the time. Empty means unset.
 export PYTHONDONTWRITEBYTECODE :=
 
-# Servers that tests start for themselves sync to disk after every write: in memory, where there is room for it.
-ROOMY := $(shell [ -w /dev/shm ] && [ "$$(df --output=avail /dev/shm | tail -n 1)" -gt 4194304 ] && echo /dev/shm)
-ifneq ($(ROOMY),)
-export PYTEST_DEBUG_TEMPROOT ?= $(ROOMY)
-endif
-
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
@@ -65,18 +59,22 @@ unit: venv ## Tests without any server
 	$(BIN)/pytest tests/unit -q -n 2
 
 # Servers stay up between runs, so that the next one is quick; a build server (CI set) is left as it was found.
-# The assignment, other than eval of a substitution, fails when the servers could not be started. How the servers end says
+# Assignments, other than eval of a substitution, fail when the servers could not be started. How the servers end says
 # nothing about the tests: under `-e` a command that fails in a trap would become the result of the whole recipe.
+# The tests' own servers sync to disk after every write, so their folder lies in memory, where there is room. What
+# failed may be looked at there until the next run clears it away.
 define with-services
-@if [[ -n "$${CI:-}" ]]; then trap '$(SERVICES) stop || true' EXIT; fi; \
-exports="$$($(SERVICES) start)"; eval "$$exports";
+@if [[ -n "$${CI:-}" ]]; then trap 'rm -rf "$${PYTEST_DEBUG_TEMPROOT:-}"; $(SERVICES) stop || true' EXIT; fi; \
+exports="$$($(SERVICES) start)"; eval "$$exports"; \
+PYTEST_DEBUG_TEMPROOT="$$($(SERVICES) scratch)"; export PYTEST_DEBUG_TEMPROOT;
 endef
 
 test: venv ## All tests, on real servers
 	$(with-services) $(BIN)/pytest -q -m "not soak" $(PARALLEL) $(TESTS) || { \
 	  echo "make test: what failed beside other tests runs once more, alone" >&2; \
+	  exports="$$($(SERVICES) start)"; eval "$$exports"; \
 	  $(BIN)/pytest -q -m "not soak" --last-failed --last-failed-no-failures none $(TESTS); \
-	}
+	}; rm -rf "$$PYTEST_DEBUG_TEMPROOT"
 
 soak: venv ## The long forms, on real servers
 	$(with-services) $(BIN)/pytest -m soak && $(BIN)/pytest -n 2 --hypothesis-profile=soak --timeout=0 tests/unit/processor/test_{properties,rebuild_store}.py

@@ -7,10 +7,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
-
-# A run of all benchmarks leaves less than this on its servers.
-_ROOM_BYTES: Final = 8 * 1024**3
 
 
 class FetchError(RuntimeError):
@@ -23,13 +19,6 @@ def cache_dir() -> Path:
     path = Path(base) / "precache-bench"
     path.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def run_folder() -> Path:
-    """Make a folder for one run's servers: in memory where there is room, since a disk's mood is nobody's merit."""
-    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
-    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM_BYTES
-    return Path(tempfile.mkdtemp(prefix="precache-bench-", dir=memory if roomy else cache_dir()))
 
 
 def made_once(name: str, make: Callable[[Path], None]) -> Path:

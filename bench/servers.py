@@ -1,5 +1,6 @@
 """RabbitMQ, Kafka and InfluxDB of the benchmark's own, and places on them that no two runs share."""
 
+import os
 import shutil
 import time
 import uuid
@@ -12,10 +13,11 @@ from typing import Any, Final, Self, TypeVar
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
-from bench.cache import run_folder, say
+from bench.cache import say
 from precache.contract.topics import SPECS, Role
 from tests.services import influxdb, kafka, rabbitmq
 from tests.services.node import Node
+from tests.services.state import scratch_dir
 from tests.services.testing import Bucket, Topics
 
 PARTITIONS: Final = 4
@@ -41,7 +43,8 @@ class Servers:
     """The three servers, each started when it is first asked for, and ended with the benchmark, however that ends."""
 
     def __init__(self) -> None:
-        self.folder: Final = run_folder()
+        # In memory where there is room, since a disk's mood is nobody's merit.
+        self.folder: Final = scratch_dir(os.getpid())
         self._nodes: list[Node] = []
         self._partitions: dict[str, int] = {}
 

@@ -1,4 +1,4 @@
-"""The command: `python -m tests.services start|stop|status|env`."""
+"""The command: `python -m tests.services start|stop|status|env|scratch`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from . import docker, native
 from .given import REQUIRED, GivenError, given_addresses
 from .node import StartError
-from .state import locked, say, state_dir
+from .state import locked, say, scratch_dir, state_dir
 
 
 def _own_addresses() -> dict[str, dict[str, str]]:
@@ -60,10 +60,16 @@ def _env() -> int:
     return 0 if set(addresses) == set(REQUIRED) else 1
 
 
+def _scratch() -> int:
+    # Whoever called this, a shell as a rule, is who uses the folder.
+    print(scratch_dir(os.getppid()))  # noqa: T201 - the command's output
+    return 0
+
+
 def main() -> int:
     """Carry out one command; a failure is told in words, with exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.services", description="The real servers for the tests.")
-    commands = {"start": _start, "stop": _stop, "status": _status, "env": _env}
+    commands = {"start": _start, "stop": _stop, "status": _status, "env": _env, "scratch": _scratch}
     parser.add_argument("command", choices=commands)
     command = commands[parser.parse_args().command]
     try:

@@ -200,8 +200,9 @@ class Node(BaseNode):
 
     def _java(self) -> list[str]:
         # A small heap: three servers and the tests share the machine.
+        heap = ("-Xms128m", "-Xmx1g", "-XX:+ExitOnOutOfMemoryError")
         logging = f"-Dlog4j2.configurationFile={self.base / 'log4j2.properties'}"
-        return ["java", "-Xms128m", "-Xmx1g", *self._machine_options(), logging, "-cp", f"{self._libs()}/*"]
+        return ["java", *heap, *self._machine_options(), logging, "-cp", f"{self._libs()}/*"]
 
     def _machine_options(self) -> tuple[str, ...]:
         """Return how Java goes about compiling and collecting."""

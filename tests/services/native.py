@@ -7,17 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from . import influxdb, kafka, rabbitmq
-from .node import Node, StartError
-from .state import say, state_dir
+from .node import Node, StartError, tail
+from .state import clear_away, say, state_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 
-def nodes() -> dict[str, Node]:
-    """Return the three nodes of this checkout, whether they run or not."""
+def nodes(state: Path | None = None) -> dict[str, Node]:
+    """Return the three nodes of a state folder (by default this checkout's), whether they run or not."""
     types: tuple[type[rabbitmq.Node | kafka.Node | influxdb.Node], ...] = (rabbitmq.Node, kafka.Node, influxdb.Node)
-    return {kind.name: kind(state_dir() / kind.name, tied=False) for kind in types}
+    return {kind.name: kind((state or state_dir()) / kind.name, tied=False) for kind in types}
 
 
 def _ensure(node: Node) -> StartError | None:
@@ -27,6 +28,8 @@ def _ensure(node: Node) -> StartError | None:
         return None
     if node.is_alive():
         say(node.name, "runs, but does not answer: starting it anew")
+    elif node.was_started():
+        say(node.name, f"has ended by itself: starting it anew; the end of its log:\n{tail(node.log)}")
     try:
         node.wipe()
         node.install()
@@ -41,6 +44,7 @@ def _ensure(node: Node) -> StartError | None:
 
 def start(servers: Iterable[str]) -> None:
     """Start the servers side by side; every failure is told, not only the first."""
+    clear_away(lambda state: any(node.is_alive() for node in nodes(state).values()))
     wanted = [node for name, node in nodes().items() if name in set(servers)]
     with ThreadPoolExecutor(len(wanted)) as pool:
         errors = [error for error in pool.map(_ensure, wanted) if error is not None]

@@ -106,6 +106,10 @@ class Node(ABC):
         """Whether it was ever started, and so has an address that the next start keeps."""
         return bool(self._settings)
 
+    def was_started(self) -> bool:
+        """Whether it was started, and neither stopped nor killed from here since."""
+        return bool(self._processes)
+
     def is_alive(self) -> bool:
         """Whether all its processes run, be they paused."""
         return bool(self._processes) and all(process.is_alive() for process in self._processes.values())

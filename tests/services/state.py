@@ -1,4 +1,8 @@
-"""Where the servers' programs and data lie, and the locks that keep two runs from doing the same work at once."""
+"""Where the servers' programs and data lie, and the locks that keep two runs from doing the same work at once.
+
+Data lies in memory where there is room, and memory is what servers and tests run in: so what a killed run has left
+there is cleared away before more is put beside it.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +13,21 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 # A file system in memory. Three servers that sync to disk after every write are slow beside each other, and data of
 # tests need not outlast the machine; they outlast a killed server all the same.
 _MEMORY: Final = Path("/dev/shm")
-_ROOM_BYTES: Final = 4 * 1024**3
+# Servers, tests and data together stay below this.
+_ROOM_BYTES: Final = 8 * 1024**3
 
 _print_lock = threading.Lock()
 
@@ -43,16 +49,70 @@ def cache_dir() -> Path:
 def state_dir() -> Path:
     """Data, logs and process numbers of this checkout's servers: two checkouts never share a server."""
     key = hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
-    places = [_MEMORY / f"precache-tests-{os.getuid()}" / key, cache_dir() / "state" / key]
+    places = [_in_memory() / key, cache_dir() / "state" / key]
     # What was begun in one place goes on there, however much memory is free by now.
     begun = next((place for place in places if place.is_dir()), None)
-    path = begun or places[0 if _has_room(_MEMORY) else 1]
+    path = begun or places[0 if has_room() else 1]
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
-def _has_room(folder: Path) -> bool:
-    return folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > _ROOM_BYTES
+def scratch_dir(owner: int) -> Path:
+    """Make a folder for one run: in memory where there is room. The run removes it; should it be killed, a later one.
+
+    Args:
+        owner: the process that the run ends with.
+    """
+    base = _in_memory() if has_room() else cache_dir()
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f"run-{owner}-", dir=base))
+
+
+def clear_away(is_in_use: Callable[[Path], bool]) -> None:
+    """Remove what runs that were killed have left in memory.
+
+    Args:
+        is_in_use: whether the servers of a state folder run.
+    """
+    for folder in _in_memory().glob("*"):
+        if folder.name.startswith("run-"):
+            is_left = not Path(f"/proc/{folder.name.split('-')[1]}").exists()
+        else:
+            is_left = folder != state_dir() and not _is_locked(folder / "lock") and not is_in_use(folder)
+        if is_left:
+            say("memory", f"removing what a run that was killed has left in {folder}")
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_locked(lock: Path) -> bool:
+    if not lock.exists():
+        return False
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _in_memory() -> Path:
+    return _MEMORY / f"precache-tests-{os.getuid()}"
+
+
+def has_room() -> bool:
+    """Whether data may lie in memory: that the file system has room for it does not say that the machine has."""
+    if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
+        return False
+    return min(shutil.disk_usage(_MEMORY).free, _available_bytes()) > _ROOM_BYTES
+
+
+def _available_bytes() -> int:
+    """Memory that processes can still have, as the kernel estimates it."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemAvailable":
+            return int(value.split()[0]) * 1024
+    return 0
 
 
 @contextlib.contextmanager
