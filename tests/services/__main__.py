@@ -6,15 +6,20 @@ import argparse
 import os
 import shlex
 import sys
+from typing import TYPE_CHECKING
 
 from . import docker, native
 from .given import REQUIRED, GivenError, given_addresses
 from .node import StartError
 from .state import locked, say, scratch_dir, state_dir
 
+if TYPE_CHECKING:
+    from types import ModuleType
 
-def _own_addresses() -> dict[str, dict[str, str]]:
-    return docker.exports() if docker.was_used() else native.own_addresses()
+
+def _way() -> ModuleType:
+    """Return how servers run here. What an engine that is gone by now had started runs no more."""
+    return docker if docker.usable() else native
 
 
 def _print_exports(addresses: dict[str, dict[str, str]]) -> None:
@@ -25,34 +30,36 @@ def _print_exports(addresses: dict[str, dict[str, str]]) -> None:
 
 
 def _start() -> int:
-    given = given_addresses(os.environ, _own_addresses())
+    way = _way()
+    given = given_addresses(os.environ, way.own_addresses())
     for server in given:
         say(server, "given by the environment: used as it is")
     missing = [server for server in REQUIRED if server not in given]
-    own: dict[str, dict[str, str]] = {}
     if missing:
-        way = docker if docker.usable() else native
         way.start(missing)
-        own = _own_addresses()
+    own = way.own_addresses()
     _print_exports({server: given.get(server) or own[server] for server in REQUIRED})
     return 0
 
 
 def _stop() -> int:
-    docker.stop()
-    native.stop()
+    try:
+        docker.stop()
+    finally:
+        native.stop()
     return 0
 
 
 def _status() -> int:
-    print(docker.status() if docker.was_used() else native.status())  # noqa: T201 - the command's output
+    print(_way().status())  # noqa: T201 - the command's output
     return 0
 
 
 def _env() -> int:
-    own = _own_addresses()
+    way = _way()
+    own = way.own_addresses()
     given = given_addresses(os.environ, own)
-    up = (docker if docker.was_used() else native).running()
+    up = way.running()
     addresses = {server: variables for server, variables in own.items() if server in up} | given
     _print_exports(addresses)
     for server in set(REQUIRED) - set(addresses):

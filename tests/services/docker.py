@@ -14,7 +14,7 @@ from .process import own_environment
 from .state import ROOT, read_json, say, state_dir, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 # Long enough to fetch the images on a slow line.
 _UP_TIMEOUT_S: Final = 900
@@ -85,9 +85,12 @@ def was_used() -> bool:
     return (state_dir() / "docker.json").exists()
 
 
-def exports() -> dict[str, dict[str, str]]:
-    """Return, for each server, the variables that tell a test where its container is."""
-    settings = _settings()
+def own_addresses() -> dict[str, dict[str, str]]:
+    """Return, for each server, the variables that tell a test where its container is; none before the first start."""
+    return _exports(_settings()) if was_used() else {}
+
+
+def _exports(settings: Mapping[str, str]) -> dict[str, dict[str, str]]:
     user, password = "precache", settings["PRECACHE_RABBITMQ_PASSWORD"]
     return {
         "rabbitmq": {

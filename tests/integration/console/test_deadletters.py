@@ -1,6 +1,7 @@
 """`precache deadletters` on a real Kafka."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ LETTERS = [
 def config(servers: Servers, topics: Topics, tmp_path: Path) -> Path:
     make_topics(servers.kafka, topics)
     producer = Producer({"bootstrap.servers": servers.kafka})
+    # Not so long ago that the topic's retention removes them.
+    hour_ago_ms = int(time.time() - 3_600) * 1_000
     for number, letter in enumerate(LETTERS):
         producer.produce(
             topics.deadletters,
@@ -32,7 +35,7 @@ def config(servers: Servers, topics: Topics, tmp_path: Path) -> Path:
             letter.key(),
             partition=number % 2,
             headers=[*letter.headers()],
-            timestamp=1_795_300_000_000 + number * 1_000,
+            timestamp=hour_ago_ms + number * 1_000,
         )
     assert producer.flush(30) == 0
     file = tmp_path / "watch.yaml"

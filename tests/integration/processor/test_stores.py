@@ -51,9 +51,14 @@ def write_line(bucket: Bucket, line: str) -> None:
         assert answer.status == 204
 
 
-def told(arena: Arena) -> dict[str, Event]:
+def since_base_us() -> int:
+    """Return now, as events count it."""
+    return now_ms() * 1_000 - BASE_NS // 1_000
+
+
+def told(arena: Arena, now_us: int | None = None) -> dict[str, Event]:
     """Send one operation of now and one of long ago; return their reports by their place in the log."""
-    now_us = now_ms() * 1_000 - BASE_NS // 1_000
+    now_us = since_base_us() if now_us is None else now_us
     events = [
         event
         for source, at_us in ((NOVA, now_us), (OLD, now_us - 48 * HOUR_US))
@@ -81,10 +86,11 @@ def test_refused_points_are_dead_letters_old_ones_are_counted_and_all_others_are
     make_arena: Callable[..., Arena], bucket: Bucket, logged: list[dict[str, Any]]
 ) -> None:
     keep_one_day(bucket)
-    # Another program wrote this field as an integer: InfluxDB keeps to it.
-    write_line(bucket, "precache_progress,cloud=x percent=1i")
+    # Another program wrote this field as an integer: InfluxDB keeps to it, for as long as a shard is.
+    now_us = since_base_us()
+    write_line(bucket, f"precache_progress,cloud=x percent=1i {BASE_NS + now_us * 1_000}")
     arena = make_arena(partitions=1)
-    events = told(arena)
+    events = told(arena, now_us)
     points, too_old = counted()
     run_to(arena, 8)
     with running(arena):
@@ -106,7 +112,7 @@ def test_refused_points_are_dead_letters_old_ones_are_counted_and_all_others_are
 def test_a_refused_row_of_an_operation_is_a_dead_letter_and_nothing_waits_behind_it(
     make_arena: Callable[..., Arena], bucket: Bucket
 ) -> None:
-    write_line(bucket, "precache_operation,cloud=x percent=1i")
+    write_line(bucket, f"precache_operation,cloud=x percent=1i {BASE_NS}")
     arena = make_arena(partitions=1)
     arena.send([(now_ms(), 0, NOVA.end([])), (now_ms(), 0, OLD.start(["a", "b"]))])
     with running(arena):
@@ -142,7 +148,7 @@ def test_every_other_point_refused_is_found_in_few_requests(
 
     monkeypatch.setattr(HttpInfluxClient, "post", counting)
     # InfluxDB keeps to a field's first type within a shard, here a week: in one long ago it is another.
-    now_us = now_ms() * 1_000 - BASE_NS // 1_000
+    now_us = since_base_us()
     write_line(bucket, f"precache_progress,cloud=x percent=1i {BASE_NS + (now_us - 720 * HOUR_US) * 1_000}")
     arena = make_arena(partitions=1)
     reports = [

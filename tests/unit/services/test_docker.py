@@ -1,12 +1,16 @@
 """Which way the servers start, and what compose is told: a `docker` on the path only writes down how it was called."""
 
 import os
+import sys
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from tests.services import docker
+from tests.services import docker, native
+from tests.services.__main__ import main
+from tests.services.given import REQUIRED
 from tests.services.node import StartError
 
 CONTAINERS = '{"Service":"kafka","Status":"Up 2 minutes (healthy)","Health":"healthy"}'
@@ -20,7 +24,6 @@ def calls(tmp_path: Path) -> Path:
 @pytest.fixture
 def stub(tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Put a `docker` first on the path that writes down its arguments, and then does what the given shell code says."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
 
     def write(code: str) -> None:
@@ -29,6 +32,11 @@ def stub(tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
         script.chmod(0o755)
 
     return write
+
+
+def run_command(monkeypatch: pytest.MonkeyPatch, command: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["services", command])
+    return main()
 
 
 def test_an_engine_and_compose_make_docker_usable(stub: Callable[[str], None], calls: Path) -> None:
@@ -55,8 +63,8 @@ def test_the_addresses_are_those_that_compose_was_given(stub: Callable[[str], No
     stub(f'echo "$PRECACHE_KAFKA_PORT $PRECACHE_INFLUX_TOKEN" >> {calls}')
     docker.start(["kafka", "influxdb"])
     port, token = calls.read_text().splitlines()[1].split()
-    assert docker.exports()["kafka"] == {"PRECACHE_TEST_KAFKA": f"127.0.0.1:{port}"}
-    assert docker.exports()["influxdb"]["PRECACHE_TEST_INFLUX_TOKEN"] == token
+    assert docker.own_addresses()["kafka"] == {"PRECACHE_TEST_KAFKA": f"127.0.0.1:{port}"}
+    assert docker.own_addresses()["influxdb"]["PRECACHE_TEST_INFLUX_TOKEN"] == token
 
 
 def test_what_compose_says_when_it_fails_is_told(stub: Callable[[str], None]) -> None:
@@ -75,8 +83,38 @@ def test_healthy_containers_are_running(stub: Callable[[str], None]) -> None:
 def test_stopping_removes_volumes_and_forgets_the_addresses(stub: Callable[[str], None], calls: Path) -> None:
     stub("exit 0")
     docker.start(["kafka"])
-    before = docker.exports()
+    assert docker.own_addresses()
     docker.stop()
     assert calls.read_text().splitlines()[-1].endswith(" down --volumes")
     assert not docker.was_used()
-    assert docker.exports() != before
+    assert docker.own_addresses() == {}
+
+
+def test_what_an_engine_had_started_is_nobodys_address_once_the_engine_is_gone(
+    stub: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stub("exit 0")
+    docker.start(["kafka"])
+    stub("exit 1")
+    exports = {server: dict.fromkeys(names, "native") for server, names in REQUIRED.items()}
+    started: list[str] = []
+    monkeypatch.setattr(native, "start", started.extend)
+    monkeypatch.setattr(native, "own_addresses", lambda: exports if started else {})
+    for variable in chain(*REQUIRED.values()):
+        monkeypatch.delenv(variable, raising=False)
+    assert run_command(monkeypatch, "start") == 0
+    assert started == list(REQUIRED)
+    assert "export PRECACHE_TEST_KAFKA=native" in capsys.readouterr().out
+
+
+def test_the_native_servers_are_stopped_though_compose_fails(
+    stub: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stub("exit 0")
+    docker.start(["kafka"])
+    stub("echo no engine >&2; exit 1")
+    stopped: list[str] = []
+    monkeypatch.setattr(native, "stop", lambda: stopped.append("all"))
+    assert run_command(monkeypatch, "stop") == 1
+    assert stopped == ["all"]
+    assert "no engine" in capsys.readouterr().err

@@ -9,15 +9,6 @@ import pytest
 from tests.services import state
 
 
-@pytest.fixture(autouse=True)
-def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(state, "_MEMORY", tmp_path / "memory")
-    monkeypatch.setattr(state, "_ROOM_BYTES", 0)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "memory").mkdir()
-    return tmp_path / "memory"
-
-
 def ended_process() -> int:
     with subprocess.Popen(["true"]) as process:
         return process.pid
