@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_val
 
 from bridge import transport
 from bridge.decode import Route
+from precache.contract.deadletters import MAX_RECORD_BYTES
 from precache.service.config import Block, Duration, HttpBlock, KafkaBlock, Map, TopicName, TopicsBlock, fault_beside
 from precache.service.config.blocks import ROLES
 
@@ -142,6 +143,16 @@ class BridgeConfig(Block):
     instance: str = Field(default_factory=socket.gethostname, min_length=1, max_length=255)
     shutdown_timeout: Duration = Field(default=30.0, gt=0)
     http: HttpBlock | None = None
+
+    @field_validator("kafka")
+    @classmethod
+    def _takes_dead_letters(cls, kafka: KafkaBlock) -> KafkaBlock:
+        if kafka.max_message_bytes < MAX_RECORD_BYTES:
+            raise ValueError(
+                f"message.max.bytes should be at least {MAX_RECORD_BYTES}: a dead letter may be as long as that, and"
+                " one that can't be written would hold up all that come after it"
+            )
+        return kafka
 
     @field_validator("clouds", mode="before")
     @classmethod

@@ -4,6 +4,7 @@ An operator pastes what stands in nova.conf; oslo.messaging itself parses it her
 so that both mean the same.
 """
 
+import ssl
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,6 @@ EFFECTIVE: Final = frozenset(
         "heartbeat_timeout_threshold",
         "kombu_failover_strategy",
         "rabbit_retry_interval",
-        "rabbit_retry_backoff",
         "rabbit_interval_max",
         "rabbit_quorum_queue",
         "rabbit_quorum_delivery_limit",
@@ -38,8 +38,17 @@ EFFECTIVE: Final = frozenset(
 )
 # Those that would set what this program sets by itself, with what to write instead.
 _INSTEAD: Final = {
+    "rabbit_retry_backoff": "the pause doubles by itself, from rabbit_retry_interval to rabbit_interval_max",
     "rabbit_qos_prefetch_count": "the cloud's own `prefetch` says it",
     "amqp_auto_delete": "a queue that goes away with its consumer would lose what comes meanwhile",
+}
+# The versions of TLS that oslo.messaging knows by name; "" and sslv23 leave it to both ends.
+TLS_VERSIONS: Final = {
+    "": None,
+    "sslv23": None,
+    "tlsv1": ssl.TLSVersion.TLSv1,
+    "tlsv1_1": ssl.TLSVersion.TLSv1_1,
+    "tlsv1_2": ssl.TLSVersion.TLSv1_2,
 }
 _LOGIN_METHODS: Final = frozenset({"PLAIN", "AMQPLAIN", "EXTERNAL"})
 _NO_SUCH_OPTION: Final = f"oslo.messaging has no such option in [{_GROUP}]"
@@ -190,6 +199,8 @@ def _without_effect(options: Mapping[str, Any]) -> dict[str, str]:
             faults[name] = f"has no effect with `source: rabbit`: {reason}"
         elif name == "rabbit_login_method" and value not in _LOGIN_METHODS:
             faults[name] = f"({value}) is not supported with `source: rabbit`: use PLAIN or EXTERNAL"
+        elif name == "ssl_version" and str(value).lower() not in TLS_VERSIONS:
+            faults[name] = f"({value}) is none that is supported: leave it out, or use TLSv1_2"
     return faults
 
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from bridge.transport import TLS_VERSIONS
+
 _STEP_S: Final = 0.2
 
 
@@ -65,6 +67,9 @@ def tls_context(options: Mapping[str, Any]) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    version = TLS_VERSIONS[options["ssl_version"].lower()]
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
     if options["ssl_ca_file"]:
         context.load_verify_locations(options["ssl_ca_file"])
         context.verify_mode = ssl.CERT_REQUIRED

@@ -17,6 +17,9 @@ from precache.contract.topics import DEADLETTER_TYPE
 MAX_BYTES: Final = 256 * 1024
 # Headers share the record's size limit with the value.
 MAX_DETAIL_CHARS: Final = 2_000
+MAX_PROPERTIES_BYTES: Final = 32 * 1024
+# No dead letter is larger than this, key and headers included: what holds it must take it.
+MAX_RECORD_BYTES: Final = 400_000
 
 REASON: Final = "precache_reason"
 DETAIL: Final = "precache_detail"
@@ -39,7 +42,8 @@ class DeadLetter:
         origin: where it lay: a queue's name, or ``topic/partition/offset``.
         received_at: RFC 3339, UTC.
         body: the bytes, credentials already masked.
-        properties: AMQP properties or whatever else came beside the body; JSON-serialisable.
+        properties: AMQP properties or whatever else came beside the body; JSON-serialisable. Past
+            :data:`MAX_PROPERTIES_BYTES` the beginning of their JSON stands in ``cut``, its length in ``length``.
         identity: what tells it from every other dead letter, where that is known: one that is written a second time
             then has the same ``ce_id``. ``""``: each one is an event of its own.
     """
@@ -69,7 +73,7 @@ class DeadLetter:
             (CLOUD, self.cloud.encode()),
             (ORIGIN, self.origin.encode()),
             (RECEIVED_AT, self.received_at.encode()),
-            (PROPERTIES, orjson.dumps(self.properties, default=str)),
+            (PROPERTIES, _bounded(orjson.dumps(self.properties, default=str))),
         ]
         if len(self.body) > MAX_BYTES:
             extra.append((LENGTH, str(len(self.body)).encode()))
@@ -82,6 +86,13 @@ class DeadLetter:
             time=self.received_at,
         )
         return event + extra
+
+
+def _bounded(properties: bytes) -> bytes:
+    if len(properties) <= MAX_PROPERTIES_BYTES:
+        return properties
+    beginning = properties[: MAX_PROPERTIES_BYTES // 2].decode(errors="ignore")
+    return orjson.dumps({"cut": beginning, "length": len(properties)})
 
 
 def _id_of(identity: str) -> UUID:

@@ -63,6 +63,8 @@ def test_what_is_not_given_has_the_contracts_defaults(tmp_path: Path) -> None:
         ({"transport_url": CLOUD["transport_url"] + "?rabbit_ha_queues=true"}, "rabbit_ha_queues has no effect"),
         ({"transport_url": CLOUD["transport_url"] + "?nonsense=true"}, "an option in the URL's query (nonsense)"),
         ({"oslo_messaging_rabbit": {"rabbit_login_method": "RABBIT-CR-DEMO"}}, "use PLAIN or EXTERNAL"),
+        ({"oslo_messaging_rabbit": {"rabbit_retry_backoff": 9}}, "rabbit_retry_backoff: has no effect"),
+        ({"oslo_messaging_rabbit": {"ssl_version": "nonsense"}}, "ssl_version: (nonsense) is none that is supported"),
         ({"events": ["aggregate cache"]}, "should be an event type"),
         ({"forward": {"nova.notifications": ["*"]}}, "clouds[0].forward.nova.notifications: is one of `topics`"),
         ({"forward": {"bad topic": ["*"]}}, "is no name for a Kafka topic"),
@@ -79,6 +81,11 @@ def test_each_fault_is_told(tmp_path: Path, change: dict[str, Any], words: str) 
 def test_two_clouds_of_one_name_are_refused(tmp_path: Path) -> None:
     (told,) = faults(tmp_path, CLOUD, CLOUD)
     assert "clouds[1].name: paris is the name of a cloud above" in told
+
+
+def test_a_producer_that_would_not_take_a_dead_letter_is_refused(tmp_path: Path) -> None:
+    (told,) = faults(tmp_path, CLOUD, kafka={"bootstrap.servers": "k:9092", "message.max.bytes": 200_000})
+    assert "kafka: message.max.bytes should be at least 400000" in told
 
 
 def test_options_in_the_url_mean_what_they_mean_to_nova() -> None:

@@ -1,0 +1,49 @@
+"""Whatever comes with a message, a dead letter is made of it, and is no larger than Kafka takes."""
+
+from typing import Any
+
+import orjson
+import pytest
+from pika import BasicProperties
+
+from bridge.amqp import properties
+from bridge.letters import Letters
+from bridge.poison import Poison
+from bridge.signs import Record
+from bridge.sources import Delivery
+from precache.contract.deadletters import MAX_RECORD_BYTES, PROPERTIES
+
+
+def letter(body: bytes, headers: dict[str, Any], queue: str = "queue", detail: str = "why") -> Record:
+    raw = b"".join(BasicProperties(headers=headers).encode())
+    return Letters("dead", "paris", queue, properties.decode).letter(Delivery(1, body, raw), Poison("x", detail))
+
+
+def shown(record: Record) -> Any:
+    return orjson.loads(dict(record.headers)[PROPERTIES])
+
+
+def nested(levels: int) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for _ in range(levels):
+        made = {"a": made}
+    return made
+
+
+@pytest.mark.parametrize("levels", [1, 254, 300])
+def test_headers_may_nest_as_deep_as_they_like(levels: int) -> None:
+    assert "headers" in shown(letter(b"not json", nested(levels)))
+
+
+def test_headers_that_can_not_even_be_read_are_kept_as_they_came() -> None:
+    letters = Letters("dead", "paris", "queue", properties.decode)
+    assert shown(letters.letter(Delivery(1, b"", b"\xff"), Poison("x", ""))) == {"raw": "ff"}
+
+
+def test_the_largest_dead_letter_is_within_what_a_bridge_asks_of_kafka() -> None:
+    headers = {f"h{number}": "\x01" * 250 for number in range(500)}
+    record = letter(b"\0" * 10_000_000, headers, queue="q" * 255, detail="\u20ac" * 5_000)
+    size = len(record.key) + len(record.value) + sum(len(name) + len(value) for name, value in record.headers)
+    assert size <= MAX_RECORD_BYTES
+    found = shown(record)
+    assert found["length"] > len(found["cut"]) > 10_000
