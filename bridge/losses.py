@@ -38,17 +38,31 @@ class Losses:
         self._opened_at_s = float("inf")
         self._why = ""
         self._said_at_s = float("-inf")
+        self._trouble = ""
 
     def opened(self) -> None:
         """Note that the source is consumed."""
         self._opened_at_s = self._clock()
-        self._why = ""
+        self._why = self._trouble = ""
+        self._metrics.consuming.set(1)
 
     def closed(self) -> None:
         """Note that it is not any more, whatever the reason."""
         if self._clock() - self._opened_at_s > _STEADY_S:
             self._count = 0
         self._opened_at_s = float("inf")
+        self._metrics.consuming.set(0)
+
+    def troubled(self, trouble: str) -> None:
+        """Note what is wrong with a source that is open, or that nothing is: each change is told."""
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        self._metrics.consuming.set(0 if trouble else 1)
+        if trouble:
+            log.warning("bridge.source_deaf", cloud=self._cloud, why=trouble)
+        else:
+            log.info("bridge.source_hears", cloud=self._cloud)
 
     def lost(self, fault: SourceFault) -> float:
         """Note a loss, or an attempt in vain; return for how many seconds to wait."""

@@ -31,9 +31,9 @@ from precache.service.kafka.errors import KafkaFault
 from precache.service.logs import log
 from precache.service.shutdown import Stop
 
-# How long to wait for messages when Kafka owes no report; and when it does.
+# How long to wait for messages when Kafka owes no report; and when it does: an acknowledgement may be late by so much.
 _IDLE_S: Final = 0.2
-_BUSY_S: Final = 0.005
+_BUSY_S: Final = 0.02
 # A head of the line that waits for longer does not hold up the acknowledgements behind it.
 _STUCK_S: Final = 1.0
 # Left of `shutdown_timeout` for closing; and of that, for the last sign of life.
@@ -169,13 +169,11 @@ class Worker:
         self._pulse.state = "running"
         self._proved, self._throttled = False, False
         self._losses.opened()
-        self._metrics.consuming.set(1)
         self._ready()
         log.info("bridge.consuming", cloud=self._settings.name, queue=self._source.queue)
 
     def _ended(self) -> None:
         self._losses.closed()
-        self._metrics.consuming.set(0)
         self._metrics.in_flight.set(0)
         self._metrics.in_flight_bytes.set(0)
 
@@ -191,11 +189,13 @@ class Worker:
 
     def _round(self, flight: Flight) -> float:
         """Take what has come, settle what Kafka confirmed, acknowledge it; return the oldest message's age."""
-        deliveries = self._source.receive(_BUSY_S if flight.unsettled else _IDLE_S)
+        # What brings more is waited for: messages, or Kafka's reports of those that are to be acknowledged first.
+        for_kafka = flight.unsettled >= self._source.saturated_at
+        deliveries = self._source.receive(0.0 if for_kafka else _BUSY_S if flight.unsettled else _IDLE_S)
         now_s = self._clock()
         if deliveries:
             self._forwarder.take(flight, deliveries, now_s)
-        self._outlet.poll()
+        self._outlet.poll(_BUSY_S if for_kafka and not deliveries else 0.0)
         age_s = flight.head_age_s(now_s)
         self._forwarder.settle(flight, now_s)
         self._acknowledge(flight, age_s)
@@ -221,6 +221,7 @@ class Worker:
     def _tell(self, flight: Flight, age_s: float) -> None:
         self._metrics.in_flight.set(flight.unsettled)
         self._metrics.in_flight_bytes.set(flight.bytes)
+        self._losses.troubled(self._source.trouble)
         self._pulse.send_if_due(flight.unsettled)
         if self._pulse.delivered:
             self._forwarder.note_sign(flight)

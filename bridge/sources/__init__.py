@@ -53,6 +53,11 @@ class Source(Protocol):
         ...
 
     @property
+    def saturated_at(self) -> int:
+        """From how many unacknowledged messages on it is acknowledgements that bring more."""
+        ...
+
+    @property
     def trouble(self) -> str:
         """What is wrong although the source is open, such as an exchange that is gone; ``""`` when all is well."""
         ...

@@ -119,9 +119,16 @@ class OsloSource:
         return self._cloud.queue
 
     @property
+    def saturated_at(self) -> int:
+        """One: the next batch is handed out once all of this one is acknowledged."""
+        return 1
+
+    @property
     def trouble(self) -> str:
-        """oslo.messaging keeps its connection by itself, and does not tell when it has lost it."""
-        return ""
+        """oslo.messaging connects again by itself, and tells nobody: so its connection is looked at."""
+        if self._server is None or _is_connected(self._server):
+            return ""
+        return "oslo.messaging has lost its connection, and tries to connect again: its own log has the reason"
 
     def open(self) -> None:
         """Make a listener and start it, in a thread of its own: oslo.messaging tries to connect for ever."""
@@ -244,6 +251,14 @@ def _forget_nothing(server: Any) -> None:
     listener: Any = getattr(server.listener, "_poll_style_listener", None)
     if hasattr(listener, "msg_id_cache"):  # of the AMQP drivers; the conformance suite notices when it is renamed
         listener.msg_id_cache = _NoDuplicates()
+
+
+def _is_connected(server: Any) -> bool:
+    """Whether an AMQP driver's connection stands; of other drivers, and of none that is known, nothing is told."""
+    found: Any = server.listener
+    for name in ("_poll_style_listener", "conn", "connection", "connection"):
+        found = getattr(found, name, None)
+    return bool(getattr(found, "connected", True))
 
 
 def make_listener(cloud: CloudBlock, dispatcher: Any) -> tuple[Any, Any]:

@@ -87,6 +87,11 @@ class RabbitSource:
         return self._listening.queue
 
     @property
+    def saturated_at(self) -> int:
+        """Half of the prefetch: RabbitMQ is to have its acknowledgements before all of it is out."""
+        return max(1, self._listening.prefetch // 2)
+
+    @property
     def trouble(self) -> str:
         """Why nothing can come at the moment although the consumer is open."""
         return self._watch.trouble if self._watch is not None else ""

@@ -12,6 +12,7 @@ import pytest
 from tests.integration.bridge.rig import SOURCES, Rig, notifications
 from tests.services import kafka, rabbitmq
 from tests.services.testing import Cloud, Servers, Topics
+from tests.support.process import wait_until
 
 CONSUMER_TIMEOUT_S = 3
 # Looks for slow consumers every second instead of every minute.
@@ -54,6 +55,8 @@ def test_rabbitmq_restarts(make_own: Callable[[], Rig], node: rabbitmq.Node, how
         for rig in rigs:
             rig.publish([body for _, body in sent[:300]])
         node.kill() if how == "kill" else node.stop()
+        for bridge in bridges:
+            wait_until(lambda bridge=bridge: not bridge.ready()[0], "the bridge to say that it is not ready")
         node.start()
         for rig in rigs:
             rig.publish([body for _, body in sent[300:]])
@@ -62,6 +65,8 @@ def test_rabbitmq_restarts(make_own: Callable[[], Rig], node: rabbitmq.Node, how
             rig.wait_empty()
         assert bridges[SOURCES.index("rabbit")].events("bridge.source_lost")
         assert len(bridges[SOURCES.index("rabbit")].events("bridge.consuming")) > 1
+        for bridge in bridges:
+            bridge.wait_ready()
         assert [bridge.stop() for bridge in bridges] == [0, 0]
 
 

@@ -2,18 +2,29 @@
 
 import copy
 import json
+import os
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from bridge.sources.oslo import POISON
+from bridge import service, transport
+from bridge.config import CloudBlock
+from bridge.sources import Delivery, Source
+from bridge.sources.oslo import CANNOT, POISON
 from precache.contract import nova
+from precache.service.shutdown import Stop
 from tests.integration.bridge.poisons import JSON, KINDS, envelope, progress
 from tests.integration.bridge.rig import SOURCES, Rig, notifications
+from tests.services.testing import Cloud, Servers, Topics
 from tests.support import captures
 from tests.support.kafka import header
+from tests.support.process import wait_until
 
 
 @pytest.fixture(params=SOURCES)
@@ -182,3 +193,88 @@ def test_signs_of_life(rig: Rig, source: str) -> None:
     assert {sign["instance"] for sign in signs} == {"bridge-1"}
     assert signs[-1]["counts"]["forwarded"] == 1
     assert signs[-1]["counts"]["in_flight"] == 0
+
+
+def can(source: str, what: str) -> bool:
+    """Whether a source is to be able to do something: `rabbit` can do it all."""
+    return source == "rabbit" or what not in CANNOT
+
+
+def connections(rig: Rig) -> set[str]:
+    _, found = rig.cloud.api("GET", "vhosts/{vhost}/connections")
+    return {each["name"] for each in found if each.get("state") == "running"}
+
+
+def close_connections(rig: Rig) -> None:
+    for name in connections(rig):
+        status, _ = rig.cloud.api("DELETE", f"connections/{quote(name, safe='')}")
+        assert status == 204
+
+
+def comes_true(condition: Callable[[], bool], within_s: float) -> bool:
+    end = time.monotonic() + within_s
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
+    return condition()
+
+
+def test_what_nova_has_not_declared_is_waited_for(source: str, tmp_path: Path, cloud: Cloud, topics: Topics) -> None:
+    servers = Servers.from_environment(os.environ)
+    rig = Rig(tmp_path, servers.kafka, cloud, topics)
+    rig.make_topics()
+    with rig.start(rig.config(rig.paris(**options(source)))) as bridge:
+        if can(source, "waits-for-nova"):
+            wait_until(lambda: "does not exist" in bridge.ready()[1], "the bridge to say what it waits for")
+            assert rig.cloud.queue(rig.queue) == {}
+        else:
+            bridge.wait_ready()
+            assert rig.cloud.queue(rig.queue)["durable"]
+
+
+def test_a_connection_that_is_lost_is_told_and_so_is_its_return(rig: Rig, source: str) -> None:
+    with rig.bridge(**options(source)) as bridge:
+        assert comes_true(lambda: bool(connections(rig)), 15.0)
+        close_connections(rig)
+        told = comes_true(lambda: bool(bridge.events("bridge.source_lost")), 5.0)
+        assert told == can(source, "tells-when-it-is-lost")
+        rig.publish([envelope(progress())])
+        rig.wait_forwarded([progress()["message_id"]])
+        bridge.wait_ready()
+
+
+@contextmanager
+def opened(rig: Rig, source: str) -> Iterator[Source]:
+    stop = Stop()
+    block = CloudBlock.model_validate(rig.paris(**options(source)))
+    read = transport.read(block.transport_url.get_secret_value(), block.oslo_messaging_rabbit)
+    made = service.make_source("conformance", block, read, stop)
+    made.open()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def received(source: Source, count: int) -> list[Delivery]:
+    found: list[Delivery] = []
+    end = time.monotonic() + 20.0
+    while len(found) < count and time.monotonic() < end:
+        found += source.receive(0.1)
+    assert len(found) == count
+    return found
+
+
+def test_what_is_given_back_comes_again_and_the_connection_stays(rig: Rig, source: str) -> None:
+    rig.publish([envelope(progress())])
+    with opened(rig, source) as made:
+        received(made, 1)
+        assert comes_true(lambda: len(connections(rig)) == 1, 15.0)
+        before = connections(rig)
+        made.release()
+        time.sleep(1.0)  # the management API is that late
+        assert (connections(rig) == before) == can(source, "keeps-the-connection")
+        made.open()
+        (again,) = received(made, 1)
+        made.ack(again.tag, multiple=True)
+        made.serve(0.1)
+    rig.wait_empty()

@@ -20,6 +20,7 @@ class FakeProducer:
         self.undecided: list[Any] = []
         self.mute = False
         self.fatal = False
+        self.polled: list[float] = []
 
     def produce(self, topic: str, value: bytes, _key: bytes, *, on_delivery: Any, headers: Any) -> None:
         del headers
@@ -35,7 +36,8 @@ class FakeProducer:
         else:
             self.waiting.append((on_delivery, error))
 
-    def poll(self, _timeout: float) -> int:
+    def poll(self, timeout_s: float) -> int:
+        self.polled.append(timeout_s)
         if self.fatal:
             self.fatal = False
             raise KafkaException(KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "no", fatal=True))
@@ -71,6 +73,7 @@ class FakeSource:
 
     queue = "queue"
     trouble = ""
+    saturated_at = 500
 
     def __init__(self, clock: Clock, tick: Callable[[], None]) -> None:
         self.clock = clock

@@ -239,3 +239,26 @@ def test_what_kafka_owes_when_rabbitmq_is_lost_is_dropped_from_the_producer(sinc
     assert len(bench.made[0].sent) > 2
     assert len(bench.made[0].undecided) <= 3, "only signs of life"
     assert sum(len(producer.sent) for producer in bench.made[1:]) == canaries
+
+
+@pytest.mark.parametrize(("saturated_at", "longest_s"), [(1, 0.02), (10_000, 0.0)])
+def test_once_rabbitmq_waits_for_acknowledgements_kafka_is_waited_for(saturated_at: int, longest_s: float) -> None:
+    bench = Bench(lambda _topic, attempt: "?" if attempt else "")
+    bench.source.saturated_at = saturated_at
+    bench.until_s = 5.0
+    bench.at[1.0] = lambda: setattr(bench.source, "body", envelope(progress()))
+    bench.at[2.0] = lambda: setattr(bench.source, "body", b"")
+    bench.run()
+    assert max(bench.made[0].polled) == longest_s
+
+
+def test_a_source_that_is_open_and_hears_nothing_is_told_once_and_so_is_its_recovery() -> None:
+    bench = Bench()
+    bench.until_s = 40.0
+    bench.at[10.0] = lambda: setattr(bench.source, "trouble", "the exchange is gone")
+    bench.at[20.0] = lambda: setattr(bench.source, "trouble", "")
+    with structlog.testing.capture_logs() as events:
+        bench.run()
+    told = [event["event"] for event in events if event["event"].startswith("bridge.source_")]
+    assert told == ["bridge.source_deaf", "bridge.source_hears"]
+    assert [ready for _, ready in bench.ready] == [False, True, False, True]
