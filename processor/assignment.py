@@ -63,6 +63,7 @@ class Assignment:
     def drop_all(self) -> None:
         """Forget the state of all partitions, and read nothing until they are rebuilt."""
         self.drop([*self.held, *self._membership.owned])
+        self._tell()
         self._membership.read({})
 
     def rebuild_some(self) -> None:

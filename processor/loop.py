@@ -29,11 +29,11 @@ from processor.assignment import Assignment
 from processor.clock import WallClock
 from processor.errors import StartOver
 from processor.faultpoints import FaultPoints
+from processor.gauges import Gauges
 from processor.group import Membership
 from processor.held import Held
 from processor.producing import Transactions
 from processor.steps import Steps
-from processor.telling import Gauges
 from processor.tuning import Tuning
 
 # After these the state is built anew from what is committed. What is not among them ends the process.
@@ -53,6 +53,7 @@ class Loop:
         transactions: Transactions,
         steps: Steps,
         faults: FaultPoints,
+        gauges: Gauges,
         tuning: Tuning,
         stop: Stop,
     ) -> None:
@@ -64,7 +65,7 @@ class Loop:
         self._faults = faults
         self._tuning = tuning
         self._stop = stop
-        self._gauges = Gauges(membership)
+        self._gauges = gauges
         self._gaps: dict[int, int] = {}
         self._failed = 0
 
@@ -104,7 +105,7 @@ class Loop:
             self._steps.forget(busy)
             metrics.ROUND_S.observe(monotonic() - began)
         assignment.rebuild_some()
-        self._gauges.update(assignment.held.values())
+        self._gauges.update()
 
     def _poll(self) -> list[Message]:
         """Step 1. A round is bounded by records and by bytes."""

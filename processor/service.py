@@ -23,6 +23,8 @@ from processor.clock import WallClock
 from processor.config import ProcessorConfig
 from processor.errors import Fatal, StartOver
 from processor.faultpoints import FaultPoints
+from processor.gauges import PART as KAFKA_PART
+from processor.gauges import Gauges
 from processor.group import Membership
 from processor.logreader import LogReader
 from processor.loop import Loop
@@ -79,7 +81,7 @@ def _run(config: ProcessorConfig, stop: Stop, tuning: Tuning, *, check_topics: b
             stack.enter_context(_http(config, health))
         store = open_store(config.store)
         stack.callback(store.close)
-        if check_topics and not _patiently(lambda: _check_topics(config), "kafka", health, stop):
+        if check_topics and not _patiently(lambda: _check_topics(config), KAFKA_PART, health, stop):
             return
         if not _patiently(store.check, STORE_PART, health, stop):
             return
@@ -111,7 +113,7 @@ def _rebuild(config: ProcessorConfig, stop: Stop, tell: Callable[[str], None]) -
     with ExitStack() as stack:
         store = open_store(config.store)
         stack.callback(store.close)
-        if not _patiently(lambda: _check_stopped(config), "kafka", health, stop):
+        if not _patiently(lambda: _check_stopped(config), KAFKA_PART, health, stop):
             return
         if not _patiently(store.check, STORE_PART, health, stop):
             return
@@ -150,7 +152,10 @@ def _run_loop(
         patience=patience,
     )
     stack.callback(transactions.drop)
-    writer = stack.enter_context(StoreWriter(store, membership, health, patience, _patient_s(config, tuning)))
+    gauges = Gauges(membership, assignment.held.values, health)
+    writer = stack.enter_context(
+        StoreWriter(store, membership, health, patience, _patient_s(config, tuning), serving=gauges.update)
+    )
     steps = Steps(config.topics, membership, writer, transactions, faults)
     clock = WallClock(membership, lambda: int(time() * _MS_PER_S), tuning.margin_ms, tuning.call_s)
     Loop(
@@ -160,6 +165,7 @@ def _run_loop(
         transactions=transactions,
         steps=steps,
         faults=faults,
+        gauges=gauges,
         tuning=tuning,
         stop=stop,
     ).run()

@@ -16,6 +16,8 @@ from processor.stores import Row, Store, StoreRetry, WriteReport
 
 _SERVE_S: Final = 0.2
 _LOOK_S: Final = 1.0
+# A store may ask for any time; so long after it is well again, at the latest, that is noticed.
+_MAX_RETRY_AFTER_S: Final = 120.0
 PART: Final = "store"
 
 
@@ -35,16 +37,25 @@ class StoreWriter:
         health: is told.
         patience: ends some time after a request to stop.
         patient_s: a write that takes longer is waited for as a store that takes nothing is.
+        serving: called again and again while the store is waited for.
     """
 
     def __init__(
-        self, store: Store, membership: Membership, health: Health, patience: Patience, patient_s: float
+        self,
+        store: Store,
+        membership: Membership,
+        health: Health,
+        patience: Patience,
+        patient_s: float,
+        *,
+        serving: Callable[[], None] = nothing,
     ) -> None:
         self._store = store
         self._membership = membership
         self._health = health
         self._patience = patience
         self._patient_s = patient_s
+        self._serving = serving
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     def __enter__(self) -> Self:
@@ -71,21 +82,30 @@ class StoreWriter:
         if not rows:
             meanwhile()
             return WriteReport()
+        try:
+            report = self._insist(rows, meanwhile, waiting)
+        finally:
+            # Also when it is given up: nothing may be left to be written, and what was said would stand for ever.
+            metrics.STORE_WAITING.set(0)
+            self._health.set(PART, True)
+        self._membership.resume()
+        return report
+
+    def _insist(self, rows: Sequence[Row], meanwhile: Callable[[], None], waiting: Callable[[], None]) -> WriteReport:
         failed = 0
+        began = monotonic()
         while True:
-            began = monotonic()
             try:
                 report = self._attempt(rows, nothing if failed else meanwhile, waiting)
             except StoreRetry as fault:
                 self._tell(fault, failed)
                 if failed == 0:
                     waiting()
-                self._wait(backoff_s(failed) if fault.retry_after_s is None else fault.retry_after_s)
+                self._wait(_pause_s(failed, fault.retry_after_s))
                 failed += 1
             else:
                 if failed:
                     log.info("processor.store_back", attempts=failed + 1, seconds=round(monotonic() - began, 3))
-                self._back()
                 return report
 
     def _attempt(self, rows: Sequence[Row], meanwhile: Callable[[], None], waiting: Callable[[], None]) -> WriteReport:
@@ -123,14 +143,10 @@ class StoreWriter:
         if failed == 0 or fault.loud:
             said("processor.store_waiting", attempt=failed + 1, why=str(fault))
 
-    def _back(self) -> None:
-        metrics.STORE_WAITING.set(0)
-        self._health.set(PART, True)
-        self._membership.resume()
-
     def _wait(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let time pass; the group is served at least once."""
         end = monotonic() + seconds
+        self._serve(0.0)
         while (left := end - monotonic()) > 0:
             self._serve(min(left, _SERVE_S))
 
@@ -147,3 +163,9 @@ class StoreWriter:
             raise StartOver("a record came from a partition that was paused")
         if self._membership.any_lost():
             raise StartOver("a partition was taken away while the store was waited for")
+        self._serving()
+
+
+def _pause_s(failed: int, retry_after_s: float | None) -> float:
+    """Return how long to wait: what the store asks for, within reason, and never less than our own backoff."""
+    return max(backoff_s(failed), min(retry_after_s or 0.0, _MAX_RETRY_AFTER_S))

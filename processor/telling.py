@@ -1,7 +1,6 @@
 """What a round did, told in logs and metrics; after its commit, so that each thing is told once."""
 
-from collections.abc import Callable, Iterable
-from time import monotonic
+from collections.abc import Iterable
 from typing import Final
 
 from precache.contract.deadletters import DeadLetter
@@ -9,13 +8,9 @@ from precache.contract.records import Operation as OperationRecord
 from precache.service.logs import log
 from processor import metrics
 from processor.core.effects import Effects, Point
-from processor.group import Membership
-from processor.held import Held
 
 _SAMPLE: Final = 50
-_EVERY_S: Final = 1.0
 _LOUD: Final = frozenset({"stalled", "abandoned"})
-_STATUSES: Final = ("running", "ending", "stalled", "completed", "completed_with_errors", "abandoned")
 
 
 def tell(out: Effects, letters: Iterable[DeadLetter]) -> None:
@@ -51,32 +46,3 @@ def _log(record: OperationRecord) -> None:
         hosts_total=record["hosts_total"],
         errors=record["errors"],
     )
-
-
-class Gauges:
-    """Figures that are looked up now and then."""
-
-    def __init__(self, membership: Membership, clock: Callable[[], float] = monotonic) -> None:
-        self._membership = membership
-        self._clock = clock
-        self._next_s = 0.0
-        self._lagging: set[int] = set()
-
-    def update(self, held: Iterable[Held]) -> None:
-        """Set lag and operations by status, at most once a second."""
-        if self._clock() < self._next_s:
-            return
-        self._next_s = self._clock() + _EVERY_S
-        counts: dict[str, int] = dict.fromkeys(_STATUSES, 0)
-        numbers = set()
-        for partition in held:
-            numbers.add(partition.number)
-            for operation in partition.state.operations():
-                counts[operation.status] += 1
-            end = self._membership.known_end_offset(partition.number)
-            metrics.LAG.labels(str(partition.number)).set(max(0, end - partition.frontier))
-        for status, count in counts.items():
-            metrics.OPEN.labels(status).set(count)
-        for number in self._lagging - numbers:
-            metrics.LAG.remove(str(number))
-        self._lagging = numbers

@@ -182,5 +182,8 @@ _COUNTS: Final[dict[str, _Rule]] = dict.fromkeys(("received", "forwarded", "dead
 
 def shown(value: object) -> str:
     """Return a value as it stands in a detail: the beginning of a long one."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:  # parsers of JSON go deeper than Python's own calls
+        return "a value nested too deep to be shown"
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."

@@ -1,11 +1,11 @@
 """The values of the derived records, from what is known of an operation."""
 
-import re
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 import orjson
 
+from precache.contract.natural import natural
 from precache.contract.records import MAX_RECORD_BYTES, ImageCounts, Progress, Status
 from precache.contract.records import Operation as OperationRecord
 from precache.contract.times import NS_PER_US, rfc3339_ms, rfc3339_ns, rfc3339_us
@@ -14,15 +14,7 @@ from processor.core.facts import Facts
 from processor.core.operation import Operation
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_DIGITS: Final = re.compile(r"([0-9]+)")
 _CUTTABLE_LISTS: Final = 4  # images, failed_hosts, silent_hosts, image_counts
-
-
-def natural(name: str) -> tuple[list[tuple[int, str]], str]:
-    """Return a key that sorts ``db2`` before ``db10``; equal for equal names only."""
-    # Digits by their count, then as text: that is their order as numbers, of any length.
-    pieces = [piece.lstrip("0") if place % 2 else piece for place, piece in enumerate(_DIGITS.split(name))]
-    return [(len(piece) if place % 2 else 0, piece) for place, piece in enumerate(pieces)], name
 
 
 def percent(done: int, total: int) -> float:

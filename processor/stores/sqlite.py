@@ -125,6 +125,7 @@ def _lock(path: Path) -> int:
     Raises:
         StoreFault: another processor has it, or no file can be made there.
     """
+    path = path.resolve()  # a link to the file is the same store
     name = path.with_name(path.name + ".lock")
     try:
         lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -161,3 +161,11 @@ def test_a_sign_of_life() -> None:
     Partition(Timers()).apply(5, 7, b"paris", json.dumps(SIGN).encode(), out)
     (heard,) = out.signs
     assert (heard.sign.cloud, heard.sign.received, heard.offset) == ("paris", 1, 7)
+
+
+@pytest.mark.parametrize("depth", [500, 900, 1_000, 1_010, 1_023, 1_100, 100_000])
+def test_a_value_of_any_depth_is_unreadable_in_words(depth: int) -> None:
+    nested = b"[" * depth + b"]" * depth
+    for value in (nested, changed(f"{DATA}/host", "@").replace(b'"@"', nested)):
+        with pytest.raises(Unreadable):
+            read(value)

@@ -174,6 +174,27 @@ def test_after_keep_it_is_closed_and_what_comes_is_late() -> None:
     assert list(story.partition.operations()) == []
 
 
+def test_closing_has_the_rows_written_once_more_and_tells_nothing() -> None:
+    story = Story().feed(0, NOVA.end([]))
+    told = len(story.out.decisions)
+    story.out.changed.clear()
+    story.wait(1_000_000 + TIMERS.settle_ms)
+    (closed,) = story.out.changed
+    assert closed.record == story.last
+    assert len(story.out.decisions) == told
+    assert list(story.partition.operations()) == []
+
+
+@pytest.mark.parametrize("repeated", [NOVA.start(["a", "b"]), NOVA.report("a"), NOVA.end(["a", "b"])])
+def test_what_repeats_itself_changes_no_row(repeated: Event) -> None:
+    story = Story().feed(0, NOVA.start(["a", "b"])).feed(1, NOVA.report("a")).feed(2, NOVA.end(["a", "b"]))
+    for until in (3, 6_000):  # ending, and final
+        story.wait(until)
+        story.out = Effects()
+        story.feed(until, repeated)
+        assert (story.out.points, story.out.decisions, dict(story.out.changed), story.out.repeated) == ([], [], {}, 1)
+
+
 def test_low_counts_what_was_closed_until_it_is_forgotten() -> None:
     story = Story().feed(0, Source(request="req-0").start(["z"])).feed(0, NOVA.end([]))
     assert story.partition.low(2) == 0

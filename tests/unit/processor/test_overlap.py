@@ -10,11 +10,12 @@ from confluent_kafka import Message
 
 from precache.service.health import Health
 from precache.service.shutdown import Stop
+from processor import metrics
 from processor.errors import StartOver
 from processor.group import Membership
 from processor.patience import Patience
 from processor.stores import BridgeRow, Row, StoreRetry, WriteReport
-from processor.storing import StoreWriter
+from processor.storing import StoreWriter, _pause_s
 
 ROWS = [BridgeRow(1, "c", "i", "consuming", "1", 0, 0, 0, 0)]
 LONG_S = 20.0
@@ -153,3 +154,41 @@ def test_no_row_is_written_after_the_work_failed() -> None:
         with pytest.raises(ValueError, match="broken"):
             target.write(ROWS, fail)
         assert store.written == len(ROWS)
+
+
+def test_a_store_that_asks_for_no_pause_is_not_hammered_and_the_group_is_served() -> None:
+    membership = member()
+    store = Script(*(StoreRetry("no", retry_after_s=0.0) for _ in range(3)), WriteReport())
+    writer(store, membership).write(ROWS)
+    assert membership.poll.call_count >= 3
+
+
+def test_a_store_that_asks_for_a_day_is_tried_again_within_minutes() -> None:
+    assert 0.0 <= _pause_s(0, None) < 1.0
+    assert _pause_s(0, 7.0) >= 7.0
+    assert _pause_s(0, 86_400.0) == 120.0
+
+
+def test_what_was_said_of_the_store_does_not_outlast_the_partition_that_had_something_to_write() -> None:
+    membership, health = member(), Health()
+    membership.any_lost.return_value = True
+    waiting = StoreWriter(Script(StoreRetry("no")), membership, health, Patience(Stop(), 0.0), LONG_S)
+    with pytest.raises(StartOver, match="taken away"):
+        waiting.write(ROWS)
+    assert health.ready()
+    assert metrics.STORE_WAITING._value.get() == 0
+
+
+def test_figures_go_on_while_the_store_is_waited_for() -> None:
+    told: list[bool] = []
+    membership = member()
+    waiting = StoreWriter(
+        Script(StoreRetry("no"), WriteReport()),
+        membership,
+        Health(),
+        Patience(Stop(), 0.0),
+        LONG_S,
+        serving=lambda: told.append(True),
+    )
+    waiting.write(ROWS)
+    assert told

@@ -107,6 +107,7 @@ def test_a_repeated_event_writes_and_emits_nothing(steps: list[Step], data: st.D
             doubled.append(Step(0, data.draw(st.sampled_from(seen))))
     twice = play(doubled, keep_open, {2 * cut for cut in cuts if 2 * cut < len(doubled)}, set())
     assert twice.points == once.points
+    assert [*twice.store.rows.values()] == [*once.store.rows.values()]
     assert [_without_offset(record) for record in twice.decisions] == [
         _without_offset(record) for record in once.decisions
     ]
