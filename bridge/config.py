@@ -112,7 +112,8 @@ class CloudBlock(Block):
     @classmethod
     def _can_be_reached(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
         read = transport.read(url.get_secret_value(), info.data.get("oslo_messaging_rabbit", {}))
-        faults = transport.check_for_rabbit(read) if info.data.get("source") == "rabbit" else []
+        is_rabbit = info.data.get("source") == "rabbit"
+        faults = transport.check_for_rabbit(read) if is_rabbit else transport.check_driver(read)
         if faults:
             raise ValueError("; ".join(faults))
         return url

@@ -92,6 +92,9 @@ def _source(url: str, exchange: str, topic: str, options: Mapping[str, Any], sto
     read = transport.read(url, options)
     name = f"precache-watch-{uuid4()}"
     if not read.is_rabbit:
+        faults = transport.check_driver(read)
+        if faults:
+            raise transport.TransportError("; ".join(faults))
         place = {"name": "watch", "transport_url": url, "exchange": exchange, "pool": name, "source": "oslo"}
         return OsloSource(
             CloudBlock.model_validate({**place, "oslo_messaging_rabbit": dict(options)}), lambda: stop.requested

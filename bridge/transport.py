@@ -8,6 +8,7 @@ import ssl
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -177,6 +178,14 @@ def read(transport_url: str, options: Mapping[str, Any]) -> Transport:
         options=values,
         given=frozenset(options) | frozenset(url.query),
     )
+
+
+def check_driver(transport: Transport) -> list[str]:
+    """Return what speaks against a transport that oslo.messaging is to be reached by: it has no such driver."""
+    drivers = sorted(entry.name for entry in entry_points(group="oslo.messaging.drivers"))
+    if transport.driver.partition("+")[0] in drivers:
+        return []
+    return [f"oslo.messaging has no driver {transport.driver!r}; it has {', '.join(drivers)}"]
 
 
 def check_for_rabbit(transport: Transport) -> list[str]:

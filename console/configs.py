@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 from pydantic import BaseModel, ValidationError
@@ -11,10 +11,17 @@ from pydantic import BaseModel, ValidationError
 from console.exits import USAGE, Failure
 from precache.service.config import Block, ConfigError, KafkaBlock, TopicsBlock, load, top_level_keys
 
+if TYPE_CHECKING:
+    from bridge.config import BridgeConfig
+    from processor.config import ProcessorConfig
+
 Model = TypeVar("Model", bound=BaseModel)
 Kind = Literal["bridge", "processor", "demo", "kafka"]
 
 CONFIG_PATH: Final = click.Path(path_type=Path)
+
+# What bridge and processor have in common, and no other command.
+_SERVICES: Final = frozenset({"instance", "shutdown_timeout", "http"})
 
 # What stands for an unset variable in a block that a command does not use.
 _UNUSED: Final = "unset"
@@ -47,13 +54,16 @@ class _Lenient(Mapping[str, str]):
 
 
 def kind_of(path: Path) -> Kind:
-    """Return what a file is for, by its top-level keys; ``kafka`` when it has nothing but what every file may have."""
+    """Return what a file is for, by its top-level keys; ``kafka`` when it has no more than `kafka` and `topics`.
+
+    One with a service's keys, but without what tells the two apart, is taken for a processor's, which lacks its store.
+    """
     keys = top_level_keys(path)
     if keys & {"bridge", "processor"}:
         return "demo"
     if "clouds" in keys:
         return "bridge"
-    if keys & {"store", "operations"}:
+    if keys & {"store", "operations", *_SERVICES}:
         return "processor"
     return "kafka"
 
@@ -73,6 +83,21 @@ def model_of(kind: Kind) -> type[Block]:
     from processor.config import ProcessorConfig
 
     return ProcessorConfig
+
+
+def keep_fault(bridge: "BridgeConfig", processor: "ProcessorConfig") -> str:
+    """Return what speaks against the two beside each other; ``""`` when nothing does.
+
+    A bridge may hold a message for as long as ``hold``, and the operation must not be closed by then.
+    """
+    keep = processor.operations.keep
+    longest = max(bridge.clouds, key=lambda cloud: cloud.hold)
+    if keep > longest.hold:
+        return ""
+    return (
+        f"should be longer than the `hold` of cloud {longest.name} ({longest.hold:g} s), and is {keep:g} s: what a"
+        " bridge held for so long would come too late, and be a dead letter"
+    )
 
 
 def load_or_fail(path: Path, model: type[Model]) -> Model:

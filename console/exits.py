@@ -8,6 +8,11 @@ OK: Final = 0
 FATAL: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
+TERMINATED: Final = 143
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: what is open is closed, and the terminal put right, as after Ctrl-C."""
 
 
 class Failure(click.ClickException):

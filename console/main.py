@@ -5,14 +5,16 @@ not installed is in nobody's way.
 """
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any, Final, get_args
 
 import click
 
-from console.exits import FATAL, INTERRUPTED, OK, USAGE
+from console.exits import FATAL, INTERRUPTED, OK, TERMINATED, USAGE, Terminated
 from console.extras import missing
 from console.invocation import Invocation, LogFormat
 from console.lazy import Entry, LazyGroup
@@ -46,6 +48,7 @@ Exit codes (each command's --help tells its own):
   1    failed
   2    wrong usage or configuration, or a part that is not installed
   130  interrupted by Ctrl-C
+  143  ended by SIGTERM
 """
 
 
@@ -94,8 +97,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if invocation.verbose and error.__cause__ is not None:
             traceback.print_exception(error.__cause__)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
+    except (click.Abort, KeyboardInterrupt) as error:
+        return TERMINATED if isinstance(error, Terminated) or isinstance(error.__cause__, Terminated) else INTERRUPTED
     except (BrokenPipeError, SystemExit):
         # The reader of our output has left (`| head`; click makes SystemExit of it): nobody is left to tell, and
         # Python must not try at its exit either.
@@ -125,8 +128,14 @@ def _failed(error: Exception, invocation: Invocation) -> int:
     return _ERROR_CODES.get(invocation.command, FATAL)
 
 
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
 def main() -> None:
     """Be the command: the entry point of the distribution."""
+    # The services hear signals in a way of their own.
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run())
 
 

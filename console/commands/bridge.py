@@ -15,7 +15,7 @@ Examples:
 
 \b
 Exit codes:
-  0  stopped by SIGTERM or SIGINT, cleanly (a second signal ends it at once: 1)
+  0  stopped by SIGTERM or SIGINT, cleanly (another signal, a second later, ends it at once: 1)
   1  fatal error
   2  bad configuration, or the extra [bridge] is not installed
 """

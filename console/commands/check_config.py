@@ -1,10 +1,13 @@
 """`precache check-config`."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
-from console.configs import CONFIG_PATH, Kind, kind_of, model_of
+from console.configs import CONFIG_PATH, Kind, keep_fault, kind_of, model_of
 from console.exits import OK, USAGE
 from precache.service.config import ConfigError, Fault, load
 
@@ -33,31 +36,49 @@ _WORDS: dict[Kind, str] = {
 def check_config(files: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001 - click's signature
     """Tell every fault of configuration files at once, without touching the network.
 
-    What a file is for is told by its top-level keys: `clouds` for a bridge, `store` for a processor.
+    What a file is for is told by its top-level keys: `clouds` for a bridge, `store` for a processor. Files that belong
+    together are best given together: a processor must keep operations for longer than a bridge holds messages.
     """
-    found = [(path, *_check(path)) for path in files]
-    for path, kind, faults in found:
+    checked = [_check(path) for path in files]
+    _compare(checked)
+    for one in checked:
         if as_json:
-            _show_json(path, kind, faults)
-        elif faults:
-            for fault in faults:
+            _show_json(one)
+        elif one.faults:
+            for fault in one.faults:
                 click.echo(str(fault), err=True)
         else:
-            click.echo(f"{path}: fine, {_WORDS[kind]}")
-    return USAGE if any(faults for _, _, faults in found) else OK
+            click.echo(f"{one.path}: fine, {_WORDS[one.kind]}")
+    return USAGE if any(one.faults for one in checked) else OK
 
 
-def _check(path: Path) -> tuple[Kind, tuple[Fault, ...]]:
+@dataclass
+class _Checked:
+    path: Path
+    kind: Kind
+    config: Any = None
+    faults: tuple[Fault, ...] = ()
+
+
+def _check(path: Path) -> _Checked:
     kind = kind_of(path)
     try:
-        load(path, model_of(kind))
+        return _Checked(path, kind, load(path, model_of(kind)))
     except ConfigError as error:
-        return kind, error.faults
-    return kind, ()
+        return _Checked(path, kind, faults=error.faults)
 
 
-def _show_json(path: Path, kind: Kind, faults: tuple[Fault, ...]) -> None:
+def _compare(checked: Sequence[_Checked]) -> None:
+    """Hold each processor against each bridge, where both are without faults of their own."""
+    bridges = [one.config for one in checked if one.kind == "bridge" and one.config is not None]
+    for one in checked:
+        if one.kind == "processor" and one.config is not None:
+            texts = [text for bridge in bridges if (text := keep_fault(bridge, one.config))]
+            one.faults = tuple(Fault(str(one.path), 0, "operations.keep", text) for text in texts)
+
+
+def _show_json(one: _Checked) -> None:
     import json
 
-    told = [{"line": fault.line, "path": fault.path, "text": fault.text} for fault in faults]
-    click.echo(json.dumps({"file": str(path), "kind": kind, "faults": told}))
+    told = [{"line": fault.line, "path": fault.path, "text": fault.text} for fault in one.faults]
+    click.echo(json.dumps({"file": str(one.path), "kind": one.kind, "faults": told}))

@@ -17,7 +17,7 @@ Examples:
 
 \b
 Exit codes:
-  0  stopped by SIGTERM or SIGINT, cleanly (a second signal ends it at once: 1); or the store is rebuilt
+  0  stopped by SIGTERM or SIGINT, cleanly (another signal, a second later, ends it at once: 1); or the store is rebuilt
   1  fatal error; or stopped before the store was rebuilt
   2  bad configuration, or the extra [processor] is not installed
 """

@@ -35,7 +35,7 @@ Exit codes:
   5    nothing began within --timeout
   6    cannot watch: broker, credentials, internal error
   7    still running at --timeout
-  130  Ctrl-C
+  130  Ctrl-C (143: SIGTERM)
 """
 
 
@@ -90,7 +90,7 @@ def watch(  # noqa: PLR0917 - click's options
         feed = _kafka_feed(path, kafka or "", operation)
     else:
         feed = _transport_feed(transport_url, cloud, exchange, topic)
-    want = Want(cloud, aggregate, operation)
+    want = Want(cloud, aggregate, operation, from_start=transport_url is not None)
     screen = screen_for(as_json=as_json, timeout_s=timeout_s)
     return run(feed, want, screen, timeout_s=timeout_s, fail_on_stall=fail_on_stall)
 

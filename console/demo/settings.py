@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationInfo, field_validator
+
 from bridge.config import BridgeConfig
+from console.configs import keep_fault
 from precache.service.config import Block, load
 from processor.config import ProcessorConfig
 
@@ -15,6 +18,14 @@ class DemoConfig(Block):
 
     bridge: BridgeConfig
     processor: ProcessorConfig
+
+    @field_validator("processor")
+    @classmethod
+    def _keeps_for_longer_than_is_held(cls, processor: ProcessorConfig, info: ValidationInfo) -> ProcessorConfig:
+        fault = keep_fault(info.data["bridge"], processor) if "bridge" in info.data else ""
+        if fault:
+            raise ValueError(f"operations.keep {fault}")
+        return processor
 
 
 def path() -> Path:

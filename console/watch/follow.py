@@ -28,11 +28,17 @@ class Want:
         cloud: the cloud's name.
         aggregate: the aggregate's name or uuid.
         operation: an operation's id: that one, begun or over, instead of the first that begins.
+        from_start: an operation whose START was not heard began before the watch: so it is where this watch hears all.
     """
 
     cloud: str = ""
     aggregate: str = ""
     operation: str = ""
+    from_start: bool = False
+
+    def begins_with(self, record: Operation) -> bool:
+        """Return whether an operation is to be followed whose first record to come is this one."""
+        return bool(self.operation) or (record["sequence"] == 1 and not (self.from_start and record["start_missing"]))
 
     def matches(self, record: Operation | Progress) -> bool:
         """Return whether a record belongs to what is wanted."""
@@ -73,8 +79,8 @@ class Follow:
         events: list[Event] = []
         last = self._last
         if last is None:
-            if not self._want.operation and record["sequence"] != 1:
-                return []  # it began before this watch
+            if not self._want.begins_with(record):
+                return []
             events.append(Started(record))
             self._take_early(record["operation"])
         elif record["operation"] != last["operation"] or record["sequence"] <= last["sequence"]:

@@ -1,12 +1,11 @@
 """The watcher's texts: what goes to stdout, word for word as the contract has it, and the warnings for stderr."""
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
+from precache.contract.natural import natural
 from precache.contract.records import Operation, Progress
 
-_DIGITS: Final = re.compile(r"(\d+)")
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3_600
 
@@ -93,13 +92,6 @@ def duration(seconds: float) -> str:
     if whole < _HOUR_S:
         return f"{whole // _MINUTE_S}m{whole % _MINUTE_S:02d}s"
     return f"{whole // _HOUR_S}h{whole % _HOUR_S // _MINUTE_S:02d}m"
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """Return the key by which ``db2`` sorts before ``db10``."""
-    parts = [part for part in _DIGITS.split(name) if part]
-    key = [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
-    return [*key, (-2, name)]  # `db01` and `db1` are two hosts: their order must not depend on how they came
 
 
 def printable(text: str) -> str:

@@ -10,6 +10,8 @@ from typing import Final, Self
 
 _MS_PER_S: Final = 1_000
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+# `timeout`, and some supervisors, signal both a process and its group: that is one request.
+_SAME_S: Final = 1.0
 _AT_ONCE: Final = b"second signal: ending at once, what was in flight will be done again at the next start\n"
 
 
@@ -53,7 +55,7 @@ class Stop:
         return self._requested
 
     def on_signals(self) -> Self:
-        """Let SIGTERM and SIGINT request the stop, and a second one end the process at once with exit code 1.
+        """Let SIGTERM and SIGINT request the stop, and another one after a second end it at once with exit code 1.
 
         Must be called in the main thread.
         """
@@ -64,6 +66,8 @@ class Stop:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         # No logging here: the interrupted code may hold the log's lock. Whoever waited says why it stops.
         if self._by_signal:
+            if monotonic() - self.requested_s < _SAME_S:
+                return
             os.write(2, _AT_ONCE)
             os._exit(1)
         self._by_signal = True

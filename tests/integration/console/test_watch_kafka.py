@@ -13,8 +13,10 @@ from pathlib import Path
 import orjson
 import pytest
 import yaml
+from confluent_kafka.admin import AdminClient
 
 from precache.contract.records import Operation, Progress
+from precache.service.config import TopicsBlock
 from tests.integration.console.derived import Derived, make_topics
 from tests.services.testing import Servers, Topics
 from tests.support.process import PRECACHE, Precache
@@ -275,6 +277,37 @@ def test_no_broker(tmp_path: Path) -> None:
         assert process.wait_end(60) == 6
         assert "127.0.0.1:1 cannot be reached" in process.stderr
         assert process.stdout == ""
+
+
+class DefaultTopics(Topics):
+    """Those that `--kafka` alone means; nothing else in these tests uses them."""
+
+    def config(self) -> dict[str, str]:
+        return {role: name for role, name in TopicsBlock() if isinstance(name, str)}
+
+    progress = property(lambda self: self.config()["progress"])
+    operations = property(lambda self: self.config()["operations"])
+    notifications = property(lambda self: self.config()["notifications"])
+    deadletters = property(lambda self: self.config()["deadletters"])
+
+
+def test_an_address_alone_means_the_default_topics(servers: Servers, tmp_path: Path) -> None:
+    topics = DefaultTopics("")
+    make_topics(servers.kafka, topics)
+    try:
+        with (
+            Derived(servers.kafka, topics) as derived,
+            Precache(["watch", "--kafka", servers.kafka, "--aggregate", "foo"], tmp_path, name="watch") as process,
+        ):
+            process.wait_text("watching ")
+            operations, reports = whole(2)
+            derived.each([operations[0], *reports, *operations[1:]])
+            assert process.wait_end(20) == 0
+            assert process.stdout.splitlines()[-1] == "Completed 2 hosts, 0 errors in 3s"
+    finally:
+        admin = AdminClient({"bootstrap.servers": servers.kafka})
+        for future in admin.delete_topics([*topics.config().values()]).values():
+            future.result(timeout=30)
 
 
 def test_no_topics(watch: Watch) -> None:

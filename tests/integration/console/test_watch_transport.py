@@ -1,7 +1,7 @@
 """`precache watch --transport-url` as a process: a cloud's RabbitMQ alone, real notifications, the contract's lines."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from tests.services.testing import Cloud
 from tests.support import captures
 from tests.support.captures import declare_as_nova, publish
-from tests.support.process import Precache
+from tests.support.process import Precache, wait_until
 
 BLOG = [
     "Completed 95 hosts, 8 errors in 3s",
@@ -65,6 +65,24 @@ def test_nothing_is_taken_from_others(watch: Precache, cloud: Cloud) -> None:
     with captures.channel(cloud.transport_url) as opened:
         queue = opened.queue_declare(f"{cloud.topic}.info", passive=True)
         assert queue.method.message_count == count
+
+
+def test_an_operation_that_runs_already_is_not_followed(watch: Precache, cloud: Cloud) -> None:
+    def send(messages: Sequence[captures.Captured]) -> None:
+        publish(cloud.transport_url, messages, exchange=cloud.exchange, routing_key=f"{cloud.topic}.info")
+
+    send(captures.read(captures.BLOG)[40:])
+    send(captures.read(captures.NO_HOST))
+    assert watch.wait_end(30) == 0
+    assert watch.stdout.splitlines()[0] == "Image cache started on 0 hosts"
+
+
+def test_sigterm_ends_it_cleanly(watch: Precache, cloud: Cloud) -> None:
+    _, before = cloud.api("GET", "queues/{vhost}")
+    assert len(before) == 2, "Nova's, and the watch's own"
+    assert watch.stop() == 143
+    assert "Traceback" not in watch.stderr
+    wait_until(lambda: len(cloud.api("GET", "queues/{vhost}")[1]) == 1, "the watch's queue to go with it")
 
 
 def test_wrong_credentials(cloud: Cloud, tmp_path: Path) -> None:

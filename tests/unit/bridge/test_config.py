@@ -53,6 +53,7 @@ def test_what_is_not_given_has_the_contracts_defaults(tmp_path: Path) -> None:
         ({"transport_url": "rabbit://nova:pa/55word@host:notaport/"}, "percent-encoded"),
         ({"transport_url": "kombu+memory://"}, "say `source: oslo`"),
         ({"transport_url": "rabbit:///"}, "names no host"),
+        ({"transport_url": "rabit://u:p@h/", "source": "oslo"}, "oslo.messaging has no driver 'rabit'; it has"),
         (
             {"oslo_messaging_rabbit": {"rabbit_ha_queues": True}},
             "clouds[0].oslo_messaging_rabbit.rabbit_ha_queues: has no effect with `source: rabbit`",

@@ -172,6 +172,28 @@ def test_check_config_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert second["faults"][0]["path"] == "kafka.bootstrap.servers"
 
 
+def test_check_config_holds_files_against_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cloud = {"name": "paris", "transport_url": "rabbit://u:p@h/", "topic": "precache", "hold": "20m"}
+    bridge = write(tmp_path, "bridge.yaml", {"kafka": {"bootstrap.servers": "k:9092"}, "clouds": [cloud]})
+    short = write(tmp_path, "short.yaml", GOOD_PROCESSOR | {"operations": {"keep": "20m"}})
+    long = write(tmp_path, "long.yaml", GOOD_PROCESSOR | {"operations": {"keep": "21m"}})
+    assert main.run(["check-config", bridge, long]) == 0
+    assert main.run(["check-config", bridge, short, long]) == 2
+    assert capsys.readouterr().err.startswith(
+        f"{short}: operations.keep: should be longer than the `hold` of cloud paris (1200 s), and is 1200 s"
+    )
+
+
+def test_check_config_takes_a_file_with_a_services_keys_for_a_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path, "p.yaml", {"kafka": {"bootstrap.servers": "k:9092"}, "http": {"lisen": "x"}})
+    assert main.run(["check-config", file]) == 2
+    err = capsys.readouterr().err
+    assert "store: is required" in err
+    assert "did you mean 'listen'?" in err
+
+
 @pytest.mark.parametrize("command", ["bridge", "processor", "doctor"])
 def test_bad_configuration_is_2(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path, "bad.yaml", {"kafka": {"bootstrap.servers": "k:1"}, "clouds": [], "store": {}})

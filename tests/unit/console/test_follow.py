@@ -40,11 +40,28 @@ def told(events: Sequence[Event]) -> list[str]:
 
 WHOLE: list[Operation | Progress] = [operation(1, "running"), progress(1), progress(2), progress(3), completed()]
 
+WHOLE_OF_OTHER: list[Operation | Progress] = [
+    operation(1, "running", total=0, operation=OTHER),
+    completed(0, operation=OTHER),
+]
+
 
 def test_in_order() -> None:
     follow = Follow(Want())
     assert told(feed(follow, WHOLE)) == ["started", "1", "2", "3", "finished/0"]
     assert follow.exit_code == 0
+
+
+def test_where_all_is_heard_an_operation_without_its_start_began_before() -> None:
+    running: list[Operation | Progress] = [
+        operation(1, "running", total=1, start_missing=True),
+        progress(1, total=1),
+        completed(1, start_missing=True),
+    ]
+    follow = Follow(Want(from_start=True))
+    assert told(feed(follow, [*running, *WHOLE_OF_OTHER])) == ["started", "finished/0"]
+    assert told(feed(Follow(Want(from_start=True, operation=OPERATION)), running)) == ["started", "1", "finished/0"]
+    assert told(feed(Follow(Want()), running)) == ["started", "1", "finished/0"], "in Kafka its start may come late"
 
 
 @given(st.data())

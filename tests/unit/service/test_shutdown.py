@@ -57,6 +57,7 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.stdout is not None
         assert process.stdout.readline() == "SIGTERM True\n"
+        time.sleep(1.1)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
         assert process.returncode == 1
@@ -98,3 +99,12 @@ def test_no_descriptor_is_left() -> None:
         Stop().request("x")
     gc.collect()
     assert descriptors() <= before
+
+
+def test_two_signals_at_once_are_one_request() -> None:
+    with start("bounded", "0.5") as process:
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+        assert (out, err, process.returncode) == ("SIGTERM True\n", "", 0)
