@@ -33,7 +33,8 @@ other on the same machine.
 
 - **Side by side.** Absolute figures of a machine that others share are not stable; ratios are. So two programs run
   in turn on the same load (A B, B A, A B), and the ratio is the median of the ratios of the pairs; in brackets the
-  lowest and the highest. Rates and CPU are medians.
+  lowest and the highest. Rates and CPU are medians. Where servers have just begun, one run goes before that is not
+  measured.
 - **The servers' data** lies in memory where there is room for it: a disk's mood is nobody's merit.
 - **The load** is a real notification (captured from nova-conductor), 1.6 kB on RabbitMQ, with ids, hosts, times and
   a `_unique_id` of its own in each message (oslo.messaging drops a message whose `_unique_id` repeats). It lies in

@@ -15,7 +15,6 @@ from typing import Final
 
 from confluent_kafka import Message
 
-from precache.service.backoff import backoff_s
 from precache.service.kafka.errors import KafkaRetry
 from precache.service.logs import log
 from precache.service.shutdown import Stop
@@ -27,12 +26,13 @@ from processor.errors import Fatal
 from processor.logreader import LogReader
 from processor.rebuilding import Decisions
 from processor.stores import Row, Store, StoreRetry, WriteReport
+from processor.storing import pause_s
 from processor.tuning import Tuning
 
 _CALL_S: Final = 15.0
 _TELL_S: Final = 2.0
 # Fewer at a time cost the store more for each; more at a time are only more memory.
-_ROWS_AT_ONCE: Final = 20_000
+_ROWS_AT_ONCE: Final = 40_000
 # The log's retention may remove its start while it is read: then it is read anew from its new start.
 _ATTEMPTS: Final = 3
 
@@ -155,7 +155,7 @@ class StoreRebuild:
                 report = writing.result()
             except StoreRetry as fault:
                 log.warning("processor.store_waiting", attempt=failed + 1, why=str(fault))
-                self._stop.wait(backoff_s(failed) if fault.retry_after_s is None else fault.retry_after_s)
+                self._stop.wait(pause_s(failed, fault.retry_after_s))
                 failed += 1
                 self._writing = written, self._thread.submit(self._store.write, written)
             else:

@@ -101,7 +101,7 @@ class StoreWriter:
                 self._tell(fault, failed)
                 if failed == 0:
                     waiting()
-                self._wait(_pause_s(failed, fault.retry_after_s))
+                self._wait(pause_s(failed, fault.retry_after_s))
                 failed += 1
             else:
                 if failed:
@@ -166,6 +166,6 @@ class StoreWriter:
         self._serving()
 
 
-def _pause_s(failed: int, retry_after_s: float | None) -> float:
+def pause_s(failed: int, retry_after_s: float | None) -> float:
     """Return how long to wait: what the store asks for, within reason, and never less than our own backoff."""
     return max(backoff_s(failed), min(retry_after_s or 0.0, _MAX_RETRY_AFTER_S))

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Final
 
 from bench import check, product
+from bench.cache import say
 from bench.child import Child, wait_for
 from bench.compare import interleave
 from bench.context import Bench
@@ -93,6 +94,9 @@ def run(bench: Bench) -> list[Result]:
         return one_drain(bench, partial(start, bench), bodies, wanted)
 
     _ = bench.servers.rabbitmq, bench.servers.bootstrap
+    if not bench.quick:
+        say("  once without measuring: servers that have just begun are slower than those that have run for a while")
+        once(start_bridge)
     found = interleave(partial(once, start_bridge), partial(once, start_telegraf), bench.runs)
     what = f"bridge: {plan.events:,} real notifications of 1.6 kB, RabbitMQ to Kafka, acknowledged after delivery"
     against = f"Telegraf {telegraf.VERSION}: amqp_consumer (value) to outputs.kafka (acks all, lz4); it does not decode"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import attrgetter
 from threading import Event
 from typing import Final
 
@@ -16,6 +17,8 @@ from processor.stores.retention import Retention
 _MAX_CHARS: Final = 16 * 1024 * 1024  # in one request, before compression
 # While one request is answered the next is encoded and sent: with one at a time the server rests as long as we work.
 REQUESTS_AT_ONCE: Final = 2
+# What lies together in InfluxDB: it takes a third more points a second where those of a series stand side by side.
+SERIES: Final = attrgetter("cloud", "aggregate_uuid", "host")
 
 
 @dataclass(slots=True)
@@ -53,7 +56,9 @@ class InfluxStore:
         self._retention.refresh()
         young = self._retention.kept(rows)
         outcome.dropped_old += len(rows) - len(young)
-        self._write_points([row for row in young if type(row) is ProgressPoint], outcome)
+        points = [row for row in young if type(row) is ProgressPoint]
+        points.sort(key=SERIES)
+        self._write_points(points, outcome)
         for batch in self._batches([row for row in young if type(row) is not ProgressPoint], outcome):
             self._write(batch, outcome)
         return WriteReport(tuple(outcome.refused), outcome.dropped_old)

@@ -9,12 +9,15 @@ import pytest
 
 from tests.faults.processor.arena import Arena, Runner, Stamped
 from tests.services.testing import Bucket
+from tests.support.process import wait_until
 from tests.unit.processor.events import Event, Source
 from tests.unit.processor.oracle import comparable, final_record
 
 S_MS = 1_000
 PARTITIONS = 4
-TIMERS = {"settle": "2s", "stall_after": "1h", "abandon_after": "2h", "keep": "48h"}
+TIMERS = {"settle": "2s", "stall_after": "30m", "abandon_after": "40m", "keep": "48h"}
+# Past all timers but that of closing; Kafka takes no record that is stamped more than an hour ahead.
+LATER_MS = 50 * 60 * S_MS
 
 
 def operations(chance: random.Random, count: int, most_hosts: int) -> list[list[Event]]:
@@ -41,14 +44,20 @@ def operations(chance: random.Random, count: int, most_hosts: int) -> list[list[
 
 
 def records(told: list[list[Event]], now_ms: int) -> list[Stamped]:
-    """Return the log: operations overlap; what is left open is old enough to be given up by the end."""
-    began_ms = now_ms - 3 * 3_600 * S_MS
+    """Return the log: operations overlap; what has no end stays open to the end of the log."""
+    began_ms = now_ms - 60 * S_MS
     placed = [
         (began_ms + number * 20 + place * 3, number // 2 % PARTITIONS, event)
         for number, events in enumerate(told)
         for place, event in enumerate(events)
     ]
     return sorted(placed, key=lambda record: record[0])
+
+
+def closing(now_ms: int) -> list[Stamped]:
+    """Return a record for each partition that moves its clock: what is still open is given up."""
+    nothing = Event(b"paris", {"event_type": "instance.update", "payload": {}, "message_id": "m", "context": {}})
+    return [(now_ms + LATER_MS, partition, nothing) for partition in range(PARTITIONS)]
 
 
 class Troop:
@@ -81,6 +90,11 @@ class Troop:
             runner.kill()
 
 
+def still_open(arena: Arena) -> int:
+    """Return how many operations have a last record that is none of an end."""
+    return sum(not record["final_at"] for record in arena.last_decisions().values())
+
+
 def play(
     arena: Arena, bucket: Bucket, *, seed: int, count: int, most_hosts: int, disturbances: int, **tuning: Any
 ) -> str:
@@ -95,7 +109,9 @@ def play(
         for start in range(0, len(log), share):
             arena.send(log[start : start + share])
             time.sleep(0.5 + chance.random())
+            wait_until(lambda: still_open(arena), "operations that are open", 60)
             troop.disturb()
+        arena.send(closing(int(time.time() * S_MS)))
         arena.wait_final(count, 300)
         troop.end()
     finally:

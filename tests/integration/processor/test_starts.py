@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
+from processor import metrics
 from processor.errors import Fatal
 from tests.faults.processor.arena import Arena
 from tests.integration.processor.running import Running, named, now_ms, run_to, running, set_offset
@@ -105,13 +106,23 @@ def test_an_offset_set_back_is_fatal(make_arena: Callable[..., Arena], last: Eve
     assert "lies before operations that were decided already" in str(fault)
 
 
+def stalled() -> Any:
+    return metrics.OPEN.labels("stalled")._value.get()
+
+
 def test_a_stalled_operation_is_told_once(make_arena: Callable[..., Arena], logged: list[dict[str, Any]]) -> None:
     arena = make_arena(partitions=1, operations={"stall_after": "1s"})
     arena.send([(now_ms(), 0, NOVA.start(HOSTS))])
     with running(arena):
         wait_until(lambda: named(logged, "operation.stalled"), "the stall")
+        wait_until(lambda: stalled() == 1, "the gauge to tell it")
         time.sleep(1.0)
-    run_to(arena, 1)
+    counted = metrics.DECISIONS.labels("stalled")._value.get()
+    metrics.OPEN.labels("stalled").set(0)
+    with running(arena):
+        wait_until(lambda: stalled() == 1, "a restart, and the gauge to tell it")
+        time.sleep(1.0)
+    assert metrics.DECISIONS.labels("stalled")._value.get() == counted
     assert len(named(logged, "operation.stalled")) == 1
     assert [record["status"] for record in arena.decisions()] == ["running", "stalled"]
     assert [row["status"] for row in arena.rows()["precache_operation"]] == ["stalled"]

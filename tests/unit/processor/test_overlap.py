@@ -15,7 +15,7 @@ from processor.errors import StartOver
 from processor.group import Membership
 from processor.patience import Patience
 from processor.stores import BridgeRow, Row, StoreRetry, WriteReport
-from processor.storing import StoreWriter, _pause_s
+from processor.storing import StoreWriter, pause_s
 
 ROWS = [BridgeRow(1, "c", "i", "consuming", "1", 0, 0, 0, 0)]
 LONG_S = 20.0
@@ -164,9 +164,9 @@ def test_a_store_that_asks_for_no_pause_is_not_hammered_and_the_group_is_served(
 
 
 def test_a_store_that_asks_for_a_day_is_tried_again_within_minutes() -> None:
-    assert 0.0 <= _pause_s(0, None) < 1.0
-    assert _pause_s(0, 7.0) >= 7.0
-    assert _pause_s(0, 86_400.0) == 120.0
+    assert 0.0 <= pause_s(0, None) < 1.0
+    assert pause_s(0, 7.0) >= 7.0
+    assert pause_s(0, 86_400.0) == 120.0
 
 
 def test_what_was_said_of_the_store_does_not_outlast_the_partition_that_had_something_to_write() -> None:
