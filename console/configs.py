@@ -3,17 +3,13 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
 from pydantic import BaseModel, ValidationError
 
 from console.exits import USAGE, Failure
 from precache.service.config import Block, ConfigError, KafkaBlock, TopicsBlock, load, top_level_keys
-
-if TYPE_CHECKING:
-    from bridge.config import BridgeConfig
-    from processor.config import ProcessorConfig
 
 Model = TypeVar("Model", bound=BaseModel)
 Kind = Literal["bridge", "processor", "demo", "kafka"]
@@ -83,21 +79,6 @@ def model_of(kind: Kind) -> type[Block]:
     from processor.config import ProcessorConfig
 
     return ProcessorConfig
-
-
-def keep_fault(bridge: "BridgeConfig", processor: "ProcessorConfig") -> str:
-    """Return what speaks against the two beside each other; ``""`` when nothing does.
-
-    A bridge may hold a message for as long as ``hold``, and the operation must not be closed by then.
-    """
-    keep = processor.operations.keep
-    longest = max(bridge.clouds, key=lambda cloud: cloud.hold)
-    if keep > longest.hold:
-        return ""
-    return (
-        f"should be longer than the `hold` of cloud {longest.name} ({longest.hold:g} s), and is {keep:g} s: what a"
-        " bridge held for so long would come too late, and be a dead letter"
-    )
 
 
 def load_or_fail(path: Path, model: type[Model]) -> Model:

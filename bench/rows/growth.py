@@ -6,7 +6,7 @@ from statistics import median
 from typing import Final
 
 from bench import check, product
-from bench.child import wait_for
+from bench.child import Child, wait_for
 from bench.compare import Run, Series, each
 from bench.context import Bench
 from bench.load import log, rabbit
@@ -98,16 +98,22 @@ def _hosts(bench: Bench) -> Result:
 
 
 def _processed(bench: Bench, plan: Plan, before: Plan | None = None) -> Sample:
-    """Let a processor with a store that only counts process a plan, after another one that is not measured."""
-    skipped = before.progress_events if before else 0
-    total = skipped + plan.progress_events
+    """Let a processor with a store that only counts process a plan.
+
+    What comes before is processed by another one, which ends: in its partitions the two would not end at the same time.
+    """
     servers = bench.servers
     with bench.logs.for_once(before or plan) as notifications, servers.derived_topics(notifications) as topics:
         if before:
+            with no_write(bench, notifications, topics) as child:
+                wait_for(partial(_done, child, before), "the operations before", 300, child.log_tail)
             log.fill(servers, notifications, plan, seed=2)
         with no_write(bench, notifications, topics) as child:
-            what = Drain(plan.events, lambda: max(0, printed(child) - skipped), plan.progress_events, servers.pids())
-            sample = drain(child, what)
-            wait_for(lambda: printed(child) >= total, "all points", 30)
-            check.equal("points", printed(child), total)
+            sample = drain(child, Drain(plan.events, partial(printed, child), plan.progress_events, servers.pids()))
+            wait_for(partial(_done, child, plan), "all points", 30)
+            check.equal("points", printed(child), plan.progress_events)
     return sample
+
+
+def _done(child: Child, plan: Plan) -> bool:
+    return printed(child) >= plan.progress_events

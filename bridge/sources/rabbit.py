@@ -146,21 +146,8 @@ class RabbitSource:
         if self._listening.is_own:
             self._call("queue_declare", self.queue, exclusive=True, auto_delete=True)
         else:
-            self._declare_lasting()
+            self._call("queue_declare", self.queue, **lasting(self._transport))
         self._call("queue_bind", self.queue, self._listening.exchange, self._listening.routing_key)
-
-    def _declare_lasting(self) -> None:
-        options = self._transport.options
-        arguments: dict[str, Any] = {}
-        if options["rabbit_quorum_queue"]:
-            arguments["x-queue-type"] = "quorum"
-            for name, option in _QUORUM_ARGUMENTS.items():
-                if options[option]:
-                    arguments[name] = options[option]
-        durable = (
-            bool(arguments) or options["amqp_durable_queues"] or "amqp_durable_queues" not in self._transport.given
-        )
-        self._call("queue_declare", self.queue, durable=durable, arguments=arguments)
 
     def _call(self, method: str, *args: Any, **kwargs: Any) -> None:
         """Call a method of the channel and wait for RabbitMQ's answer."""
@@ -284,6 +271,17 @@ class RabbitSource:
     def properties(self, raw: bytes) -> dict[str, Any]:
         """Return the AMQP properties."""
         return properties.decode(raw)
+
+
+def lasting(transport: Transport) -> dict[str, Any]:
+    """Return with what flags a pool's queue is declared: durable unless told otherwise, or a quorum queue."""
+    options = transport.options
+    arguments: dict[str, Any] = {}
+    if options["rabbit_quorum_queue"]:
+        arguments["x-queue-type"] = "quorum"
+        arguments |= {name: options[option] for name, option in _QUORUM_ARGUMENTS.items() if options[option]}
+    durable = bool(arguments) or options["amqp_durable_queues"] or "amqp_durable_queues" not in transport.given
+    return {"durable": durable, "arguments": arguments}
 
 
 _QUORUM_ARGUMENTS: Final = {

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from console.configs import CONFIG_PATH, Kind, keep_fault, kind_of, model_of
+from console.configs import CONFIG_PATH, Kind, kind_of, model_of
 from console.exits import OK, USAGE
+from console.pairing import keep_fault
 from precache.service.config import ConfigError, Fault, load
 
 _EPILOG = """\b

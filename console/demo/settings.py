@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import ValidationInfo, field_validator
 
 from bridge.config import BridgeConfig
-from console.configs import keep_fault
+from console.pairing import keep_fault
 from precache.service.config import Block, load
 from processor.config import ProcessorConfig
 

@@ -1,4 +1,4 @@
-"""Looks at one cloud's RabbitMQ: hosts, credentials, exchange, queue. Consumes and declares nothing."""
+"""Looks at one cloud's RabbitMQ: hosts, credentials, exchange, queue. Consumes nothing, and makes nothing."""
 
 import logging
 from typing import Any, Final
@@ -13,6 +13,7 @@ from bridge.amqp import dial, errors
 from bridge.amqp.errors import Place
 from bridge.config import CloudBlock
 from bridge.sources import SourceRefused, SourceWaiting
+from bridge.sources.rabbit import lasting
 from bridge.transport import Host, Transport
 from console.doctor.findings import Check, Finding, fail, ok, warn
 
@@ -65,7 +66,7 @@ def _exchange_and_queue(cloud: CloudBlock, read: Transport, host: Host) -> list[
     place = _place(cloud, read, host)
     connection = _connect(cloud, read, host)
     try:
-        return [_exchange(cloud, connection, place), _queue(cloud, connection, place)]
+        return [_exchange(cloud, connection, place), _queue(cloud, read, connection, place)]
     finally:
         if connection.is_open:
             connection.close()
@@ -81,10 +82,13 @@ def _exchange(cloud: CloudBlock, connection: Any, place: Place) -> Finding:
     return ok(what, "is there")
 
 
-def _queue(cloud: CloudBlock, connection: Any, place: Place) -> Finding:
+def _queue(cloud: CloudBlock, read: Transport, connection: Any, place: Place) -> Finding:
     what = f"{cloud.name}: queue {cloud.queue}"
     try:
         answer = connection.channel().queue_declare(cloud.queue, passive=True).method
+        if cloud.pool and cloud.source == "rabbit":
+            # As the bridge will: of a queue that is there it changes nothing, or is refused as the bridge would be.
+            connection.channel().queue_declare(cloud.queue, **lasting(read))
     except _ERRORS as error:
         text, remedy = _words(error, place)
         if cloud.pool and getattr(error, "reply_code", 0) == 404:  # noqa: PLR2004 - AMQP's "not found"

@@ -5,6 +5,7 @@ Counts are kept, never recomputed: an event costs the same with ten hosts and wi
 
 from collections.abc import Iterator
 from datetime import datetime
+from sys import intern
 
 from processor.core.decode import Boundary, Images, Report
 
@@ -108,7 +109,8 @@ class Facts:
         if event.hosts is not None:
             self.listed = True
             for host in event.hosts:
-                self.hosts.setdefault(host, None)
+                # One host is in many operations: its name is kept once.
+                self.hosts.setdefault(intern(host), None)
         self._touch(ts_ms, event.moment, event.project_id, event.user_id)
         return True
 

@@ -100,6 +100,18 @@ def test_what_is_not_there(bridge: dict[str, Any], topics: Topics, tmp_path: Pat
     assert found[f"topic {topics.prefix}.nothing"]["remedy"].startswith("precache topics create --config ")
 
 
+@pytest.mark.parametrize(("durable", "state", "words"), [(True, "WARN", "0 consumers"), (False, "FAIL", "declared")])
+def test_a_pools_queue_is_looked_at_as_the_bridge_would_declare_it(
+    bridge: dict[str, Any], cloud: Cloud, tmp_path: Path, *, durable: bool, state: str, words: str
+) -> None:
+    with captures.channel(cloud.transport_url) as channel:
+        channel.queue_declare("mine", durable=durable)
+    paris = {key: value for key, value in bridge["clouds"][0].items() if key != "topic"} | {"pool": "mine"}
+    _, found = doctor(tmp_path, bridge | {"clouds": [paris]})
+    assert found["paris: queue mine"]["state"] == state
+    assert words in found["paris: queue mine"]["text"]
+
+
 def test_wrong_credentials_and_a_server_that_hangs(bridge: dict[str, Any], silent_server: int, tmp_path: Path) -> None:
     url = bridge["clouds"][0]["transport_url"]
     place = url.rpartition("@")[2]
