@@ -21,12 +21,19 @@ class Influx:
         self._points_before = self._points()
 
     def _get(self, path: str) -> bytes:
-        self._connection.request("GET", path, headers={"Authorization": f"Token {self._bucket.token}"})
-        answer = self._connection.getresponse()
-        text = answer.read()
+        try:
+            answer, text = self._ask(path)
+        except http.client.RemoteDisconnected:
+            # The server closes a connection that was not used for three minutes; the next request opens another.
+            answer, text = self._ask(path)
         if answer.status != http.client.OK:
             raise ChildError(f"InfluxDB answers {path} with {answer.status}: {text[:500].decode(errors='replace')}")
         return text
+
+    def _ask(self, path: str) -> tuple[http.client.HTTPResponse, bytes]:
+        self._connection.request("GET", path, headers={"Authorization": f"Token {self._bucket.token}"})
+        answer = self._connection.getresponse()
+        return answer, answer.read()
 
     def _points(self) -> int:
         lines = self._get("/metrics").splitlines()
