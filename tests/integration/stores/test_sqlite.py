@@ -40,6 +40,14 @@ def change(path: Path, statement: str) -> None:
         connection.execute(statement)
 
 
+def test_a_link_to_the_file_is_the_same_store(store: SqliteStore, path: Path) -> None:
+    assert store is not None
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+    with pytest.raises(StoreFault, match="belongs to another processor"):
+        SqliteStore(link).check()
+
+
 def test_a_second_processor_is_refused_in_words_until_the_first_is_gone(store: SqliteStore, path: Path) -> None:
     second = SqliteStore(path)
     said = (
