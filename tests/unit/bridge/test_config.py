@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from bridge import transport
+from bridge.amqp import dial
 from bridge.config import BridgeConfig
 from precache.service.config import ConfigError, load
 
@@ -95,3 +96,13 @@ def test_options_in_the_url_mean_what_they_mean_to_nova() -> None:
     assert read.options["heartbeat_timeout_threshold"] == 7
     assert transport.check_for_rabbit(read) == []
     assert "password" not in repr(read.hosts[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "highest"), [("TLSv1_2", "TLSv1_2"), ("", "MAXIMUM_SUPPORTED"), ("x", "MAXIMUM_SUPPORTED")]
+)
+def test_the_version_of_tls_that_is_asked_for_is_the_one(given: str, highest: str) -> None:
+    read = transport.read("rabbit://u:p@h/", {"ssl": True, "ssl_version": given})
+    context = dial.tls_context(read.options)
+    assert context is not None
+    assert context.maximum_version.name == highest
