@@ -49,7 +49,7 @@ _MAX_BYTES: Final = 32 * 1024 * 1024
 # A little more comes all the same, or RabbitMQ would drop the connection; with so much, Kafka is waited for no longer.
 _FULL_BYTES: Final = 48 * 1024 * 1024
 
-# The clouds of a process take turns at what Python alone does; nobody waits for a server in his turn. Else librdkafka's
+# The clouds of a process take turns at what Python alone does; none waits for a server in its turn. Else librdkafka's
 # binding would wait for the interpreter once for each message: with 50 clouds at work, a quarter of all CPU.
 _TURN: Final = threading.Lock()
 
