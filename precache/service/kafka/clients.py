@@ -28,9 +28,9 @@ _CHOSEN: Final[dict[str, Any]] = {
 _CHOSEN_PRODUCER: Final[dict[str, Any]] = {
     # JSON shrinks to a quarter or less, at little CPU on both sides.
     "compression.type": "lz4",
-    # Batches form while traffic is high; nobody waits for five milliseconds.
-    "linger.ms": 5,
 }
+# Batches form while traffic is high; nobody waits for five milliseconds.
+LINGER_MS: Final = 5
 _PROMISED_PRODUCER: Final[dict[str, Any]] = {
     "enable.idempotence": True,
     "acks": "all",
@@ -41,6 +41,7 @@ _PROMISED_PRODUCER: Final[dict[str, Any]] = {
 }
 _CHOSEN_TRANSACTIONAL: Final[dict[str, Any]] = {
     **_CHOSEN_PRODUCER,
+    "linger.ms": LINGER_MS,
     # Kafka is still finishing one transaction when the next one begins, and says so (CONCURRENT_TRANSACTIONS): asked
     # again after the default of 100 ms, every other commit would take that long. Source: confluent-kafka-python, #967.
     "retry.backoff.ms": 5,
@@ -85,19 +86,29 @@ class Admin:
     max_batch_bytes: int
 
 
-def producer(block: KafkaBlock, client_id: str, connection: Connection | None = None, /, **ours: Any) -> Producer:
+def producer(
+    block: KafkaBlock,
+    client_id: str,
+    connection: Connection | None = None,
+    /,
+    *,
+    linger_ms: int = LINGER_MS,
+    **ours: Any,
+) -> Producer:
     """Return an idempotent producer.
 
     Args:
         block: the user's properties.
         client_id: its name in logs, here and on the broker.
         connection: told of the connection's losses and refusals, for a caller that asks it; else one of its own.
+        linger_ms: how long a record waits for others of its batch, unless the user says.
         ours: properties of the caller, by librdkafka's names; they win over all others.
 
     Raises:
         KafkaFatal: the properties do not fit together.
     """
-    properties = {**_CHOSEN, **_CHOSEN_PRODUCER, **block.client("producer"), **_PROMISED_PRODUCER}
+    chosen = {**_CHOSEN, **_CHOSEN_PRODUCER, "linger.ms": linger_ms}
+    properties = {**chosen, **block.client("producer"), **_PROMISED_PRODUCER}
     return _made(Producer, properties, client_id, ours, connection)
 
 

@@ -107,7 +107,8 @@ def test_a_record_too_large_for_the_topic_is_rejected_and_the_producer_goes_on(
     block: KafkaBlock, topics: Topics
 ) -> None:
     small = make(block, f"{topics.prefix}.small", max_message_bytes="2000")
-    producer = clients.producer(block, "test", **{"compression.type": "none"})
+    uncompressed: dict[str, Any] = {"compression.type": "none"}
+    producer = clients.producer(block, "test", **uncompressed)
     fault = send(producer, small, value=b"x" * 5_000)
     assert isinstance(fault, KafkaRejected)
     assert fault.name == "MSG_SIZE_TOO_LARGE"

@@ -65,6 +65,9 @@ def test_what_the_file_says_wins_over_what_was_chosen_and_the_caller_wins_over_b
     chosen = block(**{"linger.ms": 50, "compression.type": "zstd"})
     clients.producer(chosen, "p", **{"linger.ms": 0})
     assert (made[0]["linger.ms"], made[0]["compression.type"]) == (0, "zstd")
+    clients.producer(chosen, "p", linger_ms=20)
+    clients.producer(block(), "p", linger_ms=20)
+    assert [properties["linger.ms"] for properties in made[1:]] == [50, 20]
     admin = clients.admin(chosen)
     assert (admin.servers, admin.max_batch_bytes) == ("127.0.0.1:9", 1_000_000)
 
