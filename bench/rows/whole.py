@@ -12,7 +12,7 @@ from bench.influx import Influx
 from bench.load.plan import Plan
 from bench.measure import Drain, Sample, drain
 from bench.result import Result, compared
-from bench.rows.store import AGAINST, FIELDS, plan_for, telegraf_store
+from bench.rows.store import AGAINST, FIELDS, decided, plan_for, telegraf_store
 
 
 def whole(bench: Bench, plan: Plan) -> Sample:
@@ -40,7 +40,7 @@ def run(bench: Bench) -> list[Result]:
     """Measure."""
     _ = bench.servers.influxdb
     plan = plan_for(bench)
-    bench.logs.topic(plan)
+    decided(bench, plan)  # and so the servers are warm
     found = interleave(partial(whole, bench, plan), partial(telegraf_store, bench, plan), bench.runs)
     what = f"processor, whole (derived topics, transactions): {plan.events:,} notifications, 4 partitions"
     return [compared("whole", what, AGAINST, found, goal=1.0, notes=[FIELDS])]
