@@ -12,7 +12,6 @@ The order that keeps the promise:
 Killed at any point, what is not acknowledged comes again: a notification may be in Kafka twice, never not at all.
 """
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from bridge.proving import SLOW_S, KafkaGate
 from bridge.pulse import Pulse
 from bridge.signs import Record, State, sign_of_life
 from bridge.sources import Source, SourceFault
+from bridge.turn import Turn
 from precache.service.health import Health
 from precache.service.kafka.errors import KafkaFault
 from precache.service.logs import log
@@ -48,10 +48,6 @@ _OWED_S: Final = 5.0
 _MAX_BYTES: Final = 32 * 1024 * 1024
 # A little more comes all the same, or RabbitMQ would drop the connection; with so much, Kafka is waited for no longer.
 _FULL_BYTES: Final = 48 * 1024 * 1024
-
-# The clouds of a process take turns at what Python alone does; none waits for a server in its turn. Else librdkafka's
-# binding would wait for the interpreter once for each message: with 50 clouds at work, a quarter of all CPU.
-_TURN: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +107,7 @@ class Worker:
             not_ready=self._not_ready,
             clock=clock,
         )
+        self._turn = Turn()
         self._proved = False
         self._throttled = False
         self._losses = Losses(settings.name, settings.backoff_base_s, settings.backoff_cap_s, metrics, clock=clock)
@@ -194,16 +191,19 @@ class Worker:
 
     def _round(self, flight: Flight) -> float:
         """Take what has come, settle what Kafka confirmed, acknowledge it; return the oldest message's age."""
+        self._turn.rest()
         # What brings more is waited for: messages, or Kafka's reports of those that are to be acknowledged first.
         for_kafka = flight.unsettled >= self._source.saturated_at
         deliveries = self._source.receive(0.0 if for_kafka else _BUSY_S if flight.unsettled else _IDLE_S)
         now_s = self._clock()
         if for_kafka and not deliveries:
             self._outlet.poll(_BUSY_S)
-        with _TURN:
+        with self._turn:
             if deliveries:
                 self._forwarder.take(flight, deliveries, now_s)
             self._outlet.poll()
+        if not for_kafka:  # else RabbitMQ waits for acknowledgements
+            self._turn.had(len(deliveries))
         age_s = flight.head_age_s(now_s)
         self._forwarder.settle(flight, now_s)
         self._acknowledge(flight, age_s)

@@ -51,7 +51,7 @@ def _result(what: str, steps: Sequence[int], found: Sequence[Series], notes: Seq
 
 def _clouds(bench: Bench) -> Result:
     steps = (1, 10, 50)
-    total = bench.size(100_000, 10_000)
+    total = bench.size(200_000, 10_000)
     _ = bench.servers.rabbitmq, bench.servers.bootstrap
     if not bench.quick:
         _bridge_clouds(bench, steps[-1], total // steps[-1])  # not measured: the servers have just begun
