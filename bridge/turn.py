@@ -13,7 +13,7 @@ from typing import Final
 # With so many messages, what a turn costs by itself no longer counts.
 _MANY: Final = 256
 # For how many times as long as it waited a cloud rests; and the most.
-_RESTS_A_WAIT: Final = 100
+_RESTS_A_WAIT: Final = 5
 _MOST_REST_S: Final = 0.1
 
 _SHARED: Final = threading.Lock()

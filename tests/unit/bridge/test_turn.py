@@ -47,7 +47,7 @@ def test_nobody_rests_where_nobody_waits() -> None:
 
 
 def test_who_waited_for_few_messages_lets_more_of_them_gather() -> None:
-    assert rests(0.000_5, 0, 255) == pytest.approx([0.05, 0.05])
+    assert rests(0.01, 0, 255) == pytest.approx([0.05, 0.05])
     assert rests(0.03, 1) == [0.1]
 
 
