@@ -52,7 +52,7 @@ listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093
 """
 
 # A metadata request: length, api 3, version 0, correlation id 1, no client id, no topic named, which here means all.
-_METADATA_REQUEST: Final = struct.pack(">ihhihi", 14, 3, 0, 1, -1, 0)
+METADATA_REQUEST: Final = struct.pack(">ihhihi", 14, 3, 0, 1, -1, 0)
 
 
 # A killed broker is not admitted again before its old session has ended. That is worth having short where a test kills
@@ -146,7 +146,7 @@ class Node(BaseNode):
 
     def answers(self) -> bool:
         """Whether its metadata names a broker: the port is open before the broker is admitted to its own cluster."""
-        answer = exchange(int(self._settings["port"]), _METADATA_REQUEST)
+        answer = exchange(int(self._settings["port"]), METADATA_REQUEST)
         return len(answer) >= 12 and struct.unpack_from(">iii", answer)[2] > 0
 
     def _choose_settings(self) -> dict[str, str]:
@@ -192,7 +192,10 @@ class Node(BaseNode):
         self._properties_file.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
         (self.base / "log4j2.properties").write_text(_LOG4J)
         if not self.data.exists():
-            shutil.copytree(self._formatted(), self.data)
+            self._lay_out()
+
+    def _lay_out(self) -> None:
+        shutil.copytree(self._formatted(), self.data)
 
     @property
     def _properties_file(self) -> Path:

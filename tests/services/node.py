@@ -116,6 +116,11 @@ class Node(ABC):
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        self.begin()
+        self.await_answer()
+
+    def begin(self) -> None:
+        """Start it and return at once, for a server that answers only once others of its kind run too."""
         if self.is_alive():
             msg = f"{self.name} in {self.base} runs already"
             raise StartError(msg)
@@ -126,7 +131,14 @@ class Node(ABC):
             self._settings = self._settings | self._choose_settings()
         self._prepare()
         self._launch()
-        self._await_answer()
+
+    def await_answer(self) -> None:
+        """Wait until it answers."""
+        answered = wait_until(lambda: not self.is_alive() or self.answers(), _START_TIMEOUT_S)
+        if not answered or not self.is_alive():
+            self.kill()
+            msg = f"{self.name} did not start; the end of {self.log}:\n{tail(self.log)}"
+            raise StartError(msg)
         self._set_up()
 
     def stop(self) -> None:
@@ -177,13 +189,6 @@ class Node(ABC):
         if self._tied:
             self._watchdogs.append(Watchdog(process))
         self._save()
-
-    def _await_answer(self) -> None:
-        answered = wait_until(lambda: not self.is_alive() or self.answers(), _START_TIMEOUT_S)
-        if not answered or not self.is_alive():
-            self.kill()
-            msg = f"{self.name} did not start; the end of {self.log}:\n{tail(self.log)}"
-            raise StartError(msg)
 
     def _forget(self) -> None:
         for watchdog in self._watchdogs:
