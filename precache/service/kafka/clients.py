@@ -25,6 +25,11 @@ _CHOSEN: Final[dict[str, Any]] = {
     # Back soon after an outage: the default of 10 s is as long as many outages.
     "reconnect.backoff.max.ms": 3_000,
 }
+_PROMISED: Final[dict[str, Any]] = {
+    # The default, "rebootstrap", drops brokers that are down. A transaction's call then waits forever for a broker that
+    # the client no longer has, whatever the call's timeout (docs/decisions/0505-no-rebootstrap.md).
+    "metadata.recovery.strategy": "none",
+}
 _CHOSEN_PRODUCER: Final[dict[str, Any]] = {
     # JSON shrinks to a quarter or less, at little CPU on both sides.
     "compression.type": "lz4",
@@ -32,6 +37,7 @@ _CHOSEN_PRODUCER: Final[dict[str, Any]] = {
 # Batches form while traffic is high; nobody waits for five milliseconds.
 LINGER_MS: Final = 5
 _PROMISED_PRODUCER: Final[dict[str, Any]] = {
+    **_PROMISED,
     "enable.idempotence": True,
     "acks": "all",
     # Java's partitioner: every client, ours or not, puts one key on one partition. Keyless records are spread.
@@ -60,6 +66,7 @@ _CHOSEN_CONSUMER: Final[dict[str, Any]] = {
     "fetch.queue.backoff.ms": 5,
 }
 _PROMISED_CONSUMER: Final[dict[str, Any]] = {
+    **_PROMISED,
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     # A place that is no longer in the log is an error to decide on, never a silent jump.
@@ -139,7 +146,7 @@ def admin(block: KafkaBlock, client_id: str = "precache-admin", **ours: Any) -> 
         KafkaFatal: the properties do not fit together.
     """
     connection = Connection(client_id)
-    client = _made(AdminClient, {**_CHOSEN, **block.client("admin")}, client_id, ours, connection)
+    client = _made(AdminClient, {**_CHOSEN, **block.client("admin"), **_PROMISED}, client_id, ours, connection)
     return Admin(client, block.servers, connection, block.max_batch_bytes)
 
 
