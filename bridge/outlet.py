@@ -127,6 +127,11 @@ class Outlet:
         return self._connection.refusal("produce")
 
     @property
+    def trouble(self) -> str:
+        """What went wrong last with a connection to Kafka; ``""`` while all is well."""
+        return self._connection.last_error
+
+    @property
     def produce(self) -> Callable[..., None]:
         """The producer's own ``produce``, for the path that every message takes. Not to be kept."""
         return self._producer.produce

@@ -89,6 +89,8 @@ class KafkaGate:
             refusal = self._outlet.refusal
             if refusal is not None or self._clock() - began_s > SLOW_S:
                 self._say(refusal)
+            elif self._outlet.trouble:
+                self._not_ready(self._why(None))
 
     def _see_to(self, all_faults: Sequence[KafkaFault | None], attempt: int) -> None:
         """Say what is wrong, wait, and replace a producer that can do nothing more."""
@@ -105,10 +107,13 @@ class KafkaGate:
             self._idle(_STEP_S)
 
     def _say(self, fault: KafkaFault | None) -> None:
-        why = f"Kafka does not take records: {fault or 'no answer'}"
+        why = self._why(fault)
         self._not_ready(why)
         code = fault.name if fault is not None else ""
         if code != self._said or self._clock() - self._said_at >= _SAY_EVERY_S:
             self._said, self._said_at = code, self._clock()
             say = log.error if fault is not None and fault.loud else log.warning
             say("bridge.kafka_unproved", cloud=self._cloud, why=why)
+
+    def _why(self, fault: KafkaFault | None) -> str:
+        return f"Kafka does not take records: {fault or self._outlet.trouble or 'no answer'}"

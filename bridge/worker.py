@@ -236,7 +236,8 @@ class Worker:
         elif self._pulse.fault is not None:
             self._forwarder.say(self._pulse.fault, self._clock())
         if self._pulse.fault is not None or max(age_s, self._pulse.waiting_s) > SLOW_S:
-            self._not_ready(f"Kafka does not confirm what it was sent: {self._kafka_fault() or 'no answer'}")
+            why = self._kafka_fault() or self._outlet.trouble or "no answer"
+            self._not_ready(f"Kafka does not confirm what it was sent: {why}")
         elif self._source.trouble:
             self._not_ready(self._source.trouble)
         else:

@@ -29,6 +29,13 @@ _MAX_READS: Final = 4
 Callback = Callable[[], None]
 
 
+class _Timer:
+    """What pika cancels a timer by: an object, since pika takes a handle that is false, such as 0, for none."""
+
+    def __init__(self, callback: Callback) -> None:
+        self.callback: Callback | None = callback
+
+
 class PulledConnection(pika.connection.Connection):  # type: ignore[misc]
     """A connection over a socket that is connected already (and has done its TLS handshake).
 
@@ -39,9 +46,8 @@ class PulledConnection(pika.connection.Connection):  # type: ignore[misc]
     def __init__(self, parameters: pika.ConnectionParameters, sock: socket.socket) -> None:
         self._sock = sock
         self._out = bytearray()
-        self._timers: list[tuple[float, int, Callback]] = []
-        self._timer_ids = count()
-        self._cancelled: set[int] = set()
+        self._timers: list[tuple[float, int, _Timer]] = []
+        self._timer_numbers = count()  # of two timers that are due at once, the older one is first
         self._poll = select.poll()
         self._may_read = True
         self._most = _MAX_READS * _READ_BYTES
@@ -138,11 +144,9 @@ class PulledConnection(pika.connection.Connection):  # type: ignore[misc]
     def _run_timers(self) -> None:
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
-            _, timer_id, callback = heapq.heappop(self._timers)
-            if timer_id in self._cancelled:
-                self._cancelled.remove(timer_id)
-            else:
-                callback()
+            _, _, timer = heapq.heappop(self._timers)
+            if timer.callback is not None:
+                timer.callback()
 
     # What pika's base class leaves to its adapters
 
@@ -156,14 +160,13 @@ class PulledConnection(pika.connection.Connection):  # type: ignore[misc]
     def _adapter_emit_data(self, data: bytes) -> None:
         self._out += data
 
-    def _adapter_call_later(self, delay: float, callback: Callback) -> int:
-        timer_id = next(self._timer_ids)
-        heapq.heappush(self._timers, (time.monotonic() + delay, timer_id, callback))
-        return timer_id
+    def _adapter_call_later(self, delay: float, callback: Callback) -> _Timer:
+        timer = _Timer(callback)
+        heapq.heappush(self._timers, (time.monotonic() + delay, next(self._timer_numbers), timer))
+        return timer
 
-    def _adapter_remove_timeout(self, timeout_id: object) -> None:
-        if any(timer_id == timeout_id for _, timer_id, _ in self._timers):
-            self._cancelled.add(timeout_id)  # type: ignore[arg-type]
+    def _adapter_remove_timeout(self, timeout_id: _Timer) -> None:
+        timeout_id.callback = None
 
     def _adapter_add_callback_threadsafe(self, callback: Callback) -> None:
         # Only ever called from the owner's thread: pika itself uses it for BlockingConnection alone.

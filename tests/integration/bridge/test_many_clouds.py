@@ -57,6 +57,19 @@ def test_one_clouds_fault_stays_its_own(rig: Rig, hanging: int) -> None:
         assert bridge.stop() == 0
 
 
+@pytest.mark.parametrize("away", ["rabbitmq", "kafka", "both"])
+def test_what_refuses_connections_from_the_start_is_named_at_once(rig: Rig, away: str) -> None:
+    dead = f"127.0.0.1:{free_port()}"
+    cloud = rig.paris(**({} if away == "kafka" else {"transport_url": f"rabbit://u:p@{dead}/"}))
+    kafka = rig.kafka if away == "rabbitmq" else dead
+    with rig.start(rig.config(cloud, kafka={"bootstrap.servers": kafka})) as bridge:
+        event = "bridge.source_lost" if away == "rabbitmq" else "kafka.disconnected"
+        wait_until(lambda: bridge.events(event), "the log to know", 30)
+        # Sooner than the 10 s after which a Kafka that says nothing is told.
+        wait_until(lambda: "Connection refused" in bridge.ready()[1], "readiness to know what the log knows", 5)
+        assert dead in bridge.ready()[1]
+
+
 def test_a_queue_declared_otherwise_is_told_with_the_remedy(rig: Rig) -> None:
     with rig.channel() as channel:
         channel.queue_declare("mine", durable=False)

@@ -1,0 +1,40 @@
+"""A connection that is lost at the moment when a timer of pika's is due: the timer is cancelled, nothing crashes."""
+
+import socket
+import time
+
+import pytest
+
+from bridge import transport
+from bridge.amqp.connection import PulledConnection
+from bridge.sources import SourceLost
+from bridge.sources.rabbit import Listening, RabbitSource
+from tests.integration.bridge.rig import Rig
+
+
+def opened(rig: Rig) -> tuple[RabbitSource, PulledConnection]:
+    """Open a source; RabbitMQ and pika agree on a heartbeat of 2 s, so the first timer is due after 1 s."""
+    read = transport.read(rig.cloud.transport_url, {"heartbeat_timeout_threshold": 2})
+    source = RabbitSource("timers", read, Listening(rig.cloud.exchange, rig.queue, "", 10), lambda: False)
+    source.open()
+    assert source._connection is not None
+    return source, source._connection
+
+
+def first_timer_due_s(connection: PulledConnection) -> float:
+    (due_s,) = [due_s for due_s, number, *_ in connection._timers if number == 0]
+    return due_s
+
+
+def test_a_connection_that_is_lost_as_a_timer_is_due_is_a_loss_and_no_crash(rig: Rig) -> None:
+    source, connection = opened(rig)
+    due_s = first_timer_due_s(connection)
+    while (left_s := due_s - time.monotonic()) > 0.2:
+        source.receive(left_s - 0.2)
+    connection._sock.shutdown(socket.SHUT_RDWR)
+    time.sleep(max(0.0, due_s - time.monotonic()) + 0.01)
+    with pytest.raises(SourceLost):
+        source.receive(0.0)
+    connection.serve(0.0)
+    source.open()
+    source.close()
