@@ -4,6 +4,7 @@ An operator pastes what stands in nova.conf; oslo.messaging itself parses it her
 so that both mean the same.
 """
 
+import re
 import ssl
 import warnings
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any, Final
 _GROUP: Final = "oslo_messaging_rabbit"
 _RABBIT_DRIVERS: Final = frozenset({"rabbit", "kombu"})
 _DEFAULT_PORT: Final = 5672
+_AFTER_AUTHORITY: Final = re.compile(r"[/?#]")
 
 # What the `rabbit` source does with each option of oslo.messaging's that has an effect here.
 EFFECTIVE: Final = frozenset(
@@ -53,6 +55,14 @@ TLS_VERSIONS: Final = {
 }
 _LOGIN_METHODS: Final = frozenset({"PLAIN", "AMQPLAIN", "EXTERNAL"})
 _NO_SUCH_OPTION: Final = f"oslo.messaging has no such option in [{_GROUP}]"
+
+
+# USER:PASSWORD before an @ would be masked in it as a secret.
+_NO_URL: Final = (
+    "is no transport URL: it should be rabbit://, USER:PASSWORD, an @ and HOST:PORT/VIRTUAL_HOST in one word."
+    " Characters such as / @ : # ? , % in a user's name or password must be percent-encoded (what a ${VARIABLE} of a"
+    " configuration file holds is encoded in its place)"
+)
 
 
 class TransportError(ValueError):
@@ -153,6 +163,8 @@ def read(transport_url: str, options: Mapping[str, Any]) -> Transport:
     Raises:
         TransportError: the URL, or an option in the configuration or in the URL's query, can't be used.
     """
+    if not _is_unambiguous(transport_url):
+        raise TransportError(_NO_URL)
     libraries = oslo()
     messaging = libraries.messaging
     conf = new_conf(options)
@@ -160,11 +172,7 @@ def read(transport_url: str, options: Mapping[str, Any]) -> Transport:
         url = messaging.TransportURL.parse(conf, transport_url)
     except (messaging.InvalidTransportURL, ValueError):
         # Their texts repeat the URL or pieces of it, a piece of the password maybe.
-        # (In this text, USER:PASSWORD before an @ would be masked as a secret.)
-        raise TransportError(
-            "is no transport URL: it should be rabbit://, USER:PASSWORD, an @ and HOST:PORT/VIRTUAL_HOST in one word,"
-            " with characters such as / @ : in a password percent-encoded"
-        ) from None
+        raise TransportError(_NO_URL) from None
     try:
         proxy = libraries.common.ConfigOptsProxy(conf, url, _GROUP)[_GROUP]
         values = {name: proxy[name] for name in proxy}
@@ -178,6 +186,18 @@ def read(transport_url: str, options: Mapping[str, Any]) -> Transport:
         options=values,
         given=frozenset(options) | frozenset(url.query),
     )
+
+
+def _is_unambiguous(transport_url: str) -> bool:
+    """Whether no character of a password can be what ends the address, or begins another host.
+
+    What oslo.messaging would then take for a host, a port or a virtual host would be shown in logs and errors.
+    """
+    _, mark, rest = transport_url.partition("://")
+    end = _AFTER_AUTHORITY.search(rest)
+    authority, beyond = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
+    with_user = ["@" in host for host in authority.split(",")]
+    return bool(mark) and "#" not in beyond and "@" not in beyond and with_user == sorted(with_user, reverse=True)
 
 
 def check_driver(transport: Transport) -> list[str]:

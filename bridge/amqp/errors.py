@@ -1,6 +1,7 @@
 """pika's exceptions become ours here, and nowhere else: each says to try again, to wait, or that somebody must act."""
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -54,15 +55,22 @@ def _connection_closed(code: int, text: str, place: Place) -> SourceFault:
 
 
 def _bad_credentials(place: Place) -> SourceFault:
-    return SourceRefused(f"RabbitMQ refuses the credentials of user {place.username!r}: correct transport_url")
+    return SourceRefused(
+        f"RabbitMQ refuses the credentials of user {place.username!r}: correct transport_url (a ${{VARIABLE}} in it"
+        " holds the password as it is, not percent-encoded)"
+    )
 
 
 def _no_virtual_host(place: Place) -> SourceFault:
     return SourceRefused(
         f"there is no virtual host {place.virtual_host!r}, or user {place.username!r} has no permissions in it: correct"
-        f" transport_url, or run: rabbitmqctl set_permissions -p {place.virtual_host} {place.username}"
-        " CONFIGURE WRITE READ"
+        f" transport_url, or run: {_set_permissions(place)}"
     )
+
+
+def _set_permissions(place: Place) -> str:
+    virtual_host, user = shlex.quote(place.virtual_host), shlex.quote(place.username)
+    return f"rabbitmqctl set_permissions -p {virtual_host} {user} CONFIGURE WRITE READ"
 
 
 def _channel_closed(code: int, text: str, place: Place) -> SourceFault:
@@ -71,7 +79,7 @@ def _channel_closed(code: int, text: str, place: Place) -> SourceFault:
     if code == _ACCESS_REFUSED:
         return SourceRefused(
             f"user {place.username!r} may not do that in virtual host {place.virtual_host!r}: {text};"
-            f" run: rabbitmqctl set_permissions -p {place.virtual_host} {place.username} CONFIGURE WRITE READ"
+            f" run: {_set_permissions(place)}"
         )
     if code == _RESOURCE_LOCKED:
         return SourceRefused(f"queue {place.queue!r} is another connection's alone: {text}")
@@ -98,7 +106,7 @@ def _mismatch(text: str, place: Place) -> SourceFault | None:
         f"{kind} {name!r} in virtual host {place.virtual_host!r} is there already, declared otherwise: {argument}:"
         f" {values}. Set amqp_durable_queues and rabbit_quorum_queue in oslo_messaging_rabbit to what it was made with,"
         " or choose another name for the pool, or remove it (its messages go too):"
-        f" rabbitmqctl -p {place.virtual_host} delete_queue {name}"
+        f" rabbitmqctl delete_queue -p {shlex.quote(place.virtual_host)} {shlex.quote(name)}"
     )
 
 

@@ -8,6 +8,7 @@ from console.configs import CONFIG_PATH, kafka_at, load_kafka
 from console.durations import DURATION
 from console.exits import USAGE, Failure
 from console.invocation import Invocation
+from console.transport_url import VARIABLE, from_file, given
 from console.watch.feed import Feed
 from console.watch.follow import Want
 
@@ -23,7 +24,7 @@ Examples:
   precache watch --kafka kafka.example.org:9092 --cloud paris --aggregate my-application
   precache watch --config processor.yaml --timeout 2h --fail-on-stall
   precache watch --config processor.yaml --operation paris/ccf82bd4-.../req-5f0d8a52-...
-  precache watch --transport-url rabbit://watcher:secret@rabbit1:5672/ --aggregate my-application
+  precache watch --transport-url-file /run/secrets/paris --cloud paris --aggregate my-application
 
 \b
 Exit codes:
@@ -49,6 +50,12 @@ Exit codes:
 )
 @click.option("--kafka", metavar="HOST:PORT", help="Watch this Kafka, with the default topics.")
 @click.option("--transport-url", metavar="URL", help="Watch a cloud's RabbitMQ itself, without Kafka: as in nova.conf.")
+@click.option(
+    "--transport-url-file",
+    metavar="FILE",
+    type=CONFIG_PATH,
+    help=f"The same, read from a file: no password in `ps`. Or set {VARIABLE}.",
+)
 @click.option("--exchange", default="nova", show_default=True, help="Nova's, for --transport-url.")
 @click.option("--topic", default=_TOPIC, show_default=True, help="Nova's notification topic, for --transport-url.")
 @click.option("--cloud", default="", help="Only this cloud; with --transport-url, its name (default: local).")
@@ -63,6 +70,7 @@ def watch(  # noqa: PLR0917 - click's options
     path: Path | None,
     kafka: str | None,
     transport_url: str | None,
+    transport_url_file: Path | None,
     exchange: str,
     topic: str,
     cloud: str,
@@ -79,10 +87,14 @@ def watch(  # noqa: PLR0917 - click's options
     from console.watch.loop import watch as run
     from console.watch.screens import screen_for
 
-    if sum(given is not None for given in (path, kafka, transport_url)) != 1:
+    if path is None and kafka is None:
+        transport_url = given(transport_url, transport_url_file)
+    elif transport_url_file is not None:
+        transport_url = from_file(transport_url_file)
+    if sum(source is not None for source in (path, kafka, transport_url)) != 1:
         raise Failure(
             "watch what? Give one of --config FILE, --kafka HOST:PORT (for what a processor makes of it), or "
-            "--transport-url URL (a cloud's RabbitMQ, without Kafka). See `precache watch --help`",
+            "--transport-url[-file] (a cloud's RabbitMQ, without Kafka). See `precache watch --help`",
             USAGE,
         )
     invocation.configure_logs(default_level="error")

@@ -1,5 +1,6 @@
 """Looks at Kafka: reachable, the topics and their settings; and how far a processor's group has come."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -50,7 +51,9 @@ def _look(
         own = [fault for fault in faults if fault.topic == name]
         findings += [_of_fault(fault, counts) for fault in own]
         if name not in counts and not own:
-            findings.append(fail(f"topic {name}", "does not exist", f"precache topics create --config {config_file}"))
+            findings.append(
+                fail(f"topic {name}", "does not exist", f"precache topics create --config {shlex.quote(config_file)}")
+            )
         elif not own:
             # Nothing is asked of the settings of topics that others read.
             settings = "" if name in forward else ", settings as they have to be"

@@ -1,8 +1,10 @@
 """The watcher's texts: what goes to stdout, word for word as the contract has it, and the warnings for stderr."""
 
+import shlex
 from collections.abc import Iterable
 from typing import Final
 
+from console.texts import printable
 from precache.contract.natural import natural
 from precache.contract.records import Operation, Progress
 
@@ -80,7 +82,7 @@ def still_running(operation: Operation, hosts_done: int, timeout_s: float) -> st
     """Return the text for a timeout while the operation runs, with the way to take the watch up again."""
     return (
         f"still running after {duration(timeout_s)}: {hosts_done} of {operation['hosts_total']} hosts. "
-        f"Go on with: precache watch --operation {operation['operation']}"
+        f"Go on with: precache watch --operation {shlex.quote(printable(operation['operation']))}"
     )
 
 
@@ -92,11 +94,6 @@ def duration(seconds: float) -> str:
     if whole < _HOUR_S:
         return f"{whole // _MINUTE_S}m{whole % _MINUTE_S:02d}s"
     return f"{whole // _HOUR_S}h{whole % _HOUR_S // _MINUTE_S:02d}m"
-
-
-def printable(text: str) -> str:
-    """Return a name with its control characters escaped: it could rewrite a terminal else."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _hosts(names: Iterable[str]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 from precache.service.config.faults import Fault, Path, path_text
+from precache.service.config.variables import VARIABLE, in_place
 from precache.service.masking import MASK, mask_text
 
 MAX_FILE_BYTES: Final = 1024 * 1024
@@ -23,7 +24,6 @@ MAX_DEPTH: Final = 30
 # A secret shorter than this would be found all over the texts that it is to be masked in.
 MIN_MASKED_CHARS: Final = 4
 
-_VARIABLE: Final = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BETWEEN_PIECES: Final = re.compile(r"[:/@,]")
 # What stands in for an unset variable, so that the rest can be checked too: fits where a word or a number is wanted.
@@ -272,8 +272,8 @@ class _Builder:
         if "${" not in text:
             return text
         faults = len(self._document.faults)
-        filled = _VARIABLE.sub(lambda match: self._variable(match, path), text)
-        if len(self._document.faults) > faults and _VARIABLE.fullmatch(text):
+        filled = VARIABLE.sub(lambda match: self._variable(match, path), text)
+        if len(self._document.faults) > faults and VARIABLE.fullmatch(text):
             self._document.unusable.add(path)
         return filled
 
@@ -289,10 +289,12 @@ class _Builder:
             return _STAND_IN
         value = self._document.environ.get(name, "")
         if value:
-            self._document.keep_secret(value, f"${{{name}}}")
-            return value
+            placed = in_place(match.string, match.start(), match.end(), value)
+            for form in {value, placed}:
+                self._document.keep_secret(form, f"${{{name}}}")
+            return placed
         if dash and default:
-            return default
+            return in_place(match.string, match.start(), match.end(), default)
         state = "empty" if name in self._document.environ else "not set"
         self._document.fault(path, f"the environment variable {name} is {state}")
         return _STAND_IN

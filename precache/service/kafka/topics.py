@@ -1,5 +1,6 @@
 """The topics: made as the contract says, and checked, with the command that mends what is wrong."""
 
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import sleep
@@ -152,7 +153,7 @@ def check(
     """
     names = {role: topics.name(role) for role in roles}
     counts = partition_counts(admin, names.values(), deadline)
-    create_command = f"precache topics create --config {config_file}"
+    create_command = f"precache topics create --config {shlex.quote(str(config_file))}"
     faults = [
         TopicFault(name, "does not exist, or this user may not see it", create_command)
         for name in names.values()
