@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from bridge import transport
+from bridge import breaker, transport
 from bridge.decode import Route
 from precache.contract.deadletters import MAX_RECORD_BYTES
 from precache.service.config import Block, Duration, HttpBlock, KafkaBlock, Map, TopicName, TopicsBlock, fault_beside
@@ -59,6 +59,28 @@ Pattern = Annotated[str, AfterValidator(_check_pattern)]
 Found = tuple[tuple[str, ...], str]
 
 
+class BreakerBlock(Block):
+    """When a cloud is stopped whose messages can't be read: see :class:`bridge.breaker.Limits`."""
+
+    share: float = Field(default=breaker.DEFAULT.share, gt=0, le=1)
+    window: int = Field(default=breaker.DEFAULT.window, ge=1, le=1_000_000)
+    minimum: int = Field(default=breaker.DEFAULT.minimum, ge=1, validate_default=True)
+    pause: Duration = Field(default=breaker.DEFAULT.pause_s, ge=1.0)
+
+    @field_validator("minimum")
+    @classmethod
+    def _fits_into_the_window(cls, minimum: int, info: ValidationInfo) -> int:
+        window = info.data.get("window")
+        if window is not None and minimum > window:
+            raise ValueError(f"should be at most the window, which is {window}")
+        return minimum
+
+    @property
+    def limits(self) -> breaker.Limits:
+        """Return the limits."""
+        return breaker.Limits(self.share, self.window, self.minimum, self.pause)
+
+
 class CloudBlock(Block):
     """One cloud: its RabbitMQ, how to listen there, and which events are wanted.
 
@@ -78,6 +100,7 @@ class CloudBlock(Block):
     hold: Duration = Field(default=120.0, ge=0.1, le=1_500.0)
     events: tuple[Pattern, ...] = DEFAULT_EVENTS
     forward: dict[TopicName, tuple[Pattern, ...]] = Field(default_factory=dict)
+    breaker: BreakerBlock = BreakerBlock()
 
     @property
     def listens_to(self) -> str:

@@ -1,5 +1,7 @@
 """Decodes messages and hands them to Kafka; decides what becomes of those that Kafka did not take."""
 
+import time
+import traceback
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -7,6 +9,7 @@ from typing import Final
 from confluent_kafka import KafkaException
 
 from bridge import reasons
+from bridge.breaker import Breaker
 from bridge.decode import Decoder, Forward
 from bridge.flight import Failure, Flight
 from bridge.letters import Letters
@@ -35,7 +38,16 @@ class Forwarder:
         fault: Kafka's last refusal; ``None`` once it takes records again.
     """
 
-    def __init__(self, cloud: str, decoder: Decoder, letters: Letters, outlet: Outlet, metrics: CloudMetrics) -> None:
+    def __init__(  # noqa: PLR0917 - each is another thing
+        self,
+        cloud: str,
+        decoder: Decoder,
+        letters: Letters,
+        outlet: Outlet,
+        metrics: CloudMetrics,
+        breaker: Breaker,
+    ) -> None:
+        self._breaker = breaker
         self._cloud = cloud
         self._decoder = decoder
         self._letters = letters
@@ -48,11 +60,16 @@ class Forwarder:
     # Taking
 
     def take(self, flight: Flight, deliveries: Sequence[Delivery], now_s: float) -> None:
-        """Send messages on their way; what nobody wants is settled at once."""
+        """Send messages on their way; what nobody wants is settled at once.
+
+        When the breaker opens, the rest of them is left alone: unsettled, to go back to the queue.
+        """
+        if self._breaker.is_open:
+            return
         flight.received(deliveries, now_s)
         decode, produce = self._decode, self._outlet.produce
         report, sending = flight.report, flight.sending
-        filtered = 0
+        filtered = counted = 0
         for delivery in deliveries:
             outcome = decode(delivery)
             if outcome is None:
@@ -72,7 +89,15 @@ class Forwarder:
                     except (KafkaException, BufferError) as error:
                         self._not_queued(flight, delivery, topic, translate(error, "produce"))
             else:
-                self._bury(flight, delivery, outcome)  # type: ignore[arg-type]
+                poison: Poison = outcome  # type: ignore[assignment]
+                readable = delivery.tag - deliveries[0].tag - filtered - counted
+                counted += readable + 1
+                self._breaker.readable(readable)
+                if self._breaker.unreadable(poison.reason, now_s):
+                    break
+                self._bury(flight, delivery, poison)
+        else:
+            self._breaker.readable(len(deliveries) - filtered - counted)
         if filtered:
             self._metrics.filtered.inc(filtered)
         self._metrics.received(len(deliveries), now_s)
@@ -81,8 +106,23 @@ class Forwarder:
         try:
             return self._decoder.decode(delivery.body, delivery.properties)
         except Exception as error:  # noqa: BLE001 - one odd message must never stop a cloud
-            log.error("bridge.decode_failed", cloud=self._cloud, error=type(error).__name__)
+            self._say_decode_failed(error)
             return Poison(reasons.INTERNAL, f"{type(error).__name__} while decoding")
+
+    def _say_decode_failed(self, error: Exception) -> None:
+        """Log where this program failed: each place once a minute.
+
+        Without the exception's own text, which may quote the message, and a credential in it.
+        """
+        *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+        place = f"{type(error).__name__} {frame.f_code.co_filename}:{line}"
+        now_s = time.monotonic()
+        if now_s - self._said_at.get(place, float("-inf")) >= _SAY_EVERY_S:
+            self._said_at[place] = now_s
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            why = "this program failed on a message, which becomes a dead letter: please report it"
+            trace = f"{frames}{type(error).__name__}"
+            log.error("bridge.decode_failed", cloud=self._cloud, why=why, exception=trace)
 
     def _not_queued(self, flight: Flight, delivery: Delivery, topic: str, fault: KafkaFault) -> None:
         if isinstance(fault, KafkaRejected):

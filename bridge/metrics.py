@@ -26,6 +26,9 @@ _KAFKA_RETRIES: Final = Counter("precache_bridge_kafka_retries", "Records sent t
 _IN_FLIGHT: Final = Gauge("precache_bridge_in_flight", "Messages received and not settled.", _CLOUD)
 _IN_FLIGHT_BYTES: Final = Gauge("precache_bridge_in_flight_bytes", "Their bodies' bytes.", _CLOUD)
 _CONSUMING: Final = Gauge("precache_bridge_consuming", "1 while the cloud's queue is being consumed.", _CLOUD)
+_BREAKER: Final = Gauge(
+    "precache_bridge_breaker_open", "1 while the cloud is stopped since too many messages can't be read.", _CLOUD
+)
 _AGE: Final = Gauge(
     "precache_bridge_last_event_age_seconds", "Since the last message came; NaN before the first.", _CLOUD
 )
@@ -51,6 +54,7 @@ class CloudMetrics:
         self.in_flight = _IN_FLIGHT.labels(cloud)
         self.in_flight_bytes = _IN_FLIGHT_BYTES.labels(cloud)
         self.consuming = _CONSUMING.labels(cloud)
+        self.breaker_open = _BREAKER.labels(cloud)
         self.latency = _LATENCY.labels(cloud)
         self._last_at = float("nan")
         _AGE.labels(cloud).set_function(lambda: time.monotonic() - self._last_at)

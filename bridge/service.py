@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 from bridge import transport
+from bridge.breaker import Breaker
 from bridge.config import BridgeConfig, CloudBlock
 from bridge.decode import Decoder
 from bridge.forwarder import Forwarder
@@ -97,11 +98,13 @@ def make_worker(config: BridgeConfig, cloud: CloudBlock, metrics: CloudMetrics, 
         backoff_cap_s=float(read.options["rabbit_interval_max"]),
         shutdown_s=config.shutdown_timeout,
     )
-    forwarder = Forwarder(cloud.name, decoder, letters, outlet, metrics)
+    breaker = Breaker(cloud.name, cloud.breaker.limits)
+    forwarder = Forwarder(cloud.name, decoder, letters, outlet, metrics, breaker)
     return Worker(
         settings=settings,
         source=source,
         forwarder=forwarder,
+        breaker=breaker,
         outlet=outlet,
         metrics=metrics,
         health=health,

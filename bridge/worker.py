@@ -8,6 +8,8 @@ The order that keeps the promise:
 4. What Kafka confirmed is acknowledged to RabbitMQ, on the channel that it came from.
 5. When Kafka has not confirmed the oldest message for `hold`: what is confirmed is acknowledged, the producer is
    purged, the channel is closed (so all others are given back, once), and it begins again at 1.
+6. When too many messages can't be read, the breaker opens: what was sent is waited for and acknowledged, the rest is
+   given back likewise, and after a pause one message at a time is tried.
 
 Killed at any point, what is not acknowledged comes again: a notification may be in Kafka twice, never not at all.
 """
@@ -15,8 +17,9 @@ Killed at any point, what is not acknowledged comes again: a notification may be
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
+from bridge.breaker import Breaker
 from bridge.flight import Flight
 from bridge.forwarder import Forwarder
 from bridge.losses import Losses
@@ -48,6 +51,10 @@ _OWED_S: Final = 5.0
 _MAX_BYTES: Final = 32 * 1024 * 1024
 # A little more comes all the same, or RabbitMQ would drop the connection; with so much, Kafka is waited for no longer.
 _FULL_BYTES: Final = 48 * 1024 * 1024
+
+_KAFKA_AWAY: Final = "Kafka is away: what it had not confirmed was given back to the queue"
+# Why no more is taken from a source that is open.
+Ending = Literal["stop", "kafka-away", "unreadable", "recovered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,7 @@ class Worker:
         source: Source,
         forwarder: Forwarder,
         outlet: Outlet,
+        breaker: Breaker,
         metrics: CloudMetrics,
         health: Health,
         stop: Stop,
@@ -92,6 +100,8 @@ class Worker:
         self._source = source
         self._forwarder = forwarder
         self._outlet = outlet
+        self._breaker = breaker
+        self._is_broken = False
         self._metrics = metrics
         self._health = health
         self._stop = stop
@@ -129,16 +139,13 @@ class Worker:
             self._outlet.flush(_LAST_SIGN_S)
 
     def _once(self) -> None:
-        if not self._prove():
+        if self._pauses() or not self._prove():
             return
         flight = Flight()
         try:
-            self._source.open()
+            self._source.open(singly=self._breaker.opening(self._clock()))
             self._opened()
-            if self._consume(flight):
-                self._give_back(flight)
-            else:
-                self._drain(flight)
+            self._leave(flight, self._consume(flight))
         except SourceFault as fault:
             self._lost(fault, flight)
         finally:
@@ -175,19 +182,31 @@ class Worker:
         log.info("bridge.consuming", cloud=self._settings.name, queue=self._source.queue)
 
     def _ended(self) -> None:
+        self._note_breaker()
         self._losses.closed()
         self._metrics.in_flight.set(0)
         self._metrics.in_flight_bytes.set(0)
 
-    def _consume(self, flight: Flight) -> bool:
-        """Take messages until the stop is requested, or Kafka has been away for too long: return whether it has."""
+    def _consume(self, flight: Flight) -> Ending:
+        """Take messages until there is a reason to take no more: return it."""
         hold_s = self._settings.hold_s
         while not self._stop.requested:
             age_s = self._round(flight)
             if age_s > (min(SLOW_S, hold_s) if flight.bytes > _FULL_BYTES else hold_s):
-                return True
+                return "kafka-away"
+            if self._breaker.is_open:
+                return "unreadable"
+            if self._breaker.recovers(self._clock()):
+                return "recovered"
             self._tell(flight, age_s)
-        return False
+        return "stop"
+
+    def _leave(self, flight: Flight, ending: Ending) -> None:
+        """Leave the queue, by what is the reason for it."""
+        if ending == "kafka-away":
+            self._give_back(flight, _KAFKA_AWAY)
+        elif ending == "stop" or not self._stand_back(flight, cancel=ending == "recovered"):
+            self._drain(flight)
 
     def _round(self, flight: Flight) -> float:
         """Take what has come, settle what Kafka confirmed, acknowledge it; return the oldest message's age."""
@@ -252,9 +271,9 @@ class Worker:
 
     # 5. Kafka is away
 
-    def _give_back(self, flight: Flight) -> None:
+    def _give_back(self, flight: Flight, why: str) -> None:
         """Acknowledge what is confirmed, drop the rest from the producer, and give it back by closing the channel."""
-        self._not_ready("Kafka is away: what it had not confirmed was given back to the queue")
+        self._say(why)
         self._pulse.state = "resuming"
         self._outlet.purge()
         self._forwarder.settle_confirmed(flight)
@@ -263,12 +282,56 @@ class Worker:
         given_back, held_s = flight.unsettled, round(flight.head_age_s(self._clock()), 1)
         self._source.release()
         self._metrics.given_back.inc(given_back)
-        log.warning("bridge.given_back", cloud=self._settings.name, messages=given_back, held_s=held_s)
+        if given_back:
+            log.warning("bridge.given_back", cloud=self._settings.name, messages=given_back, held_s=held_s)
 
     def _acknowledge_all(self, flight: Flight) -> None:
         self._acknowledge(flight, 0.0)
         for tag in flight.take_singles():
             self._source.ack(tag, multiple=False)
+
+    # 6. Too many messages can't be read, or can be read again
+
+    def _pauses(self) -> bool:
+        """Wait a little if the breaker is open; return whether it is."""
+        left_s = self._breaker.pause_left_s(self._clock())
+        if left_s > 0:
+            self._not_ready(self._breaker.why)
+            self._idle(min(_IDLE_S, left_s))
+        return left_s > 0
+
+    def _stand_back(self, flight: Flight, *, cancel: bool) -> bool:
+        """Give back what was not taken, once Kafka has confirmed what was; return whether there was time for it.
+
+        Args:
+            flight: what is in flight.
+            cancel: ask for no more first, so that nothing has to be given back.
+        """
+        self._note_breaker()
+        if cancel:
+            self._source.cancel()
+        until_s = self._clock() + self._settings.hold_s
+        while flight.pending or (cancel and not self._source.cancelled):
+            if self._stop.requested:
+                return False
+            if self._clock() >= until_s:
+                break
+            self._round(flight)
+        self._give_back(flight, self._breaker.why)
+        return True
+
+    def _note_breaker(self) -> None:
+        """Log that the breaker has opened or closed, once."""
+        is_broken = bool(self._breaker.why)
+        if is_broken == self._is_broken:
+            return
+        self._is_broken = is_broken
+        self._metrics.breaker_open.set(is_broken)
+        if is_broken:
+            self._not_ready(self._breaker.why)
+            log.error("bridge.breaker_open", cloud=self._settings.name, why=self._breaker.why)
+        else:
+            log.info("bridge.breaker_closed", cloud=self._settings.name)
 
     # The source is away
 
@@ -318,7 +381,7 @@ class Worker:
             if not asked and not self._throttled:
                 asked = True
                 self._source.cancel()
-            if self._source.cancelled and not flight.unsettled:
+            if self._source.cancelled and not flight.pending:
                 break
             self._round(flight)
         self._acknowledge_all(flight)
@@ -328,7 +391,7 @@ class Worker:
     # Readiness
 
     def _ready(self) -> None:
-        self._say("")
+        self._say(self._breaker.why)
 
     def _not_ready(self, why: str) -> None:
         self._say(why)

@@ -62,8 +62,11 @@ class Source(Protocol):
         """What is wrong although the source is open, such as an exchange that is gone; ``""`` when all is well."""
         ...
 
-    def open(self) -> None:
+    def open(self, *, singly: bool = False) -> None:
         """Connect, look up what is to be read, and begin to consume. Tags begin at 1.
+
+        Args:
+            singly: take no further message before the last one is acknowledged.
 
         Raises:
             SourceFault: it can't be read now.

@@ -130,12 +130,14 @@ class OsloSource:
             return ""
         return "oslo.messaging has lost its connection, and tries to connect again: its own log has the reason"
 
-    def open(self) -> None:
+    def open(self, *, singly: bool = False) -> None:
         """Make a listener and start it, in a thread of its own: oslo.messaging tries to connect for ever."""
         self._dispatcher = _Dispatcher()
         self._open_batches, self._next_tag, self._acked, self._throttled = [], 1, set(), False
         try:
-            self._transport, self._server = make_listener(self._cloud, self._dispatcher)
+            self._transport, self._server = make_listener(
+                self._cloud, self._dispatcher, 1 if singly else self._cloud.prefetch
+            )
         except transport.TransportError as error:
             raise SourceRefused(str(error)) from None
         self._start_error = None
@@ -261,15 +263,20 @@ def _is_connected(server: Any) -> bool:
     return bool(getattr(found, "connected", True))
 
 
-def make_listener(cloud: CloudBlock, dispatcher: Any) -> tuple[Any, Any]:
+def make_listener(cloud: CloudBlock, dispatcher: Any, prefetch: int) -> tuple[Any, Any]:
     """Return a notification transport, and a listener on it that is not started.
+
+    Args:
+        cloud: what to listen to.
+        dispatcher: what it calls with each batch.
+        prefetch: how many messages may be unacknowledged.
 
     Raises:
         TransportError: the URL or an option can't be used.
     """
     libraries = transport.oslo()
     messaging = libraries.messaging
-    options = {"rabbit_qos_prefetch_count": cloud.prefetch, **cloud.oslo_messaging_rabbit}
+    options = {"rabbit_qos_prefetch_count": prefetch, **cloud.oslo_messaging_rabbit}
     conf = transport.new_conf(options)
     try:
         made = messaging.get_notification_transport(conf, url=cloud.transport_url.get_secret_value())
@@ -283,7 +290,7 @@ def make_listener(cloud: CloudBlock, dispatcher: Any) -> tuple[Any, Any]:
         "threading",
         allow_requeue=True,
         pool=cloud.pool,
-        batch_size=min(_BATCH, cloud.prefetch),
+        batch_size=min(_BATCH, prefetch),
         batch_timeout=_BATCH_TIMEOUT_S,
     )
     return made, server

@@ -73,6 +73,7 @@ class RabbitSource:
         self._channel: Any = None
         self._fault: SourceFault | None = None
         self._watch: BindingWatch | None = None
+        self._prefetch = listening.prefetch
         self._throttled = False
         self._trickled_at = 0.0
         self._cancelled = False
@@ -89,7 +90,7 @@ class RabbitSource:
     @property
     def saturated_at(self) -> int:
         """Half of the prefetch: RabbitMQ is to have its acknowledgements before all of it is out."""
-        return max(1, self._listening.prefetch // 2)
+        return max(1, self._prefetch // 2)
 
     @property
     def trouble(self) -> str:
@@ -98,8 +99,9 @@ class RabbitSource:
 
     # Opening
 
-    def open(self) -> None:
+    def open(self, *, singly: bool = False) -> None:
         """Connect unless connected, look up or declare the queue, and consume."""
+        self._prefetch = 1 if singly else self._listening.prefetch
         if self._connection is None or self._connection.lost is not None:
             self._connection = None
             self._connection = self._connector.connect()
@@ -110,7 +112,7 @@ class RabbitSource:
             self._declare_pool()
         else:
             self._call("queue_declare", self.queue, passive=True)
-        self._call("basic_qos", prefetch_count=self._listening.prefetch)
+        self._call("basic_qos", prefetch_count=self._prefetch)
         self.throttle(on=False)
         self._connected.reader.watch(self._channel.channel_number)
         self._call("basic_consume", self.queue, on_message_callback=_never)

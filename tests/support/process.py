@@ -36,6 +36,7 @@ class Precache:
         name: str,
         env: Mapping[str, str] | None = None,
         http: int | None = None,
+        command: Sequence[str] = (str(PRECACHE),),
     ) -> None:
         self.name = name
         self.http = http
@@ -43,7 +44,7 @@ class Precache:
         self.err = self.out.with_suffix(".err")
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
-                [str(PRECACHE), *args],
+                [*command, *args],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

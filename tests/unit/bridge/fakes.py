@@ -88,9 +88,11 @@ class FakeSource:
         self.throttled = False
         self.trickles = True
         self.taken = 0
+        self.singly = False
         self._tag = 0
 
-    def open(self) -> None:
+    def open(self, *, singly: bool = False) -> None:
+        self.singly = singly
         self._tag = 0
         if self.opening is not None:
             raise self.opening

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import cast
 
 import pytest
+import structlog
 from confluent_kafka import Producer
 
+from bridge.breaker import Breaker, Limits
 from bridge.decode import Decoder, Route
 from bridge.flight import Flight
 from bridge.forwarder import Forwarder
@@ -30,7 +32,9 @@ class Bench:
         self.flight = Flight()
         routes = [Route(topic, ("*",)) for topic in topics or ("a",)]
         letters = Letters(DEAD, "paris", "queue", lambda _: {})
-        self.forwarder = Forwarder("paris", Decoder("paris", routes), letters, self.outlet, CloudMetrics("unit"))
+        decoder = Decoder("paris", routes)
+        self.breaker = Breaker("paris", Limits())
+        self.forwarder = Forwarder("paris", decoder, letters, self.outlet, CloudMetrics("unit"), self.breaker)
 
     def _make(self) -> Producer:
         self.made.append(FakeProducer(self.script, self.sent))
@@ -207,3 +211,43 @@ def test_a_failure_of_the_decoder_itself_is_a_dead_letter(monkeypatch: pytest.Mo
     bench.take(GOOD)
     assert bench.rounds() == [DEAD]
     assert bench.flight.unsettled == 0
+
+
+def test_where_the_decoder_failed_is_logged_once_and_nothing_of_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("hunter2")
+
+    monkeypatch.setattr(Decoder, "decode", fail)
+    bench = Bench(lambda _topic, _attempt: "")
+    with structlog.testing.capture_logs() as events:
+        bench.take(*[GOOD] * 10)
+    (event,) = [event for event in events if event["event"] == "bridge.decode_failed"]
+    assert "in fail" in event["exception"]
+    assert event["exception"].endswith("KeyError")
+    assert "hunter2" not in event["exception"].replace('raise KeyError("hunter2")', "")
+
+
+def test_what_is_left_when_the_breaker_opens_is_neither_sent_nor_settled() -> None:
+    bench = Bench(lambda _topic, _attempt: "")
+    bench.take(*[GOOD] * 3, *[b"not json"] * 40, GOOD)
+    assert bench.breaker.is_open
+    bench.take(GOOD)
+    bench.rounds()
+    sent = bench.sent.count(DEAD)
+    assert sent == 16, "one more would be 17 of 20"
+    assert bench.sent.count("a") == 3
+    assert bench.flight.unsettled == 44 - 3 - sent
+    assert bench.flight.pending == {}
+
+
+@pytest.mark.parametrize("unwanted", [0, 5])
+def test_only_what_is_wanted_is_counted(unwanted: int) -> None:
+    bench = Bench(lambda _topic, _attempt: "")
+    other = envelope(progress() | {"event_type": "instance.update"})
+    bench.forwarder._decoder = Decoder("paris", [Route("a", ("aggregate.*",))])
+    bench.take(*([other] * unwanted + [b"not json"] + [GOOD]) * 30)
+    assert not bench.breaker.is_open
+    again = Bench(lambda _topic, _attempt: "")
+    again.forwarder._decoder = bench.forwarder._decoder
+    again.take(*([other] * unwanted + [b"not json"]) * 30)
+    assert again.breaker.is_open

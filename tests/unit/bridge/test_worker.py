@@ -8,6 +8,7 @@ import pytest
 import structlog
 from confluent_kafka import KafkaError, Producer
 
+from bridge.breaker import Breaker, Limits
 from bridge.decode import Decoder, Route
 from bridge.forwarder import Forwarder
 from bridge.letters import Letters
@@ -42,12 +43,14 @@ class Bench:
         self.connection = Connection("unit", self.clock)
         self.outlet = Outlet(self._make, self._make, self.connection)
         metrics = CloudMetrics("unit")
+        self.breaker = Breaker("paris", Limits(minimum=10, pause_s=60.0))
         letters = Letters("dead", "paris", "queue", self.source.properties)
         decoder = Decoder("paris", [Route(TOPIC, ("*",))])
         self.worker = Worker(
             settings=CloudSettings("paris", "paris-1", TOPIC, hold_s, 1.0, 30.0, 10.0),
             source=self.source,
-            forwarder=Forwarder("paris", decoder, letters, self.outlet, metrics),
+            forwarder=Forwarder("paris", decoder, letters, self.outlet, metrics, self.breaker),
+            breaker=self.breaker,
             outlet=self.outlet,
             metrics=metrics,
             health=self.health,
@@ -262,3 +265,44 @@ def test_a_source_that_is_open_and_hears_nothing_is_told_once_and_so_is_its_reco
     told = [event["event"] for event in events if event["event"].startswith("bridge.source_")]
     assert told == ["bridge.source_deaf", "bridge.source_hears"]
     assert [ready for _, ready in bench.ready] == [False, True, False, True]
+
+
+UNREADABLE = b'{"event_type": "whatever"}'
+
+
+def test_a_cloud_whose_messages_can_not_be_read_is_stopped_and_tried_again() -> None:
+    bench = Bench()
+    bench.source.body = UNREADABLE
+    bench.until_s = 250.0
+    bench.at[150.0] = lambda: setattr(bench.source, "body", envelope(progress()))
+    with structlog.testing.capture_logs() as events:
+        bench.run()
+    dead = sum(producer.sent.count("dead") for producer in bench.made)
+    assert dead == 9 + 2, "then one after each pause"
+    told = [event["event"] for event in events if event["event"].startswith("bridge.breaker_")]
+    assert told == ["bridge.breaker_open", "bridge.breaker_closed"]
+    (given_back,) = [event["messages"] for event in events if event["event"] == "bridge.given_back"]
+    assert given_back == 1, "the others were never taken, and a probe gives nothing back"
+    assert [ready for _, ready in bench.ready] == [False, True, False, True]
+    assert 180 <= bench.ready[-1][0] <= 190
+    assert {state for at, state in bench.signs if 2 < at < 180} == {"resuming"}
+
+
+def test_a_stop_while_the_breaker_is_open_ends_at_once() -> None:
+    bench = Bench()
+    bench.source.body = UNREADABLE
+    bench.until_s = 20.0
+    bench.run()
+    assert bench.why[-1].startswith("stopped: 10 of the last 10 messages can't be read")
+    assert bench.signs[-1] == (20, "stopping")
+
+
+def test_what_was_sent_is_waited_for_before_the_rest_is_given_back() -> None:
+    bench = Bench(lambda topic, _attempt: "?" if topic == "dead" else "", hold_s=6.0)
+    bench.source.body = UNREADABLE
+    bench.until_s = 20.0
+    with structlog.testing.capture_logs() as events:
+        bench.run()
+    (given_back,) = [event for event in events if event["event"] == "bridge.given_back"]
+    assert given_back["messages"] == 10, "Kafka has not confirmed the dead letters"
+    assert 6 <= given_back["held_s"] < 8
