@@ -1,6 +1,7 @@
 """Runs the bridge: one worker for each cloud, so that one cloud's faults stay its own."""
 
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -24,20 +25,28 @@ from precache.service.kafka.connection import Connection
 from precache.service.logs import log
 from precache.service.metrics import build_info
 from precache.service.shutdown import Stop
+from precache.service.watchdog import Limits, Watchdog, Watched
 
 _CRASH_PAUSE_S: Final = 5.0
 # What fifty clouds and more get.
 _MOST_LINGER_MS: Final = 20
 
 
-def run(config: BridgeConfig, stop: Stop) -> None:
+def run(config: BridgeConfig, stop: Stop, limits: Limits | None = None) -> None:
     """Bridge every cloud of the configuration until the stop is requested.
+
+    Args:
+        config: ``bridge.yaml``.
+        stop: asks for the end.
+        limits: how long a cloud's worker may be silent. One that hangs ends the process, with all clouds: Python can't
+            end a thread.
 
     Raises:
         KafkaFatal: the Kafka properties do not fit together.
         ListenError: the address of ``http.listen`` can't be listened on.
     """
-    health = Health()
+    watchdog = Watchdog(limits)
+    health = Health(watchdog)
     for cloud in config.clouds:
         health.set(f"cloud:{cloud.name}", False, "starting")
     build_info("bridge", config.instance)
@@ -47,13 +56,14 @@ def run(config: BridgeConfig, stop: Stop) -> None:
     log.info("bridge.starting", instance=config.instance, clouds=[cloud.name for cloud in config.clouds])
     threads = [
         threading.Thread(
-            target=_keep_working, args=(config, cloud, health, stop), name=f"cloud-{cloud.name}", daemon=True
+            target=_keep_working, args=(config, cloud, health, stop, watchdog), name=f"cloud-{cloud.name}", daemon=True
         )
         for cloud in config.clouds
     ]
-    for thread in threads:
-        thread.start()
-    stop.wait()
+    with watchdog.running():
+        for thread in threads:
+            thread.start()
+        stop.wait()
     log.info("bridge.stopping", reason=stop.reason)
     # A worker that hangs in a client's call must not hold up the others, nor the end.
     deadline = Deadline.after(config.shutdown_timeout)
@@ -65,22 +75,32 @@ def run(config: BridgeConfig, stop: Stop) -> None:
     log.info("bridge.ended", hanging=left)
 
 
-def _keep_working(config: BridgeConfig, cloud: CloudBlock, health: Health, stop: Stop) -> None:
+def _keep_working(config: BridgeConfig, cloud: CloudBlock, health: Health, stop: Stop, watchdog: Watchdog) -> None:
     """Run a cloud's worker; begin again should it fail in a way that nobody thought of."""
     metrics = CloudMetrics(cloud.name)
+    watched = watchdog.watch(f"cloud:{cloud.name}")
     while not stop.requested:
+        watched.turn()
         try:
-            make_worker(config, cloud, metrics, health, stop).run()
+            make_worker(config, cloud, metrics, health, stop, watched).run()
         except Exception as error:  # noqa: BLE001 - the other clouds go on, and this one is tried again
             health.set(f"cloud:{cloud.name}", False, f"failed, and begins again: {type(error).__name__}: {error}")
             log.exception("bridge.failed", cloud=cloud.name)
             stop.wait(_CRASH_PAUSE_S)
 
 
-def make_worker(config: BridgeConfig, cloud: CloudBlock, metrics: CloudMetrics, health: Health, stop: Stop) -> Worker:
+def make_worker(  # noqa: PLR0917 - what all workers share, and what is this cloud's
+    config: BridgeConfig, cloud: CloudBlock, metrics: CloudMetrics, health: Health, stop: Stop, watched: Watched
+) -> Worker:
     """Return a cloud's worker, with a source and a producer of its own."""
+
+    def stopped() -> bool:
+        # A source asks again and again while it waits, for as long as it likes.
+        watched.beat()
+        return stop.requested
+
     read = transport.read(cloud.transport_url.get_secret_value(), cloud.oslo_messaging_rabbit)
-    source = make_source(f"precache-bridge {config.instance} {cloud.name}", cloud, read, stop)
+    source = make_source(f"precache-bridge {config.instance} {cloud.name}", cloud, read, stopped)
     client_id = f"precache-bridge-{config.instance}-{cloud.name}"
     connection = Connection(client_id)
     make_producer = partial(
@@ -109,6 +129,7 @@ def make_worker(config: BridgeConfig, cloud: CloudBlock, metrics: CloudMetrics, 
         metrics=metrics,
         health=health,
         stop=stop,
+        watched=watched,
     )
 
 
@@ -122,9 +143,9 @@ def linger_ms(clouds: int) -> int:
     return max(clients.LINGER_MS, min(_MOST_LINGER_MS, clouds * 2 // 5))
 
 
-def make_source(name: str, cloud: CloudBlock, read: transport.Transport, stop: Stop) -> Source:
-    """Return the source that a cloud's configuration asks for."""
+def make_source(name: str, cloud: CloudBlock, read: transport.Transport, stopped: Callable[[], bool]) -> Source:
+    """Return the source that a cloud's configuration asks for; it waits for nothing once ``stopped`` says so."""
     if cloud.source == "oslo":
-        return OsloSource(cloud, lambda: stop.requested)
+        return OsloSource(cloud, stopped)
     listening = Listening(cloud.exchange, cloud.routing_key, cloud.pool or "", cloud.prefetch)
-    return RabbitSource(name, read, listening, lambda: stop.requested)
+    return RabbitSource(name, read, listening, stopped)

@@ -34,6 +34,7 @@ from precache.service.health import Health
 from precache.service.kafka.errors import KafkaFault
 from precache.service.logs import log
 from precache.service.shutdown import Stop
+from precache.service.watchdog import Watched
 
 # How long to wait for messages when Kafka owes no report; and when it does: an acknowledgement may be late by so much.
 _IDLE_S: Final = 0.2
@@ -94,6 +95,7 @@ class Worker:
         metrics: CloudMetrics,
         health: Health,
         stop: Stop,
+        watched: Watched,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -105,6 +107,7 @@ class Worker:
         self._metrics = metrics
         self._health = health
         self._stop = stop
+        self._watched = watched
         self._clock = clock
         self._pulse = Pulse(outlet, self._sign_of_life, clock)
         self._gate = KafkaGate(
@@ -210,6 +213,7 @@ class Worker:
 
     def _round(self, flight: Flight) -> float:
         """Take what has come, settle what Kafka confirmed, acknowledge it; return the oldest message's age."""
+        self._watched.turn()
         self._turn.rest()
         # What brings more is waited for: messages, or Kafka's reports of those that are to be acknowledged first.
         for_kafka = flight.unsettled >= self._source.saturated_at
@@ -358,6 +362,7 @@ class Worker:
 
     def _idle(self, seconds: float) -> None:
         """Wait while nothing is consumed: the connection is kept alive, and signs of life go out."""
+        self._watched.turn()
         self._outlet.poll()
         self._pulse.send_if_due()
         try:

@@ -1,6 +1,6 @@
 """Figures that are looked up now and then, and whether Kafka answers: also while nothing is read or written."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from time import monotonic
 from typing import Final
 
@@ -51,16 +51,17 @@ class Gauges:
             return
         self._next_s = now_s + _EVERY_S
         held = self._held()
-        if held and now_s >= self._next_ask_s:
+        # Also of those that are still to be rebuilt: Kafka may be why they are not.
+        if self._membership.owned and now_s >= self._next_ask_s:
             self._next_ask_s = now_s + _ASK_EVERY_S
-            self._ask(held)
+            self._ask(sorted(self._membership.owned))
         self._count(held)
         self._set_lag(held)
 
-    def _ask(self, held: Collection[Held]) -> None:
+    def _ask(self, numbers: Iterable[int]) -> None:
         try:
-            for partition in held:
-                self._ends[partition.number] = self._membership.end_offset(partition.number, _ANSWER_S)
+            for number in numbers:
+                self._ends[number] = self._membership.end_offset(number, _ANSWER_S)
         except KafkaFault as fault:
             self._health.set(PART, False, f"Kafka does not answer: {fault}")
         else:

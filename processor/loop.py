@@ -24,6 +24,7 @@ from precache.service.kafka import codes
 from precache.service.kafka.errors import KafkaAbortable, KafkaFatal, KafkaFenced, KafkaRetry, translate
 from precache.service.logs import log
 from precache.service.shutdown import Stop
+from precache.service.watchdog import Watched
 from processor import metrics
 from processor.assignment import Assignment
 from processor.clock import WallClock
@@ -56,6 +57,7 @@ class Loop:
         gauges: Gauges,
         tuning: Tuning,
         stop: Stop,
+        watched: Watched,
     ) -> None:
         self._membership = membership
         self._assignment = assignment
@@ -65,6 +67,7 @@ class Loop:
         self._faults = faults
         self._tuning = tuning
         self._stop = stop
+        self._watched = watched
         self._gauges = gauges
         self._gaps: dict[int, int] = {}
         self._failed = 0
@@ -82,6 +85,7 @@ class Loop:
                 self._turn()
             except _PASSES as fault:
                 self._start_over(fault)
+            self._watched.turn()
 
     def _turn(self) -> None:
         assignment = self._assignment
@@ -194,4 +198,5 @@ class Loop:
         """Let time pass; the group is served, and nothing is read."""
         end = monotonic() + seconds
         while (left := end - monotonic()) > 0 and not self._stop.requested:
+            self._watched.beat()
             self._membership.poll(1, min(left, _SERVE_S))

@@ -7,8 +7,9 @@ from typing import Any, Final
 from confluent_kafka import Producer, TopicPartition
 
 from precache.service.backoff import backoff_s
-from precache.service.kafka.errors import KafkaFault, KafkaFenced, KafkaRetry, kafka_errors
+from precache.service.kafka.errors import KafkaFault, KafkaFenced, KafkaHanging, KafkaRetry, kafka_errors
 from precache.service.logs import log
+from precache.service.watchdog import Watched
 from processor.errors import Fatal, StartOver
 from processor.patience import Patience
 from processor.publishing import Output, Publisher
@@ -31,6 +32,7 @@ class Transactions:
         limit_s: the transaction's timeout.
         serve: called between attempts, with seconds to pass: serves the group.
         patience: once it ended, what Kafka does not answer is left to the next start: it aborts what was begun.
+        watched: has a beat with each call.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Transactions:
         limit_s: float,
         serve: Callable[[float], None],
         patience: Patience,
+        watched: Watched,
     ) -> None:
         self._make = make
         self._instance = instance
@@ -49,6 +52,7 @@ class Transactions:
         self._limit_s = limit_s
         self._serve = serve
         self._patience = patience
+        self._watched = watched
         self._producer: Producer | None = None
         self._begun = False
         # Why a record of the open transaction was not taken.
@@ -63,6 +67,7 @@ class Transactions:
         """
         failed = 0
         while self._producer is None:
+            self._watched.beat()
             producer = self._make()
             try:
                 with kafka_errors("initialise transactions"):
@@ -130,7 +135,7 @@ class Transactions:
         self._begun = False
         if isinstance(fault, KafkaFenced) and fault.name in _REPLACED:
             self._note_replaced()
-        elif self._publisher(self._producer).abort():
+        elif not isinstance(fault, KafkaHanging) and self._publisher(self._producer).abort():
             return
         self.drop()
 
@@ -145,7 +150,7 @@ class Transactions:
             self._producer = None
 
     def _publisher(self, producer: Producer) -> Publisher:
-        return Publisher(producer, self._call_s, self._limit_s, self._patience)
+        return Publisher(producer, self._call_s, self._limit_s, self._patience, self._watched)
 
     def _note_replaced(self) -> None:
         now = monotonic()

@@ -1,7 +1,7 @@
 """The derived topics: one transaction a round, with the offsets that it stands for."""
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
@@ -12,14 +12,18 @@ from precache.contract.deadletters import DeadLetter
 from precache.contract.identity import operation_event_id, operation_namespace, progress_event_id
 from precache.contract.times import rfc3339_ms
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
+from precache.service.bounded import NotReturnedError, call_within
 from precache.service.config import TopicsBlock
-from precache.service.kafka.errors import KafkaFault, KafkaRetry, kafka_errors
+from precache.service.kafka.errors import KafkaFault, KafkaHanging, KafkaRetry, kafka_errors
+from precache.service.watchdog import Watched
 from processor.core import records
 from processor.core.effects import Decision, Point
 from processor.patience import Patience
 
 # librdkafka's local queue is full: give its thread a moment.
 _QUEUE_FULL_S: Final = 0.05
+# Past its timeout, a call has this long to return.
+_OVERTIME_S: Final = 3.0
 _SPEC_VERSION: Final = ("ce_specversion", cloudevents.SPEC_VERSION)
 _CONTENT_TYPE: Final = ("content-type", cloudevents.CONTENT_TYPE)
 _PROGRESS: Final = ("ce_type", PROGRESS_TYPE.encode())
@@ -43,13 +47,15 @@ class Publisher:
         call_s: how long one call may take; calls that may be repeated are, until ``limit_s``.
         limit_s: the transaction's timeout: past that Kafka aborts it.
         patience: once it ended, no call is repeated.
+        watched: has a beat with each call.
     """
 
-    def __init__(self, producer: Producer, call_s: float, limit_s: float, patience: Patience) -> None:
+    def __init__(self, producer: Producer, call_s: float, limit_s: float, patience: Patience, watched: Watched) -> None:
         self._producer = producer
         self._call_s = call_s
         self._limit_s = limit_s
         self._patience = patience
+        self._watched = watched
 
     def begin(self) -> None:
         """Begin a transaction.
@@ -66,7 +72,7 @@ class Publisher:
         Raises:
             KafkaFault: why these, or records before them, were not taken; rebuild from what is committed.
         """
-        self._insist("add the offsets to the transaction", self._producer.send_offsets_to_transaction, offsets, group)
+        self._insist("add the offsets to the transaction", self._send_offsets, offsets, group)
 
     def commit(self) -> None:
         """Make all that was written since :meth:`begin` readable at once.
@@ -101,10 +107,24 @@ class Publisher:
                     else:
                         break
 
+    def _send_offsets(self, offsets: list[TopicPartition], group: Any, timeout_s: float) -> None:
+        """Add the offsets, within a time: librdkafka ignores it while the group's coordinator is away (issue 5456).
+
+        Raises:
+            KafkaHanging: the call did not return.
+        """
+        call = partial(self._producer.send_offsets_to_transaction, offsets, group, timeout_s)
+        try:
+            call_within(timeout_s + _OVERTIME_S, call)
+        except NotReturnedError as error:
+            why = f"{error}: the group's coordinator is away"
+            raise KafkaHanging("add the offsets to the transaction", "_TIMED_OUT", why) from error
+
     def _insist(self, doing: str, call: Any, *arguments: Any) -> None:
         """Make a call until it succeeds, fails for good, or takes so long that the transaction is over anyway."""
         end = monotonic() + self._limit_s
         while True:
+            self._watched.beat()
             try:
                 with kafka_errors(doing):
                     call(*arguments, self._call_s)

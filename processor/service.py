@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from time import time
 from typing import Final
 
@@ -16,6 +17,7 @@ from precache.service.kafka import clients, topics
 from precache.service.kafka.errors import KafkaRetry, kafka_errors
 from precache.service.logs import log
 from precache.service.shutdown import Stop
+from precache.service.watchdog import Limits, Watchdog, Watched
 from processor import metrics
 from processor.assignment import PART as PARTITIONS_PART
 from processor.assignment import Assignment
@@ -34,6 +36,7 @@ from processor.rebuild_store import StoreRebuild
 from processor.rebuilding import Place, Rebuilder
 from processor.steps import Steps
 from processor.stores import Store, StoreRetry
+from processor.stores.config import InfluxStoreConfig
 from processor.stores.opening import open_store
 from processor.storing import PART as STORE_PART
 from processor.storing import StoreWriter
@@ -42,6 +45,8 @@ from processor.tuning import Tuning
 _STRATEGY: Final = "partition.assignment.strategy"
 _CHECK_S: Final = 15.0
 _CAP_S: Final = 10.0
+# What one call asks a store at most, one request after another.
+_REQUESTS: Final = 4
 _MS_PER_S: Final = 1_000
 _MAX_POLL_MS: Final = 300_000  # librdkafka's default
 # A round makes hundred thousands of objects and lets go of them all, none in a cycle: to look for cycles every 700
@@ -71,21 +76,24 @@ def run(config: ProcessorConfig, stop: Stop, *, tuning: Tuning | None = None, ch
 
 def _run(config: ProcessorConfig, stop: Stop, tuning: Tuning, *, check_topics: bool) -> None:
     gc.set_threshold(_OBJECTS_BEFORE_GC)
-    health = Health()
+    watchdog = Watchdog(_limits(config, tuning))
+    watched = watchdog.watch("loop")
+    health = Health(watchdog)
     # Ready is who has its partitions: all else may be well long before.
     health.set(PARTITIONS_PART, False, "starting")
     build.build_info("processor", config.instance)
     log.info("processor.starting", instance=config.instance, group=config.group)
     with ExitStack() as stack:
+        stack.enter_context(watchdog.running())
         if config.http is not None:
             stack.enter_context(_http(config, health))
         store = open_store(config.store)
         stack.callback(store.close)
-        if check_topics and not _patiently(lambda: _check_topics(config), KAFKA_PART, health, stop):
+        if check_topics and not _patiently(lambda: _check_topics(config), KAFKA_PART, health, stop, watched):
             return
-        if not _patiently(store.check, STORE_PART, health, stop):
+        if not _patiently(store.check, STORE_PART, health, stop, watched):
             return
-        _run_loop(config, stop, tuning=tuning, health=health, store=store, stack=stack)
+        _run_loop(config, stop, tuning=tuning, health=health, store=store, stack=stack, watched=watched)
     log.info("processor.stopped", reason=stop.reason)
 
 
@@ -113,16 +121,24 @@ def _rebuild(config: ProcessorConfig, stop: Stop, tell: Callable[[str], None]) -
     with ExitStack() as stack:
         store = open_store(config.store)
         stack.callback(store.close)
-        if not _patiently(lambda: _check_stopped(config), KAFKA_PART, health, stop):
+        watched = Watched("rebuild")  # by nobody: a person looks on
+        if not _patiently(lambda: _check_stopped(config), KAFKA_PART, health, stop, watched):
             return
-        if not _patiently(store.check, STORE_PART, health, stop):
+        if not _patiently(store.check, STORE_PART, health, stop, watched):
             return
         reader = stack.enter_context(LogReader(config.kafka, name))
         StoreRebuild(config, reader, store, stop, tell).run(lambda: int(time() * _MS_PER_S))
 
 
 def _run_loop(
-    config: ProcessorConfig, stop: Stop, *, tuning: Tuning, health: Health, store: Store, stack: ExitStack
+    config: ProcessorConfig,
+    stop: Stop,
+    *,
+    tuning: Tuning,
+    health: Health,
+    store: Store,
+    stack: ExitStack,
+    watched: Watched,
 ) -> None:
     name = f"{config.group}-{config.instance}"
     strategy = str(config.kafka.client("consumer").get(_STRATEGY, "cooperative-sticky"))
@@ -135,6 +151,7 @@ def _run_loop(
     assignment = Assignment(membership, rebuilder, health, place)
     faults = FaultPoints()
     patience = Patience(stop, config.shutdown_timeout)
+    gauges = Gauges(membership, assignment.held.values, health)
     transactions = Transactions(
         lambda: clients.transactional_producer(
             config.kafka,
@@ -148,13 +165,15 @@ def _run_loop(
         instance=config.instance,
         call_s=tuning.call_s,
         limit_s=tuning.transaction_timeout_ms / _MS_PER_S,
-        serve=lambda seconds: _serve(membership, stop, seconds),
+        serve=lambda seconds: _serve(membership, gauges, stop, seconds),
         patience=patience,
+        watched=watched,
     )
     stack.callback(transactions.drop)
-    gauges = Gauges(membership, assignment.held.values, health)
     writer = stack.enter_context(
-        StoreWriter(store, membership, health, patience, _patient_s(config, tuning), serving=gauges.update)
+        StoreWriter(
+            store, membership, health, patience, _patient_s(config, tuning), watched=watched, serving=gauges.update
+        )
     )
     steps = Steps(config.topics, membership, writer, transactions, faults)
     clock = WallClock(membership, lambda: int(time() * _MS_PER_S), tuning.margin_ms, tuning.call_s)
@@ -168,6 +187,7 @@ def _run_loop(
         gauges=gauges,
         tuning=tuning,
         stop=stop,
+        watched=watched,
     ).run()
 
 
@@ -177,11 +197,20 @@ def _patient_s(config: ProcessorConfig, tuning: Tuning) -> float:
     return min(max_poll_ms / 4, tuning.transaction_timeout_ms / 3) / _MS_PER_S
 
 
-def _serve(membership: Membership, stop: Stop, seconds: float) -> None:
+def _limits(config: ProcessorConfig, tuning: Tuning) -> Limits:
+    """Return how long the loop may be silent: longer than a call of a store that was given more time may take."""
+    limits, store = tuning.limits, config.store
+    longest_s = _REQUESTS * store.timeout if isinstance(store, InfluxStoreConfig) else 0.0
+    more_s = max(0.0, longest_s - limits.beat_s)
+    return replace(limits, beat_s=limits.beat_s + more_s, end_s=limits.end_s + more_s)
+
+
+def _serve(membership: Membership, gauges: Gauges, stop: Stop, seconds: float) -> None:
     """Serve the group while something is waited for, however long; but not past a request to stop."""
     if stop.requested:
         raise StartOver("it is time to stop")
     membership.poll(1, seconds)
+    gauges.update()
 
 
 def _tell_replay(records: int, seconds: float) -> None:
@@ -202,10 +231,11 @@ def _http(config: ProcessorConfig, health: Health) -> Iterator[None]:
         server.stop()
 
 
-def _patiently(check: Callable[[], None], part: str, health: Health, stop: Stop) -> bool:
+def _patiently(check: Callable[[], None], part: str, health: Health, stop: Stop, watched: Watched) -> bool:
     """Check until it passes; return False when a stop is requested first."""
     failed = 0
     while not stop.requested:
+        watched.turn()
         try:
             check()
         except (KafkaRetry, StoreRetry) as fault:

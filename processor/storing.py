@@ -8,6 +8,7 @@ from typing import Final, Self
 from precache.service.backoff import backoff_s
 from precache.service.health import Health
 from precache.service.logs import log
+from precache.service.watchdog import Watched
 from processor import metrics
 from processor.errors import StartOver
 from processor.group import Membership
@@ -37,6 +38,7 @@ class StoreWriter:
         health: is told.
         patience: ends some time after a request to stop.
         patient_s: a write that takes longer is waited for as a store that takes nothing is.
+        watched: has a beat as long as the store is waited for.
         serving: called again and again while the store is waited for.
     """
 
@@ -48,6 +50,7 @@ class StoreWriter:
         patience: Patience,
         patient_s: float,
         *,
+        watched: Watched,
         serving: Callable[[], None] = nothing,
     ) -> None:
         self._store = store
@@ -55,6 +58,7 @@ class StoreWriter:
         self._health = health
         self._patience = patience
         self._patient_s = patient_s
+        self._watched = watched
         self._serving = serving
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
@@ -123,6 +127,7 @@ class StoreWriter:
         while (left := end - monotonic()) > 0 and not self._patience.ended:
             if wait([writing], min(left, _LOOK_S)).done:
                 return
+            self._watched.beat()
         why = f"a write takes more than {self._patient_s:g} s: the group is served meanwhile"
         log.warning("processor.store_slow", seconds=self._patient_s, why=why)
         metrics.STORE_WAITING.set(1)
@@ -156,6 +161,7 @@ class StoreWriter:
         Raises:
             StartOver: what is being written is for nothing.
         """
+        self._watched.beat()
         self._membership.pause()
         if self._patience.ended:
             raise StartOver("the store takes nothing, and it is time to stop")

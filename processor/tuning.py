@@ -1,6 +1,8 @@
 """How the loop goes about its work; not the user's to set, but a test's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from precache.service.watchdog import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,7 @@ class Tuning:
         margin_ms: wall time is trusted to be this close to the broker's.
         transaction_timeout_ms: after so long Kafka aborts a killed processor's transaction; its successor waits for it.
         call_s: how long one call to Kafka may take before the group is served again.
+        limits: how long the loop may be silent.
     """
 
     round_records: int = 20_000
@@ -23,3 +26,4 @@ class Tuning:
     margin_ms: int = 2_000
     transaction_timeout_ms: int = 30_000
     call_s: float = 2.0
+    limits: Limits = field(default_factory=Limits)

@@ -7,9 +7,11 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from bridge.transport import TLS_VERSIONS
+from precache.service.bounded import NotReturnedError, call_within
 
 _STEP_S: Final = 0.2
 
@@ -35,7 +37,10 @@ def dial(
     """
     deadline = time.monotonic() + timeout_s
     try:
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # A resolver whose servers are away takes minutes, and no timeout.
+        addresses = call_within(timeout_s, partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
+    except NotReturnedError:
+        raise DialError(f"{host} can't be resolved within {timeout_s:g} s") from None
     except OSError as error:
         raise DialError(f"{host} can't be resolved: {error.strerror or error}") from None
     why = "no address"

@@ -34,7 +34,7 @@ Exit codes:
   3    nothing failed, but hosts gave no answer
   4    abandoned; or stalled, with --fail-on-stall
   5    nothing began within --timeout
-  6    cannot watch: broker, credentials, internal error
+  6    cannot watch: broker, credentials, a call that hangs, internal error
   7    still running at --timeout
   130  Ctrl-C (143: SIGTERM)
 """

@@ -1,5 +1,6 @@
 """Runs a watch: records from a feed, through the follower, to a screen."""
 
+import os
 import time
 from typing import Final
 
@@ -10,9 +11,12 @@ from console.watch.events import Event
 from console.watch.feed import CannotWatchError, Feed, Record
 from console.watch.follow import Follow, Want
 from console.watch.screens import Screen
+from precache.service.watchdog import Hang, Limits, Watchdog
 
 # Callbacks of the clients are served between polls, and Ctrl-C is heard.
 _POLL_S: Final = 1.0
+# No call of a client takes so long; a watch that is stopped by Ctrl-Z may be for hours.
+_LIMITS: Final = Limits(end_s=60.0, frozen_s=None)
 
 
 def watch(
@@ -27,24 +31,42 @@ def watch(
         timeout_s: give up after so long, counted from when the feed is open.
         fail_on_stall: a stall ends the watch.
     """
+    watchdog = Watchdog(_LIMITS, _end)
+    with watchdog.running():
+        return _watch(feed, want, screen, watchdog, timeout_s=timeout_s, fail_on_stall=fail_on_stall)
+
+
+def _watch(
+    feed: Feed, want: Want, screen: Screen, watchdog: Watchdog, *, timeout_s: float | None, fail_on_stall: bool
+) -> int:
     try:
-        feed.open()
+        with watchdog.call("connecting"):
+            feed.open()
         click.echo(f"watching {_what(want)} (Ctrl-C to stop)", err=True)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with screen:
-            return _follow(feed, Follow(want, deadline=deadline, fail_on_stall=fail_on_stall), screen)
+            return _follow(feed, Follow(want, deadline=deadline, fail_on_stall=fail_on_stall), screen, watchdog)
     except CannotWatchError as error:
         click.echo(f"precache: cannot watch: {error}", err=True)
         return exit_codes.CANNOT_WATCH
     finally:
-        feed.close()
+        with watchdog.call("closing"):
+            feed.close()
 
 
-def _follow(feed: Feed, follow: Follow, screen: Screen) -> int:
+def _end(hang: Hang) -> None:
+    """End a watch that hangs in a client's call; the screen may take its time, and is not watched."""
+    os.write(2, f"precache: cannot watch: {hang}\n".encode())
+    os._exit(exit_codes.CANNOT_WATCH)
+
+
+def _follow(feed: Feed, follow: Follow, screen: Screen, watchdog: Watchdog) -> int:
     while True:
         due = follow.due_at()
         wait = _POLL_S if due is None else min(_POLL_S, max(0.0, due - time.monotonic()))
-        for record in feed.poll(wait):
+        with watchdog.call("reading"):
+            records = feed.poll(wait)
+        for record in records:
             for event in _take(follow, record):
                 screen.show(event)
         for event in follow.advance(time.monotonic()):

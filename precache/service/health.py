@@ -4,6 +4,8 @@ import threading
 from dataclasses import dataclass
 from typing import TypedDict
 
+from precache.service.watchdog import Watchdog
+
 
 class PartReport(TypedDict):
     """One part's state; ``why`` is ``""`` when there is nothing to say."""
@@ -26,9 +28,14 @@ class _Part:
 
 
 class Health:
-    """The readiness of each part (a cloud, a partition, the store), set by the part itself. Safe in any thread."""
+    """The readiness of each part (a cloud, a partition, the store), set by the part itself. Safe in any thread.
 
-    def __init__(self) -> None:
+    Args:
+        watchdog: watches the loops; one that ends no round is not ready, whatever was last said of it.
+    """
+
+    def __init__(self, watchdog: Watchdog | None = None) -> None:
+        self._watchdog = watchdog or Watchdog()
         self._lock = threading.Lock()
         self._parts: dict[str, _Part] = {}
 
@@ -44,13 +51,20 @@ class Health:
 
     def ready(self) -> bool:
         """Return whether there is a part, and every part is ready."""
-        with self._lock:
-            return bool(self._parts) and all(part.ready for part in self._parts.values())
+        return self.report()["ready"]
+
+    def sick(self) -> str:
+        """Return what hangs, for ``/healthz``; ``""`` while all goes on."""
+        return self._watchdog.sick()
 
     def report(self) -> Report:
         """Return the state of all parts at one moment, in the order of their names."""
         with self._lock:
-            parts = sorted(self._parts.items())
+            found = dict(self._parts)
+        for name, why in self._watchdog.stale().items():
+            said = found.get(name)
+            found[name] = _Part(ready=False, why=f"{why}; before: {said.why}" if said and said.why else why)
+        parts = sorted(found.items())
         return {
             "ready": bool(parts) and all(part.ready for _, part in parts),
             "parts": {name: {"ready": part.ready, "why": part.why} for name, part in parts},

@@ -101,7 +101,8 @@ def _handler_for(health: Health, registry: CollectorRegistry) -> type[BaseHTTPRe
                 encode, content_type = choose_encoder(self.headers.get("Accept", ""))
                 self._answer(200, content_type, encode(registry))
             elif path == "/healthz":
-                self._answer(200, _TEXT, b"ok\n")
+                sick = health.sick()
+                self._answer(503 if sick else 200, _TEXT, f"{sick or 'ok'}\n".encode())
             elif path == "/readyz":
                 report = health.report()
                 body = orjson.dumps(mask_value(dict(report)), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -53,6 +53,10 @@ class KafkaFenced(KafkaFault):
     """This client, or its place in the group, is void: drop it and what was not acknowledged, and rebuild."""
 
 
+class KafkaHanging(KafkaFenced):
+    """A call did not return in time, although it was given a timeout. Leave the client behind, and call it no more."""
+
+
 class KafkaAbortable(KafkaFault):
     """The transaction cannot be committed: abort it, and do its work again from what is committed."""
 

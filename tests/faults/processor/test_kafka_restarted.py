@@ -2,13 +2,25 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from precache.service.config import KafkaBlock, TopicsBlock
+from precache.service.deadline import Deadline
+from precache.service.kafka import clients
+from precache.service.kafka import topics as kafka_topics
+from precache.service.kafka.errors import KafkaFault
+from precache.service.shutdown import Stop
+from precache.service.watchdog import Watched
+from processor.patience import Patience
+from processor.producing import Transactions
 from tests.services.kafka import Node
+from tests.services.kafka_cluster import Cluster
 from tests.services.testing import Topics
 from tests.support.kafka import read_all
 from tests.support.process import Precache, free_port, wait_until
@@ -19,7 +31,12 @@ HOSTS = ["a", "b"]
 TOPICS = Topics("test-restarted")
 # How long a processor may take once Kafka answers again.
 BACK_S = 10.0
-LAG = 'precache_processor_lag_records{partition="%d"}'
+# How long a commit may take to give up, with a timeout of 1 s for each call.
+AWAY_S = 10.0
+LAG = "precache_processor_lag_records{"
+# What a processor may take with the group's coordinator gone for good: another broker takes over within seconds, and
+# the member's session may end meanwhile.
+TAKEN_OVER_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -31,24 +48,30 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 
 @pytest.fixture
 def processor(node: Node, tmp_path: Path) -> Iterator[Precache]:
-    """A processor that `precache processor` runs, with nothing set but where its servers are."""
+    with processing(node.bootstrap_servers, tmp_path) as started:
+        yield started
+
+
+@contextmanager
+def processing(servers: str, folder: Path, **topics: int) -> Iterator[Precache]:
+    """Run a processor by `precache processor`, with nothing set but where its servers are."""
     port = free_port()
     config = {
-        "kafka": {"bootstrap.servers": node.bootstrap_servers, "group.id": TOPICS.group},
-        "topics": TOPICS.config(),
-        "store": {"type": "sqlite", "path": str(tmp_path / "precache.db")},
+        "kafka": {"bootstrap.servers": servers, "group.id": TOPICS.group},
+        "topics": TOPICS.config() | topics,
+        "store": {"type": "sqlite", "path": str(folder / "precache.db")},
         "http": {"listen": f"127.0.0.1:{port}"},
     }
-    file = tmp_path / "processor.yaml"
+    file = folder / "processor.yaml"
     file.write_text(yaml.safe_dump(config))
-    with Precache(["topics", "create", "--config", str(file)], tmp_path, name="topics") as created:
+    with Precache(["topics", "create", "--config", str(file)], folder, name="topics") as created:
         assert created.wait_end() == 0, created.stderr
-    with Precache(["processor", "--config", str(file)], tmp_path, name="processor", http=port) as started:
+    with Precache(["processor", "--config", str(file)], folder, name="processor", http=port) as started:
         yield started.wait_ready()
 
 
-def send(node: Node, *events: Event) -> None:
-    producer = Producer({"bootstrap.servers": node.bootstrap_servers, "partitioner": "murmur2_random"})
+def send(servers: str, *events: Event) -> None:
+    producer = Producer({"bootstrap.servers": servers, "partitioner": "murmur2_random"})
     for event in events:
         producer.produce(TOPICS.notifications, event.value, key=event.key)
     assert producer.flush(30) == 0
@@ -58,16 +81,16 @@ def lag(processor: Precache) -> float:
     return sum(value for name, value in processor.metrics().items() if name.startswith(LAG))
 
 
-def reported(node: Node) -> int:
-    return len(read_all(node.bootstrap_servers, TOPICS.progress))
+def reported(servers: str) -> int:
+    return len(read_all(servers, TOPICS.progress))
 
 
 @pytest.mark.parametrize("outage_s", [8, pytest.param(30, marks=pytest.mark.soak)])
 def test_the_processor_goes_on_by_itself(node: Node, processor: Precache, outage_s: int) -> None:
-    source = Source(request=f"req-{outage_s}")
-    before = reported(node)
-    send(node, source.start(HOSTS), source.report("a"))
-    wait_until(lambda: reported(node) == before + 1, "the first host's report to be processed", 30)
+    servers, source = node.bootstrap_servers, Source(request=f"req-{outage_s}")
+    before = reported(servers)
+    send(servers, source.start(HOSTS), source.report("a"))
+    wait_until(lambda: reported(servers) == before + 1, "the first host's report to be processed", 30)
     node.kill()
     killed = time.monotonic()
     wait_until(lambda: not processor.ready()[0], "the processor to be not ready", outage_s)
@@ -76,8 +99,59 @@ def test_the_processor_goes_on_by_itself(node: Node, processor: Precache, outage
     time.sleep(max(0.0, killed + outage_s - time.monotonic()))
     node.start()
     back = time.monotonic()
-    send(node, source.report("b"), source.end(HOSTS))
-    wait_until(lambda: reported(node) == before + 2, "the second host's report to be processed", BACK_S)
+    send(servers, source.report("b"), source.end(HOSTS))
+    wait_until(lambda: reported(servers) == before + 2, "the second host's report to be processed", BACK_S)
     processor.wait_ready(back + BACK_S - time.monotonic())
     assert not processor.events("watchdog.hanging")
     assert processor.stop() == 0
+
+
+def test_a_commit_returns_while_the_groups_coordinator_is_away(node: Node) -> None:
+    block = KafkaBlock.model_validate({"bootstrap.servers": node.bootstrap_servers})
+    consumer = clients.consumer(block, "c", **{"group.id": "test-away"})
+    kafka_topics.create(clients.admin(block), TopicsBlock(**TOPICS.config()), Deadline.after(30))
+    transactions = Transactions(
+        lambda: clients.transactional_producer(block, "p", "test-away"),
+        instance="one",
+        call_s=1.0,
+        limit_s=3.0,
+        serve=time.sleep,
+        patience=Patience(Stop(), 30.0),
+        watched=Watched("loop"),
+    )
+    offsets = [TopicPartition(TOPICS.notifications, 0, 1)]
+    transactions.ready()
+    transactions.begin([])
+    transactions.commit([], offsets, consumer.consumer_group_metadata())
+    transactions.begin([])
+    node.kill()
+    began = time.monotonic()
+    with pytest.raises(KafkaFault) as caught:
+        transactions.commit([], offsets, consumer.consumer_group_metadata())
+    transactions.give_up(caught.value)
+    assert time.monotonic() - began < AWAY_S
+    node.start()
+    transactions.ready()
+    transactions.begin([])
+    transactions.commit([], offsets, consumer.consumer_group_metadata())
+    consumer.close()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_the_processor_goes_on_while_the_groups_coordinator_stays_away(tmp_path: Path) -> None:
+    with Cluster(tmp_path) as cluster:
+        servers = cluster.bootstrap_servers
+        with processing(servers, tmp_path, replication_factor=3) as processor:
+            send(servers, NOVA.start(HOSTS), NOVA.report("a"))
+            wait_until(lambda: reported(servers) == 1, "the first host's report to be processed", 60)
+            admin = AdminClient({"bootstrap.servers": servers})
+            group = admin.describe_consumer_groups([TOPICS.group])[TOPICS.group].result(30)
+            cluster.member(group.coordinator.id).kill()
+            # Until the cluster has taken it from its list, and the clients have seen that.
+            others = {member.number for member in cluster.members} - {group.coordinator.id}
+            wait_until(lambda: set(admin.list_topics(timeout=30).brokers) == others, "the cluster to notice", 60)
+            send(servers, NOVA.report("b"), NOVA.end(HOSTS))
+            wait_until(lambda: reported(servers) == 2, "the second host's report to be processed", TAKEN_OVER_S)
+            processor.wait_ready(TAKEN_OVER_S)
+            assert processor.stop() == 0

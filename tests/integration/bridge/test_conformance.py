@@ -247,7 +247,7 @@ def opened(rig: Rig, source: str) -> Iterator[Source]:
     stop = Stop()
     block = CloudBlock.model_validate(rig.paris(**options(source)))
     read = transport.read(block.transport_url.get_secret_value(), block.oslo_messaging_rabbit)
-    made = service.make_source("conformance", block, read, stop)
+    made = service.make_source("conformance", block, read, lambda: stop.requested)
     made.open()
     try:
         yield made

@@ -20,6 +20,7 @@ from precache.contract.topics import BRIDGE_TYPE
 from precache.service.health import Health
 from precache.service.kafka.connection import Connection
 from precache.service.shutdown import Stop
+from precache.service.watchdog import Watched
 from tests.integration.bridge.poisons import envelope, progress
 from tests.unit.bridge.fakes import Clock, FakeProducer, FakeSource
 
@@ -55,6 +56,7 @@ class Bench:
             metrics=metrics,
             health=self.health,
             stop=self.stop,
+            watched=Watched("cloud:paris"),
             clock=self.clock,
         )
 

@@ -23,7 +23,8 @@ class Clock:
 
 
 def member(end: int, known: int) -> Any:
-    membership = create_autospec(Membership, instance=True, spec_set=True)
+    membership = create_autospec(Membership, instance=True)
+    membership.owned = {3}
     membership.end_offset.return_value = end
     membership.known_end_offset.return_value = known
     return membership
@@ -73,3 +74,11 @@ def test_a_kafka_that_is_gone_makes_it_not_ready_until_it_answers() -> None:
         gauges.update()
         seen.append(health.ready())
     assert seen == [True] * 5 + [False] * 10 + [True]
+
+
+def test_a_kafka_that_is_gone_is_noticed_while_partitions_are_rebuilt() -> None:
+    health, membership = Health(), member(end=5, known=-1001)
+    membership.end_offset.side_effect = KafkaRetry("ask", "_TIMED_OUT", "")
+    Gauges(membership, list, health, Clock()).update()
+    assert not health.ready()
+    assert "Kafka does not answer" in str(health.report())

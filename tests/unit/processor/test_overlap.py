@@ -10,6 +10,7 @@ from confluent_kafka import Message
 
 from precache.service.health import Health
 from precache.service.shutdown import Stop
+from precache.service.watchdog import Watched
 from processor import metrics
 from processor.errors import StartOver
 from processor.group import Membership
@@ -62,7 +63,7 @@ def member() -> Any:
 
 def writer(store: Script, membership: Any = None, patient_s: float = LONG_S, stop: Stop | None = None) -> StoreWriter:
     patience = Patience(stop or Stop(), 0.0)
-    return StoreWriter(store, membership or member(), Health(), patience, patient_s)
+    return StoreWriter(store, membership or member(), Health(), patience, patient_s, watched=Watched("loop"))
 
 
 def test_work_goes_on_while_the_store_is_busy() -> None:
@@ -172,7 +173,9 @@ def test_a_store_that_asks_for_a_day_is_tried_again_within_minutes() -> None:
 def test_what_was_said_of_the_store_does_not_outlast_the_partition_that_had_something_to_write() -> None:
     membership, health = member(), Health()
     membership.any_lost.return_value = True
-    waiting = StoreWriter(Script(StoreRetry("no")), membership, health, Patience(Stop(), 0.0), LONG_S)
+    waiting = StoreWriter(
+        Script(StoreRetry("no")), membership, health, Patience(Stop(), 0.0), LONG_S, watched=Watched("loop")
+    )
     with pytest.raises(StartOver, match="taken away"):
         waiting.write(ROWS)
     assert health.ready()
@@ -188,6 +191,7 @@ def test_figures_go_on_while_the_store_is_waited_for() -> None:
         Health(),
         Patience(Stop(), 0.0),
         LONG_S,
+        watched=Watched("loop"),
         serving=lambda: told.append(True),
     )
     waiting.write(ROWS)

@@ -1,13 +1,16 @@
 """The transactional producer through its failures, by a producer that answers by script."""
 
+import threading
 from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from precache.service.kafka.errors import KafkaAbortable, KafkaFenced
+from precache.service.kafka.errors import KafkaAbortable, KafkaFenced, KafkaHanging
 from precache.service.shutdown import Stop
+from precache.service.watchdog import Watched
+from processor import publishing
 from processor.errors import StartOver
 from processor.patience import Patience
 from processor.producing import Transactions
@@ -39,7 +42,15 @@ def transactions(made: list[Any]) -> Transactions:
     def serve(_: float) -> None:
         raise AssertionError("the group was served in the middle of a round")
 
-    target = Transactions(make, instance="a", call_s=0.0, limit_s=0.0, serve=serve, patience=Patience(Stop(), 1.0))
+    target = Transactions(
+        make,
+        instance="a",
+        call_s=0.0,
+        limit_s=0.0,
+        serve=serve,
+        patience=Patience(Stop(), 1.0),
+        watched=Watched("loop"),
+    )
     target.ready()
     return target
 
@@ -105,3 +116,21 @@ def test_a_round_does_not_begin_with_a_producer_that_could_not_abort(
     assert made, "a producer was made in the middle of a round"
     transactions.ready()
     transactions.begin([RECORD])
+
+
+def test_a_producer_whose_call_does_not_return_is_left_behind(
+    transactions: Transactions, producer: Any, made: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "_OVERTIME_S", 0.05)
+    released = threading.Event()
+    producer.send_offsets_to_transaction.side_effect = lambda *_: released.wait(30)
+    transactions.begin([RECORD])
+    with pytest.raises(KafkaHanging) as caught:
+        transactions.commit([], [], None)
+    transactions.give_up(caught.value)
+    released.set()
+    producer.abort_transaction.assert_not_called()
+    successor = create_autospec(Producer, instance=True, spec_set=True)
+    made.append(successor)
+    transactions.ready()
+    successor.init_transactions.assert_called_once()
