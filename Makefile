@@ -21,7 +21,7 @@ WORKERS ?= 6
 PARALLEL := -n $(WORKERS) --dist loadscope
 SERVICES := $(PYTHON) -m tests.services
 
-.PHONY: help venv services services-stop check format unit test soak demo bench clean
+.PHONY: help venv services services-stop check format schema unit test soak demo bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ check: venv ## Lint, format, types and import rules
 format: venv ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+schema: venv ## Write the tables of docs/schema.md from the records
+	$(BIN)/python -m precache.contract.tables docs/schema.md
 
 unit: venv ## Tests without any server
 	$(BIN)/pytest tests/unit -q -n 2

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from bridge.outlet import Outlet, Proof
-from bridge.signs import Record, State
+from bridge.signs import Record
+from precache.contract.heartbeat import State
 from precache.service.kafka.errors import KafkaFault
 
 _EVERY_S: Final = 60.0

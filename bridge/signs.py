@@ -2,21 +2,16 @@
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
-import orjson
+import msgspec
 
 from bridge.metrics import CloudMetrics
 from precache import __version__
 from precache.contract import cloudevents
+from precache.contract.heartbeat import Heartbeat, HeartbeatCounts, State
 from precache.contract.times import rfc3339_us
 from precache.contract.topics import BRIDGE_TYPE
-
-if TYPE_CHECKING:
-    from precache.contract.records import BridgeSign
-
-State = Literal["starting", "running", "resuming", "stopping"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +29,19 @@ def sign_of_life(
 ) -> Record:
     """Return a sign of life, stamped now."""
     timestamp = rfc3339_us(time.time_ns())
-    sign: BridgeSign = {
-        "event_type": BRIDGE_TYPE,
-        "cloud": cloud,
-        "instance": instance,
-        "version": __version__,
-        "state": state,
-        "timestamp": timestamp,
-        "counts": {
-            "received": metrics.received_count,
-            "forwarded": metrics.forwarded_count,
-            "deadlettered": metrics.deadlettered_count,
-            "in_flight": in_flight,
-        },
-    }
+    heartbeat = Heartbeat(
+        cloud=cloud,
+        instance=instance,
+        version=__version__,
+        state=state,
+        timestamp=timestamp,
+        counts=HeartbeatCounts(
+            received=metrics.received_count,
+            forwarded=metrics.forwarded_count,
+            deadlettered=metrics.deadlettered_count,
+            in_flight=in_flight,
+        ),
+    )
     headers = cloudevents.headers(
         event_id=str(uuid4()),
         source_path=cloudevents.source("clouds", cloud),
@@ -55,4 +49,4 @@ def sign_of_life(
         subject=cloud,
         time=timestamp,
     )
-    return Record(topic, cloud.encode(), orjson.dumps(sign), headers)
+    return Record(topic, cloud.encode(), msgspec.json.encode(heartbeat), headers)

@@ -27,9 +27,10 @@ from bridge.metrics import CloudMetrics
 from bridge.outlet import PURGED, Outlet
 from bridge.proving import SLOW_S, KafkaGate
 from bridge.pulse import Pulse
-from bridge.signs import Record, State, sign_of_life
+from bridge.signs import Record, sign_of_life
 from bridge.sources import Source, SourceFault
 from bridge.turn import Turn
+from precache.contract.heartbeat import State
 from precache.service.health import Health
 from precache.service.kafka.errors import KafkaFault
 from precache.service.logs import log

@@ -11,7 +11,7 @@ from processor.stores.config import StoreConfig
 
 DEFAULT_GROUP: Final = "precache-processor"
 _MS_PER_S: Final = 1_000
-# What the largest record of ours may need (precache.contract.records), key and headers included.
+# What the largest record of ours may need (precache.contract.topics), key and headers included.
 _RECORD_BYTES: Final = 1_000_000
 
 

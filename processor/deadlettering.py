@@ -6,14 +6,17 @@ ends here.
 
 from typing import Final
 
-import orjson
+import msgspec
 
 from precache.contract.deadletters import DeadLetter
+from precache.contract.heartbeat import Heartbeat
 from precache.contract.identity import SEPARATOR
+from precache.contract.measurements import BY_RECORD
+from precache.contract.operation import ImageResult
 from precache.contract.times import rfc3339_ms
 from precache.service.bytemasking import mask
 from processor.core.effects import Refused
-from processor.stores import BridgeRow, ImageRow, RefusedRow
+from processor.stores import RefusedRow
 
 REFUSED_POINT: Final = "refused-point"
 # A foreign record's key may be as long as a record: in full, in several headers, it would not fit into one.
@@ -48,17 +51,18 @@ def of_row(
         body: what it was made from, if that is at hand; else the row itself.
         sequence: of the operation's last record, when the row is an operation's.
     """
-    row = refused.row
-    image = row.image if isinstance(row, ImageRow) else ""
+    record = refused.row.record
+    measurement = BY_RECORD[type(record)].name
+    image = record.image if isinstance(record, ImageResult) else ""
     return DeadLetter(
         reason=REFUSED_POINT,
         detail=_masked(refused.why),
-        cloud=row.cloud,
+        cloud=record.cloud,
         origin=origin,
         received_at=rfc3339_ms(at_ms),
-        body=mask(orjson.dumps(row._asdict()) if body is None else body),
-        properties={"row": type(row).__name__} if isinstance(row, BridgeRow) else {"operation": row.operation},
-        identity=f"{origin} {type(row).__name__} {row.time_ns} {sequence or 0} {image}",
+        body=mask(msgspec.json.encode(record) if body is None else body),
+        properties={"row": measurement} if isinstance(record, Heartbeat) else {"operation": record.operation},
+        identity=f"{origin} {measurement} {refused.row.time_ns} {sequence or 0} {image}",
     )
 
 

@@ -162,31 +162,31 @@ class Encoder:
         """Return the records of ``precache.progress``: one for each host, so what does not change is made once."""
         topic = self._topics.progress
         for point in points:
-            operation, report = point.operation, point.report
-            origin = _origin(operation.id, operation.cloud)
+            record = point.record
+            origin = _origin(record.operation, record.cloud)
             headers = [
                 _SPEC_VERSION,
-                ("ce_id", progress_event_id(origin.namespace, report.message_id).encode()),
+                ("ce_id", progress_event_id(origin.namespace, record.message_id).encode()),
                 origin.source,
                 _PROGRESS,
                 origin.subject,
-                ("ce_time", records.rfc3339(report.moment).encode()),
+                ("ce_time", records.rfc3339(point.moment).encode()),
                 _CONTENT_TYPE,
             ]
-            yield Output(topic, -1, origin.key, records.progress_value(point), headers)
+            yield Output(topic, -1, origin.key, records.progress_value(record), headers)
 
     def decisions(self, partition: int, decisions: Iterable[Decision]) -> Iterator[Output]:
         """Return the records of ``precache.operations``, on the partition of their input."""
         for decision in decisions:
             record = decision.record
             headers = cloudevents.headers(
-                event_id=operation_event_id(operation_namespace(record["operation"]), record["sequence"]),
-                source_path=cloudevents.source("precache", record["cloud"]),
+                event_id=operation_event_id(operation_namespace(record.operation), record.sequence),
+                source_path=cloudevents.source("precache", record.cloud),
                 event_type=OPERATION_TYPE,
-                subject=record["operation"],
+                subject=record.operation,
                 time=rfc3339_ms(decision.at_ms),
             )
-            yield Output(self._topics.operations, partition, record["operation"].encode(), decision.value, headers)
+            yield Output(self._topics.operations, partition, record.operation.encode(), decision.value, headers)
 
     def letters(self, letters: Iterable[DeadLetter]) -> Iterator[Output]:
         """Return the records of ``precache.deadletters``."""

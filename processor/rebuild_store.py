@@ -15,6 +15,7 @@ from typing import Final
 
 from confluent_kafka import Message
 
+from precache.contract.measurements import BY_RECORD, Row
 from precache.service.kafka.errors import KafkaRetry
 from precache.service.logs import log
 from precache.service.shutdown import Stop
@@ -25,7 +26,7 @@ from processor.core.partition import Partition
 from processor.errors import Fatal
 from processor.logreader import LogReader
 from processor.rebuilding import Decisions
-from processor.stores import Row, Store, StoreRetry, WriteReport
+from processor.stores import Store, StoreRetry, WriteReport
 from processor.storing import pause_s
 from processor.tuning import Tuning
 
@@ -167,7 +168,7 @@ class StoreRebuild:
         self._refused += len(report.refused)
         self._too_old += report.dropped_old
         for refused in report.refused:
-            log.error("processor.row_refused", row=type(refused.row).__name__, why=refused.why)
+            log.error("processor.row_refused", row=BY_RECORD[type(refused.row.record)].name, why=refused.why)
 
     def _check_stop(self) -> None:
         if self._stop.requested:
@@ -180,9 +181,8 @@ class StoreRebuild:
 
 
 def _rows_of(out: Effects) -> Iterator[Row]:
-    yield from map(rows.progress_point, out.points)
-    for heard in out.signs:
-        yield rows.bridge_row(heard.sign)
+    yield from out.points
+    yield from out.signs
     for operation in out.changed:
         yield from rows.operation_rows(operation)
 

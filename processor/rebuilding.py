@@ -7,14 +7,13 @@ loop serve its group and its other partitions.
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Final, NamedTuple, TypeVar, cast, get_args
+from typing import Final, NamedTuple, TypeVar
 
-import orjson
 from confluent_kafka import Message
 
 from precache.contract.identity import operation_id
-from precache.contract.records import FINAL_STATUSES, Status
-from precache.contract.records import Operation as OperationRecord
+from precache.contract.operation import FINAL_STATUSES, read_operation
+from precache.contract.operation import Operation as OperationRecord
 from precache.service.kafka.errors import KafkaRetry
 from precache.service.logs import log
 from processor import commits
@@ -30,8 +29,6 @@ T = TypeVar("T")
 Steps = Generator[None, None, T]
 
 _SAY_AGAIN_S: Final = 10.0
-_IDENTITY: Final = ("cloud", "aggregate_uuid", "request_id")
-_STATUSES: Final[tuple[str, ...]] = get_args(Status)
 _NOWHERE: Final = 2**63  # after every offset
 _NEW_START: Final = (
     "name new topics in the topics block and a new kafka: group.id, create them (precache topics create), and let the "
@@ -72,16 +69,16 @@ class Decisions:
         record = read_record(message)
         if record is None:
             self.unreadable += 1
-        elif record["first_offset"] >= self.low:
-            self.records[record["operation"]] = record
+        elif record.first_offset >= self.low:
+            self.records[record.operation] = record
         else:
-            self.closed.add(digest(record["operation"]))
+            self.closed.add(digest(record.operation))
             return record
         return None
 
     def open_ones(self) -> list[OperationRecord]:
         """Return the records of those that are not final."""
-        return [record for record in self.records.values() if record["status"] not in FINAL_STATUSES]
+        return [record for record in self.records.values() if record.status not in FINAL_STATUSES]
 
     def __len__(self) -> int:
         return len(self.records) + len(self.closed)
@@ -89,19 +86,10 @@ class Decisions:
 
 def read_record(message: Message) -> OperationRecord | None:
     """Return the value of a record of ``precache.operations``; ``None`` if it is not one of ours."""
-    try:
-        record = orjson.loads(message.value() or b"")
-    except orjson.JSONDecodeError:
+    record = read_operation(message.value())
+    if record is None or record.operation != operation_id(record.cloud, record.aggregate_uuid, record.request_id):
         return None
-    if (
-        isinstance(record, dict)
-        and OperationRecord.__required_keys__ <= record.keys()
-        and type(record["first_offset"]) is int
-        and record["operation"] == operation_id(*(str(record[key]) for key in _IDENTITY))
-        and record["status"] in _STATUSES
-    ):
-        return cast("OperationRecord", record)
-    return None
+    return record
 
 
 class Rebuilder:
@@ -204,10 +192,10 @@ class Rebuilder:
         start, end = self._reader.bounds(place.operations, place.number, self._call_s)
         for batch in self._reader.read(place.operations, place.number, start, end):
             for record in filter(None, map(read_record, batch)):
-                if record["status"] in FINAL_STATUSES:
-                    begins.pop(digest(record["operation"]), None)
+                if record.status in FINAL_STATUSES:
+                    begins.pop(digest(record.operation), None)
                 else:
-                    begins[digest(record["operation"])] = record["first_offset"]
+                    begins[digest(record.operation)] = record.first_offset
             yield
         return min([committed, *begins.values()])
 
@@ -245,7 +233,7 @@ class Rebuilder:
                 f"the group {place.group} has committed offset {committed} of {place}, which ends at {end}: the topic "
                 f"was made anew, or its log was cut; {_NEW_START}"
             )
-        ahead = [record["operation"] for record in decisions.records.values() if record["first_offset"] >= committed]
+        ahead = [record.operation for record in decisions.records.values() if record.first_offset >= committed]
         if ahead:
             raise Fatal(
                 f"the committed offset {committed} of {place} lies before operations that were decided already, such "
@@ -260,7 +248,7 @@ class Rebuilder:
         if memo is not None:
             low = memo.low
         else:
-            low = min((record["first_offset"] for record in open_ones), default=max(committed, start))
+            low = min((record.first_offset for record in open_ones), default=max(committed, start))
         if memo is None and committed >= 0:
             log.warning(
                 "processor.commit_without_memo",
@@ -270,7 +258,7 @@ class Rebuilder:
             )
         if low >= start and not 0 <= committed < start:
             return low
-        lost = sorted(record["operation"] for record in open_ones if record["first_offset"] < start)
+        lost = sorted(record.operation for record in open_ones if record.first_offset < start)
         skipped = max(0, start - committed)
         said = log.error if lost or skipped else log.warning
         said(

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from time import time
-from typing import TYPE_CHECKING
 
 from confluent_kafka import Message, TopicPartition
 
+from precache.contract.measurements import BY_RECORD, Row
+from precache.contract.progress import Progress
 from precache.service.config import TopicsBlock
 from precache.service.logs import log
 from processor import commits, deadlettering, metrics, rows, telling
@@ -16,11 +17,8 @@ from processor.group import Membership
 from processor.held import Held
 from processor.producing import Transactions
 from processor.publishing import Encoder, Output
-from processor.stores import ProgressPoint, RefusedRow, Row, WriteReport
+from processor.stores import RefusedRow, WriteReport
 from processor.storing import StoreWriter, nothing
-
-if TYPE_CHECKING:
-    from processor.core.operation import Operation
 
 
 class Steps:
@@ -49,23 +47,14 @@ class Steps:
         would hold up a successor, should this process be killed.
         """
         self._faults.hit("step3:before")
-        sources: dict[int, tuple[Held, int]] = {}
         points: list[Row] = []
         for held in busy:
-            for point in held.out.points:
-                points.append(rows.progress_point(point))
-                sources[id(points[-1])] = held, point.offset
-            for heard in held.out.signs:
-                points.append(rows.bridge_row(heard.sign))
-                sources[id(points[-1])] = held, heard.offset
+            points += held.out.points
+            points += held.out.signs
         report = self._write(points, lambda: self._transactions.begin(self._progress(busy)), self._transactions.give_up)
-        # Made only when it is needed, and once: all points of a round may be refused.
-        places = {(each.partition(), each.offset()): each for each in messages} if report.refused else {}
-        for one in report.refused:
-            held, offset = sources[id(one.row)]
-            found = places.get((held.number, offset))
-            self._refuse(held, one, offset, body=None if found is None else found.value())
-        refused = sum(isinstance(one.row, ProgressPoint) for one in report.refused)
+        if report.refused:
+            self._refuse_points(busy, messages, report)
+        refused = sum(isinstance(one.row.record, Progress) for one in report.refused)
         # What is too old is not named; a sign of life among it is a rare thing.
         stored = sum(len(held.out.points) for held in busy) - refused - report.dropped_old
         metrics.POINTS.inc(max(0, stored))
@@ -107,15 +96,14 @@ class Steps:
         and the row written, and refused, again.
         """
         self._faults.hit("step5:before")
-        sources: dict[int, tuple[Held, Operation]] = {}
-        changed: list[Row] = []
-        for held in busy:
-            for operation in held.out.changed:
-                for row in rows.operation_rows(operation):
-                    changed.append(row)
-                    sources[id(row)] = held, operation
-        for one in self._write(changed).refused:
-            held, operation = sources[id(one.row)]
+        changed = [
+            (row, held, operation)
+            for held in busy
+            for operation in held.out.changed
+            for row in rows.operation_rows(operation)
+        ]
+        for one in self._write([row for row, _, _ in changed]).refused:
+            _, held, operation = changed[one.index]
             self._refuse(held, one, operation.first_offset, sequence=operation.sequence)
         self._faults.hit("step5:after")
 
@@ -134,6 +122,19 @@ class Steps:
         metrics.POINTS_TOO_OLD.inc(report.dropped_old)
         return report
 
+    def _refuse_points(self, busy: Sequence[Held], messages: Sequence[Message], report: WriteReport) -> None:
+        """Make dead letters of what the store refused of a round's points: all of them may be."""
+        sources = [
+            (held, offset)
+            for held in busy
+            for offset in (*(point.offset for point in held.out.points), *(heard.offset for heard in held.out.signs))
+        ]
+        places = {(each.partition(), each.offset()): each for each in messages}
+        for one in report.refused:
+            held, offset = sources[one.index]
+            found = places.get((held.number, offset))
+            self._refuse(held, one, offset, body=None if found is None else found.value())
+
     def _refuse(
         self, held: Held, refused: RefusedRow, offset: int, *, body: bytes | None = None, sequence: int | None = None
     ) -> None:
@@ -141,7 +142,9 @@ class Steps:
         origin = f"{self._topics.notifications}/{held.number}/{offset}"
         letter = deadlettering.of_row(refused, origin, held.state.clock_ms, body=body, sequence=sequence)
         if held.tell(letter):
-            log.error("processor.row_refused", origin=origin, row=type(refused.row).__name__, why=letter.detail)
+            log.error(
+                "processor.row_refused", origin=origin, row=BY_RECORD[type(refused.row.record)].name, why=letter.detail
+            )
 
     def _progress(self, busy: Sequence[Held]) -> Iterator[Output]:
         for held in busy:

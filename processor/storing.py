@@ -5,6 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from time import monotonic
 from typing import Final, Self
 
+from precache.contract.measurements import Row
 from precache.service.backoff import backoff_s
 from precache.service.health import Health
 from precache.service.logs import log
@@ -13,7 +14,7 @@ from processor import metrics
 from processor.errors import StartOver
 from processor.group import Membership
 from processor.patience import Patience
-from processor.stores import Row, Store, StoreRetry, WriteReport
+from processor.stores import Store, StoreRetry, WriteReport
 
 _SERVE_S: Final = 0.2
 _LOOK_S: Final = 1.0

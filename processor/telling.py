@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from precache.contract.deadletters import DeadLetter
-from precache.contract.records import Operation as OperationRecord
+from precache.contract.operation import Operation as OperationRecord
 from precache.service.logs import log
 from processor import metrics
 from processor.core.effects import Effects, Point
@@ -16,7 +16,7 @@ _LOUD: Final = frozenset({"stalled", "abandoned"})
 def tell(out: Effects, letters: Iterable[DeadLetter]) -> None:
     """Log and count what was committed."""
     for decision in out.decisions:
-        metrics.DECISIONS.labels(decision.record["status"]).inc()
+        metrics.DECISIONS.labels(decision.record.status).inc()
         _log(decision.record)
     for refused in out.refused:
         metrics.EVENTS.labels(refused.reason).inc()
@@ -32,17 +32,17 @@ def tell(out: Effects, letters: Iterable[DeadLetter]) -> None:
 def tell_points(points: list[Point], now_s: float) -> None:
     """Take the delay of some points that were given to the store."""
     for point in points[:: len(points) // _SAMPLE + 1]:
-        metrics.DELAY_S.observe(max(0.0, now_s - point.report.moment.timestamp()))
+        metrics.DELAY_S.observe(max(0.0, now_s - point.moment.timestamp()))
 
 
 def _log(record: OperationRecord) -> None:
-    said = log.warning if record["status"] in _LOUD else log.info
+    said = log.warning if record.status in _LOUD else log.info
     said(
-        f"operation.{record['status']}",
-        operation=record["operation"],
-        aggregate=record["aggregate_name"],
-        revision=record["revision"],
-        hosts_done=record["hosts_done"],
-        hosts_total=record["hosts_total"],
-        errors=record["errors"],
+        f"operation.{record.status}",
+        operation=record.operation,
+        aggregate=record.aggregate_name,
+        revision=record.revision,
+        hosts_done=record.hosts_done,
+        hosts_total=record.hosts_total,
+        errors=record.errors,
     )

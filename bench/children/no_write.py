@@ -7,7 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from processor.stores import ProgressPoint, Row, WriteReport, opening
+from precache.contract.measurements import Row
+from precache.contract.progress import Progress
+from processor.stores import WriteReport, opening
 
 
 class CountingStore:
@@ -21,7 +23,7 @@ class CountingStore:
 
     def write(self, rows: Sequence[Row]) -> WriteReport:
         """Count the points among the rows."""
-        points = sum(1 for row in rows if type(row) is ProgressPoint)
+        points = sum(1 for row in rows if type(row.record) is Progress)
         if points:
             self._points += points
             print(self._points, flush=True)

@@ -19,10 +19,10 @@ from bench.measure import Drain, Sample, drain
 from bench.result import Result, limits, raw
 from bench.rows.store import plan_for
 from bench.rows.transform import start_child
-from processor import rows
 from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
+from processor.stores import numbered
 from processor.stores.config import InfluxStoreConfig
 from processor.stores.influxdb import SERIES
 from processor.stores.lineprotocol import batches
@@ -60,7 +60,7 @@ def _encode(plan: Plan, folder: Path) -> None:
         out = Effects()
         for offset, event in chunk:
             partition.apply(0, offset, maker.key(event).encode(), maker.value(event), out)
-        points = sorted(map(rows.progress_point, out.points), key=SERIES)
+        points = sorted(numbered(out.points), key=SERIES)
         for batch in batches(points, max_lines=_BATCH, max_chars=_MAX_CHARS, refused=[]):
             (folder / f"{number:06d}.{len(batch)}").write_bytes(gzip.compress(batch.body(), 1))
             number += 1

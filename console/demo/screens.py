@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from precache.contract.records import Operation
+    from precache.contract.operation import Operation
 
 # What each is for, and the query: over the views that the store brings (docs/queries.md has more).
 QUERIES: Final = (
@@ -159,12 +159,12 @@ class TerminalDemo(PlainDemo):
         match event:
             case Started(operation):
                 self._bars.start_task(task)
-                self._bars.update(task, state=operation["status"])
+                self._bars.update(task, state=operation.status)
             case Progressed(progress):
-                self._bars.update(task, completed=progress["hosts_done"], errors=progress["errors"])
+                self._bars.update(task, completed=progress.hosts_done, errors=progress.errors)
             case Finished(operation, _):
                 self._final[request] = operation
-                self._bars.update(task, state=operation["status"])
+                self._bars.update(task, state=operation.status)
                 self._bars.stop_task(task)
             case _:
                 pass

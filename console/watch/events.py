@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from precache.contract.records import Operation, Progress
+from precache.contract.operation import Operation
+from precache.contract.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from precache.contract.records import FINAL_STATUSES, Operation
+from precache.contract.operation import FINAL_STATUSES, Operation
 
 CACHED: Final = 0
 IMAGES_FAILED: Final = 1
@@ -20,8 +20,8 @@ def of(operation: Operation) -> int:
 
     Failed images weigh more than silent hosts, and having given up weighs more than both.
     """
-    if operation["status"] not in FINAL_STATUSES or operation["status"] == "abandoned":
+    if operation.status not in FINAL_STATUSES or operation.status == "abandoned":
         return ABANDONED_OR_STALLED
-    if operation["errors"] > 0:
+    if operation.errors > 0:
         return IMAGES_FAILED
-    return HOSTS_SILENT if operation["hosts_silent"] > 0 else CACHED
+    return HOSTS_SILENT if operation.hosts_silent > 0 else CACHED

@@ -2,7 +2,8 @@
 
 from typing import Literal, NamedTuple, Protocol
 
-from precache.contract.records import Operation, Progress
+from precache.contract.operation import Operation
+from precache.contract.progress import Progress
 
 
 class CannotWatchError(Exception):

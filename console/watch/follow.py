@@ -11,7 +11,8 @@ from typing import Final
 
 from console.watch import exit_codes
 from console.watch.events import Event, Finished, Progressed, Resumed, Stalled, Started, TimedOut
-from precache.contract.records import FINAL_STATUSES, Operation, Progress
+from precache.contract.operation import FINAL_STATUSES, Operation
+from precache.contract.progress import Progress
 
 # How long the end waits for reports that it counts, and a report for those before it.
 PATIENCE_S: Final = 5.0
@@ -38,14 +39,14 @@ class Want:
 
     def begins_with(self, record: Operation) -> bool:
         """Return whether an operation is to be followed whose first record to come is this one."""
-        return bool(self.operation) or (record["sequence"] == 1 and not (self.from_start and record["start_missing"]))
+        return bool(self.operation) or (record.sequence == 1 and not (self.from_start and record.start_missing))
 
     def matches(self, record: Operation | Progress) -> bool:
         """Return whether a record belongs to what is wanted."""
         return (
-            (not self.cloud or record["cloud"] == self.cloud)
-            and (not self.aggregate or self.aggregate in (record["aggregate_name"], record["aggregate_uuid"]))
-            and (not self.operation or record["operation"] == self.operation)
+            (not self.cloud or record.cloud == self.cloud)
+            and (not self.aggregate or self.aggregate in (record.aggregate_name, record.aggregate_uuid))
+            and (not self.operation or record.operation == self.operation)
         )
 
 
@@ -82,12 +83,12 @@ class Follow:
             if not self._want.begins_with(record):
                 return []
             events.append(Started(record))
-            self._take_early(record["operation"])
-        elif record["operation"] != last["operation"] or record["sequence"] <= last["sequence"]:
+            self._take_early(record.operation)
+        elif record.operation != last.operation or record.sequence <= last.sequence:
             return []
         self._last = record
         events += self._stall_events(last, record)
-        if record["status"] in FINAL_STATUSES or (self._fail_on_stall and record["status"] == "stalled"):
+        if record.status in FINAL_STATUSES or (self._fail_on_stall and record.status == "stalled"):
             self._ending = (now + PATIENCE_S, record)
         return events + self._tell(now)
 
@@ -98,7 +99,7 @@ class Follow:
         if self._last is None:
             self._early.append((now + PATIENCE_S, record))
             return []
-        if record["operation"] != self._last["operation"]:
+        if record.operation != self._last.operation:
             return []
         self._hold(now + PATIENCE_S, record)
         return self._tell(now)
@@ -127,19 +128,19 @@ class Follow:
 
     def _take_early(self, operation: str) -> None:
         for due, report in self._early:
-            if report["operation"] == operation:
+            if report.operation == operation:
                 self._hold(due, report)
         self._early.clear()
 
     def _hold(self, due: float, record: Progress) -> None:
-        if record["hosts_done"] > self._told:
-            self._held.setdefault(record["hosts_done"], (due, record))
+        if record.hosts_done > self._told:
+            self._held.setdefault(record.hosts_done, (due, record))
 
     def _stall_events(self, last: Operation | None, record: Operation) -> list[Event]:
-        was = last is not None and last["status"] == "stalled"
-        if record["status"] == "stalled":
+        was = last is not None and last.status == "stalled"
+        if record.status == "stalled":
             return [] if was else [Stalled(record)]
-        return [Resumed(record)] if was and record["status"] not in FINAL_STATUSES else []
+        return [Resumed(record)] if was and record.status not in FINAL_STATUSES else []
 
     def _tell(self, now: float) -> list[Event]:
         """Tell the reports whose turn it is, then the end if nothing is missing before it or its patience is over."""
@@ -149,10 +150,10 @@ class Follow:
             return self._reports(now)
         due, record = self._ending
         # A report beyond the end's count came after the operation was final: it is not part of what ended here.
-        for count in [count for count in self._held if count > record["hosts_done"]]:
+        for count in [count for count in self._held if count > record.hosts_done]:
             del self._held[count]
         events = self._reports(now)
-        if self._told >= record["hosts_done"] or now >= due:
+        if self._told >= record.hosts_done or now >= due:
             events += self._end(record)
         return events
 

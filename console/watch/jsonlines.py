@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from msgspec import to_builtins
+
 from console.watch.events import Event, Finished, Progressed, Resumed, Stalled, Started
 
 _STARTED: Final = ("operation", "cloud", "aggregate_uuid", "aggregate_name", "hosts_total", "started_at", "status")
@@ -12,16 +14,16 @@ def as_object(event: Event) -> dict[str, Any]:
     """Return an event as a JSON object: its name in ``event``, then what it knows."""
     match event:
         case Started(operation):
-            return {"event": "started", **{key: operation.get(key) for key in _STARTED}}
+            return {"event": "started", **{key: getattr(operation, key) for key in _STARTED}}
         case Progressed(progress):
-            return {"event": "progress", **progress}
+            return {"event": "progress", **to_builtins(progress)}
         case Stalled(operation) | Resumed(operation):
             name = "stalled" if isinstance(event, Stalled) else "resumed"
-            return {"event": name, **{key: operation.get(key) for key in _SO_FAR}}
+            return {"event": name, **{key: getattr(operation, key) for key in _SO_FAR}}
         case Finished(operation, exit_code):
-            return {"event": "finished", "exit_code": exit_code, **operation}
+            return {"event": "finished", "exit_code": exit_code, **to_builtins(operation)}
         case _:
-            which = None if event.operation is None else event.operation["operation"]
+            which = None if event.operation is None else event.operation.operation
             return {
                 "event": "timeout",
                 "exit_code": event.exit_code,

@@ -7,8 +7,9 @@ from confluent_kafka import Message, TopicPartition
 
 from console.configs import KafkaSettings
 from console.kafka_log import CONNECT_S, CannotReadError, LogReader
-from console.watch import decode
 from console.watch.feed import CannotWatchError, OperationRecord, ProgressRecord, Record
+from precache.contract.operation import read_operation
+from precache.contract.progress import read_progress
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
 from precache.service.deadline import Deadline
 
@@ -82,9 +83,9 @@ class KafkaFeed:
         if message.topic() == self._operations_topic:
             if kind != _OPERATION:
                 return None
-            operation = decode.operation(message.value())
+            operation = read_operation(message.value())
             return None if operation is None else OperationRecord(operation)
-        progress = decode.progress(message.value()) if kind == _PROGRESS else None
+        progress = read_progress(message.value()) if kind == _PROGRESS else None
         return None if progress is None else ProgressRecord(progress)
 
 

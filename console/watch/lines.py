@@ -6,7 +6,8 @@ from typing import Final
 
 from console.texts import printable
 from precache.contract.natural import natural
-from precache.contract.records import Operation, Progress
+from precache.contract.operation import Operation
+from precache.contract.progress import Progress
 
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3_600
@@ -14,29 +15,29 @@ _HOUR_S: Final = 3_600
 
 def started(operation: Operation) -> str:
     """Return ``Image cache started on 95 hosts``."""
-    return f"Image cache started on {operation['hosts_total']} hosts"
+    return f"Image cache started on {operation.hosts_total} hosts"
 
 
 def progressed(progress: Progress) -> str:
     """Return ``Aggregate 'foo' host 95: 100% complete (8 errors)``."""
     return (
-        f"Aggregate '{printable(progress['aggregate_name'])}' host {progress['hosts_done']}: "
-        f"{progress['percent']:.0f}% complete ({progress['errors']} errors)"
+        f"Aggregate '{printable(progress.aggregate_name)}' host {progress.hosts_done}: "
+        f"{progress.percent:.0f}% complete ({progress.errors} errors)"
     )
 
 
 def finished(operation: Operation) -> list[str]:
     """Return the summary: the count, then hosts with errors, hosts without an answer, images that failed, if any."""
-    took = duration(operation["duration_s"])
-    lines = [f"Completed {operation['hosts_done']} hosts, {operation['errors']} errors in {took}"]
-    if operation["failed_hosts"]:
-        lines += ["Errors from hosts:", *_hosts(operation["failed_hosts"])]
-    if operation["silent_hosts"]:
-        lines += ["No answer from hosts:", *_hosts(operation["silent_hosts"])]
+    took = duration(operation.duration_s)
+    lines = [f"Completed {operation.hosts_done} hosts, {operation.errors} errors in {took}"]
+    if operation.failed_hosts:
+        lines += ["Errors from hosts:", *_hosts(operation.failed_hosts)]
+    if operation.silent_hosts:
+        lines += ["No answer from hosts:", *_hosts(operation.silent_hosts)]
     lines += [
-        f"Image {printable(image)} failed {counts['hosts_failed']} times"
-        for image, counts in sorted(operation["image_counts"].items())
-        if counts["hosts_failed"]
+        f"Image {printable(image)} failed {counts.hosts_failed} times"
+        for image, counts in sorted(operation.image_counts.items())
+        if counts.hosts_failed
     ]
     return lines
 
@@ -56,7 +57,7 @@ def resumed(operation: Operation) -> str:
 
 def ended_badly(operation: Operation) -> str:
     """Return the warning for an end that is none of Nova's: abandoned, or stalled where that ends the watch."""
-    if operation["status"] == "stalled":
+    if operation.status == "stalled":
         return f"warning: stalled at {_so_far(operation)}, and --fail-on-stall was given; Nova may still go on"
     return (
         f"warning: abandoned at {_so_far(operation)}: nothing was heard for longer than operations.abandon_after; "
@@ -66,7 +67,7 @@ def ended_badly(operation: Operation) -> str:
 
 def lists_cut(operation: Operation) -> str:
     """Return the note for lists that had to be cut: the record was too large for Kafka."""
-    failed, silent = operation["hosts_failed"], operation["hosts_silent"]
+    failed, silent = operation.hosts_failed, operation.hosts_silent
     return f"note: the lists of hosts were too long and are cut: in all, {failed} with errors, {silent} without answer"
 
 
@@ -81,8 +82,8 @@ def nothing_began(timeout_s: float) -> str:
 def still_running(operation: Operation, hosts_done: int, timeout_s: float) -> str:
     """Return the text for a timeout while the operation runs, with the way to take the watch up again."""
     return (
-        f"still running after {duration(timeout_s)}: {hosts_done} of {operation['hosts_total']} hosts. "
-        f"Go on with: precache watch --operation {shlex.quote(printable(operation['operation']))}"
+        f"still running after {duration(timeout_s)}: {hosts_done} of {operation.hosts_total} hosts. "
+        f"Go on with: precache watch --operation {shlex.quote(printable(operation.operation))}"
     )
 
 
@@ -101,4 +102,4 @@ def _hosts(names: Iterable[str]) -> list[str]:
 
 
 def _so_far(operation: Operation) -> str:
-    return f"{operation['hosts_done']} of {operation['hosts_total']} hosts"
+    return f"{operation.hosts_done} of {operation.hosts_total} hosts"

@@ -47,8 +47,8 @@ def warnings(event: Event, timeout_s: float | None) -> list[str]:
         case Resumed(operation):
             return [lines.resumed(operation)]
         case Finished(operation, _):
-            cut = [lines.lists_cut(operation)] if operation["lists_cut"] else []
-            bad = [lines.ended_badly(operation)] if operation["status"] in {"abandoned", "stalled"} else []
+            cut = [lines.lists_cut(operation)] if operation.lists_cut else []
+            bad = [lines.ended_badly(operation)] if operation.status in {"abandoned", "stalled"} else []
             return cut + bad
         case TimedOut(None, _, _):
             return [lines.nothing_began(timeout_s or 0.0)]
@@ -77,7 +77,7 @@ class PlainScreen:
                 click.echo(lines.started(operation))
             case Progressed(progress):
                 click.echo(lines.progressed(progress))
-            case Finished(operation, _) if operation["status"] != "stalled":
+            case Finished(operation, _) if operation.status != "stalled":
                 click.echo("\n".join(lines.finished(operation)))
             case _:
                 pass
@@ -123,8 +123,8 @@ class TerminalScreen:
             case Started(operation):
                 self._print(lines.started(operation), "bold")
             case Progressed(progress):
-                self._rewrite(lines.progressed(progress), "yellow" if progress["errors"] else "green")
-            case Finished(operation, exit_code) if operation["status"] != "stalled":
+                self._rewrite(lines.progressed(progress), "yellow" if progress.errors else "green")
+            case Finished(operation, exit_code) if operation.status != "stalled":
                 self._finish(lines.finished(operation), good=exit_code == 0)
             case _:
                 pass

@@ -18,7 +18,6 @@ from console.watch.feed import CannotWatchError, OperationRecord, ProgressRecord
 from precache.contract.identity import aggregate_key
 from precache.service.deadline import Deadline
 from precache.service.shutdown import Stop
-from processor.core import records
 from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
@@ -96,7 +95,7 @@ class TransportFeed:
         self._partition.forget()
         return [
             *(OperationRecord(decision.record) for decision in out.decisions),
-            *(ProgressRecord(records.progress(point)) for point in out.points),
+            *(ProgressRecord(point.record) for point in out.points),
         ]
 
     def _key(self, value: bytes) -> bytes:

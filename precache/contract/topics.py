@@ -11,6 +11,10 @@ PROGRESS_TYPE: Final = "io.precache.progress.v1"
 OPERATION_TYPE: Final = "io.precache.operation.v1"
 DEADLETTER_TYPE: Final = "io.precache.deadletter.v1"
 
+# The value of a record of ours stays below this: with its key and headers it then passes librdkafka's default limit of
+# 1,000,000 bytes, and Kafka's of 1 MiB.
+MAX_RECORD_BYTES: Final = 900_000
+
 _DAY_MS: Final = 86_400_000
 
 

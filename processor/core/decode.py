@@ -7,12 +7,13 @@ refuses is looked at again, slowly, by ``processor.core.explain``, which says wh
 from datetime import UTC, datetime
 from typing import Annotated, Final, NamedTuple
 
-from msgspec import DecodeError, Meta, Struct, ValidationError, field
+from msgspec import DecodeError, Meta, Struct, ValidationError, field, structs
 from msgspec.json import Decoder
 
+from precache.contract.fields import INT64_MAX, INT64_MIN
+from precache.contract.heartbeat import Heartbeat
 from precache.contract.nova import END, PAYLOAD_MAJOR, PROGRESS, START
-from precache.contract.topics import BRIDGE_TYPE
-from processor.core.explain import EARLIEST, INT64_MAX, INT64_MIN, LATEST, MAX_NAME_BYTES, check_names, explain
+from processor.core.explain import EARLIEST, LATEST, MAX_NAME_BYTES, check_names, explain
 
 # The names of the images that one host cached, and of those that failed there, as Nova listed them.
 Images = tuple[tuple[str, ...], tuple[str, ...]]
@@ -39,6 +40,8 @@ class Report(NamedTuple):
     aggregate_uuid: str
     project_id: str
     user_id: str
+    global_request_id: str
+    conductor: str
 
 
 class Boundary(NamedTuple):
@@ -52,20 +55,14 @@ class Boundary(NamedTuple):
     aggregate_uuid: str
     project_id: str
     user_id: str
+    global_request_id: str
 
 
 class Sign(NamedTuple):
-    """A bridge's sign of life."""
+    """A bridge's sign of life, and its time."""
 
-    cloud: str
-    instance: str
-    version: str
-    state: str
+    heartbeat: Heartbeat
     moment: datetime
-    received: int
-    forwarded: int
-    deadlettered: int
-    in_flight: int
 
 
 Event = Report | Boundary | Sign
@@ -79,6 +76,7 @@ class _Context(Struct, gc=False):
     request_id: _Name
     project_id: str | None = None
     user_id: str | None = None
+    global_request_id: str | None = None
 
 
 class _ReportBody(Struct, gc=False):
@@ -112,6 +110,7 @@ class _Progress(Struct, tag_field="event_type", tag=PROGRESS, gc=False):
     timestamp: datetime
     payload: _ReportPayload
     context: _Context
+    publisher_id: str = ""
 
 
 class _Start(Struct, tag_field="event_type", tag=START, gc=False):
@@ -128,23 +127,7 @@ class _End(Struct, tag_field="event_type", tag=END, gc=False):
     context: _Context
 
 
-class _Counts(Struct, gc=False):
-    received: _Int64
-    forwarded: _Int64
-    deadlettered: _Int64
-    in_flight: _Int64
-
-
-class _SignOfLife(Struct, tag_field="event_type", tag=BRIDGE_TYPE, gc=False):
-    cloud: _Name
-    instance: _Name
-    version: str
-    state: str
-    timestamp: datetime
-    counts: _Counts
-
-
-_decode: Final = Decoder(_Progress | _Start | _End | _SignOfLife).decode
+_decode: Final = Decoder(_Progress | _Start | _End | Heartbeat).decode
 
 
 def read(value: bytes) -> Event | None:
@@ -158,8 +141,8 @@ def read(value: bytes) -> Event | None:
         event: Event
         if type(said) is _Progress:
             event = _report(said)
-        elif type(said) is _SignOfLife:
-            event = _sign(said)
+        elif type(said) is Heartbeat:
+            event = Sign(said, _moment(datetime.fromisoformat(said.timestamp)))
         else:
             event = _boundary(said)
     # ValueError: bytes that are no UTF-8, and what is asked for beyond the types; OverflowError: no such time in UTC.
@@ -170,7 +153,7 @@ def read(value: bytes) -> Event | None:
         raise reason from None
     # A short value holds no long name.
     if len(value) > MAX_NAME_BYTES:
-        check_names(event)
+        check_names(structs.asdict(event.heartbeat) if type(event) is Sign else event._asdict())
     return event
 
 
@@ -191,6 +174,8 @@ def _report(said: _Progress) -> Report:
             body.uuid,
             context.project_id or "",
             context.user_id or "",
+            context.global_request_id or "",
+            said.publisher_id.rpartition(":")[2],
         ),
     )
 
@@ -207,21 +192,7 @@ def _boundary(said: _Start | _End) -> Boundary:
         body.uuid,
         context.project_id or "",
         context.user_id or "",
-    )
-
-
-def _sign(said: _SignOfLife) -> Sign:
-    counts = said.counts
-    return Sign(
-        said.cloud,
-        said.instance,
-        said.version,
-        said.state,
-        _moment(said.timestamp),
-        counts.received,
-        counts.forwarded,
-        counts.deadlettered,
-        counts.in_flight,
+        context.global_request_id or "",
     )
 
 

@@ -1,22 +1,29 @@
 """What a partition asks to be done: gathered while records are applied, carried out by the loop."""
 
-from typing import NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
-from precache.contract.records import Operation as OperationRecord
-from processor.core.decode import Report, Sign
+from precache.contract.heartbeat import Heartbeat
+from precache.contract.measurements import Row
+from precache.contract.operation import Operation as OperationRecord
+from precache.contract.progress import Progress
 from processor.core.explain import Reason
-from processor.core.operation import Operation
+
+if TYPE_CHECKING:
+    from processor.core.operation import Operation
 
 
-class Point(NamedTuple):
-    """A host's first report, with the counts as after it; ``offset`` is its record's in the input."""
+class Point(Row, frozen=True, gc=False):
+    """A host's first report as a row, with the counts as after it; its record goes to ``precache.progress`` too.
 
-    operation: Operation
-    report: Report
-    hosts_total: int
-    hosts_done: int
-    hosts_failed: int
-    errors: int
+    Attributes:
+        record: the report.
+        moment: the notification's time.
+        offset: its record's in the input.
+    """
+
+    record: Progress
+    moment: datetime
     offset: int
 
 
@@ -39,10 +46,10 @@ class Refused(NamedTuple):
     detail: str
 
 
-class Heard(NamedTuple):
-    """A bridge's sign of life, and where it lies in the input."""
+class Heard(Row, frozen=True, gc=False):
+    """A bridge's sign of life as a row, and where it lies in the input."""
 
-    sign: Sign
+    record: Heartbeat
     offset: int
 
 

@@ -1,24 +1,23 @@
 """Why a record of ``nova.notifications`` can't be used, in words: the slow twin of ``processor.core.decode``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import msgspec
 import orjson
 
+from precache.contract.fields import INT64_MAX, INT64_MIN
 from precache.contract.nova import END, PAYLOAD_MAJOR, PROGRESS, START
 from precache.contract.topics import BRIDGE_TYPE
 
 Reason = Literal["undecodable", "unknown-version", "no-request-id", "late", "refused-point"]
 
-INT64_MAX: Final = 2**63 - 1
-INT64_MIN: Final = -(2**63)
 # Nanoseconds of a time outside of these do not fit into 64 bits.
 EARLIEST: Final = datetime(1678, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2262, 1, 1, tzinfo=UTC)
 # An operation's id is made of three of these, and stands in its records' keys, headers and values: whatever else they
-# hold can be cut, so that every record fits (see precache.contract.records).
+# hold can be cut, so that every record fits (see precache.contract.topics).
 MAX_NAME_BYTES: Final = 4_096
 _SHOWN_CHARS: Final = 80
 
@@ -52,13 +51,13 @@ def explain(value: bytes, error: Exception) -> Unreadable | None:
         return Unreadable("undecodable", str(fault))
 
 
-def check_names(event: NamedTuple) -> None:
+def check_names(event: Mapping[str, object]) -> None:
     """Refuse an event whose names are too long for the records that would bear them.
 
     Raises:
         Unreadable: with the first such name.
     """
-    for field, value in event._asdict().items():
+    for field, value in event.items():
         if type(value) is str and len(value.encode()) > MAX_NAME_BYTES:
             text = f"{field} has {len(value.encode())} bytes; a name may have {MAX_NAME_BYTES}: {shown(value)}"
             raise Unreadable("undecodable", text)

@@ -4,10 +4,13 @@ Counts are kept, never recomputed: an event costs the same with ten hosts and wi
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from sys import intern
+from typing import TYPE_CHECKING
 
 from processor.core.decode import Boundary, Images, Report
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class Tally:
@@ -45,12 +48,14 @@ class Facts:
     """
 
     __slots__ = (
+        "conductor",
         "done",
         "earliest",
         "end_at",
         "end_ms",
         "errors",
         "failed",
+        "global_request_id",
         "hosts",
         "last_event_ms",
         "latest",
@@ -76,7 +81,7 @@ class Facts:
         self.last_event_ms = 0
         self.end_ms: int | None = None
         self.whole_ms: int | None = None
-        self.project_id = self.user_id = ""
+        self.project_id = self.user_id = self.global_request_id = self.conductor = ""
 
     def report(self, ts_ms: int, event: Report) -> bool:
         """Take in one host's result; return whether it told something new (a host's first report counts)."""
@@ -95,7 +100,11 @@ class Facts:
             self.errors += tally.errors
         if total > self.payload_total:  # noqa: PLR1730 - a call of max() costs more than all of this line
             self.payload_total = total
-        self._touch(ts_ms, event[1], event[9], event[10])
+        conductor = event.conductor
+        # Usually one conductor, and always the same answer: of several, the smallest.
+        if conductor != self.conductor and conductor:
+            self.conductor = min(self.conductor or conductor, conductor)
+        self._touch(ts_ms, event)
         return True
 
     def boundary(self, ts_ms: int, event: Boundary) -> bool:
@@ -111,7 +120,7 @@ class Facts:
             for host in event.hosts:
                 # One host is in many operations: its name is kept once.
                 self.hosts.setdefault(intern(host), None)
-        self._touch(ts_ms, event.moment, event.project_id, event.user_id)
+        self._touch(ts_ms, event)
         return True
 
     def silent_hosts(self) -> Iterator[str]:
@@ -122,8 +131,8 @@ class Facts:
         """Return the hosts on which an image failed."""
         return (host for host, tally in self.hosts.items() if tally is not None and tally.errors)
 
-    def _touch(self, ts_ms: int, moment: datetime, project_id: str, user_id: str) -> None:
-        done = self.done
+    def _touch(self, ts_ms: int, event: Report | Boundary) -> None:
+        moment, done = event.moment, self.done
         if self.listed:
             self.total = total = len(self.hosts)
             whole = done == total
@@ -141,6 +150,11 @@ class Facts:
         if self.earliest is None or moment < self.earliest:
             self.earliest = moment
         # One request, one user: should events disagree all the same, their order must not decide.
-        if project_id != self.project_id or user_id != self.user_id:
-            self.project_id = max(self.project_id, project_id)
-            self.user_id = max(self.user_id, user_id)
+        if (
+            event.user_id != self.user_id
+            or event.project_id != self.project_id
+            or event.global_request_id != self.global_request_id
+        ):
+            self.project_id = max(self.project_id, event.project_id)
+            self.user_id = max(self.user_id, event.user_id)
+            self.global_request_id = max(self.global_request_id, event.global_request_id)

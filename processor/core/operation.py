@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 from precache.contract.identity import operation_id
+from precache.contract.operation import FINAL_STATUSES, Status
+from precache.contract.operation import Operation as OperationRecord
 from precache.contract.points import point_time_ns, spare_digits
-from precache.contract.records import FINAL_STATUSES, Status
-from precache.contract.records import Operation as OperationRecord
 from precache.contract.times import ms_from_rfc3339, ns_from_rfc3339
 from processor.core.facts import Facts
 
@@ -68,21 +68,21 @@ class Operation:
         """Return an operation with the decision that a record tells, and no facts yet.
 
         Raises:
-            KeyError, TypeError, ValueError: the record is not one of ``precache.operations``.
+            ValueError: the record is not one of ``precache.operations``.
         """
         operation = cls(
-            cloud=record["cloud"],
-            aggregate_uuid=record["aggregate_uuid"],
-            aggregate_name=record["aggregate_name"],
-            request_id=record["request_id"],
-            first_offset=record["first_offset"],
-            at_ns=ns_from_rfc3339(record["time"]),
+            cloud=record.cloud,
+            aggregate_uuid=record.aggregate_uuid,
+            aggregate_name=record.aggregate_name,
+            request_id=record.request_id,
+            first_offset=record.first_offset,
+            at_ns=ns_from_rfc3339(record.time),
         )
-        operation.status = record["status"]
-        operation.revision = record["revision"]
-        operation.sequence = record["sequence"]
+        operation.status = record.status
+        operation.revision = record.revision
+        operation.sequence = record.sequence
         if operation.is_final:
-            operation.final_at_ms = ms_from_rfc3339(record["final_at"])
+            operation.final_at_ms = ms_from_rfc3339(record.final_at)
             operation.record = record
         return operation
 

@@ -12,14 +12,16 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from precache.contract.identity import SEPARATOR, aggregate_key, operation_id
-from precache.contract.records import Operation as OperationRecord
-from precache.contract.records import Status
+from precache.contract.operation import Operation as OperationRecord
+from precache.contract.operation import Status
+from precache.contract.points import point_time_ns
+from precache.contract.progress import Progress
 from processor.core.agenda import Agenda
 from processor.core.decode import Boundary, Report, Sign, read
 from processor.core.effects import Decision, Effects, Heard, Point, Refused
 from processor.core.explain import MAX_NAME_BYTES, Unreadable, shown
 from processor.core.operation import Operation
-from processor.core.records import fitted, operation_record, to_ns
+from processor.core.records import fitted, operation_record, percent, to_ns
 from processor.core.roster import Roster
 from processor.core.settings import Timers
 from processor.core.transitions import ON_EVENT, on_timer, situation
@@ -55,7 +57,7 @@ class Partition:
             elif type(event) is Boundary:
                 self._on_boundary(ts_ms, offset, key, event, out)
             elif type(event) is Sign:
-                out.signs.append(Heard(event, offset))
+                out.signs.append(Heard(to_ns(event.moment), event.heartbeat, offset))
             else:
                 out.ignored += 1
         except Unreadable as fault:
@@ -91,9 +93,9 @@ class Partition:
             closed: the digests of others that are closed.
         """
         self._roster.take_closed(closed)
-        for record in sorted(records, key=lambda record: record["first_offset"]):
-            if record["first_offset"] < low:
-                self._roster.mark_closed(record["operation"])
+        for record in sorted(records, key=lambda record: record.first_offset):
+            if record.first_offset < low:
+                self._roster.mark_closed(record.operation)
             else:
                 self._roster.admit(Operation.from_record(record))
 
@@ -115,7 +117,7 @@ class Partition:
             event = read(value)
             if event is None or isinstance(event, Sign):
                 if out is not None and event is not None:
-                    out.signs.append(Heard(event, NO_OFFSET))
+                    out.signs.append(Heard(to_ns(event.moment), event.heartbeat, NO_OFFSET))
                 return True
             operation = self._find(key, event)
             if operation is None:
@@ -227,7 +229,27 @@ class Partition:
 
 def _point(operation: Operation, report: Report, offset: int) -> Point:
     facts = operation.facts
-    return tuple.__new__(Point, (operation, report, facts.total, facts.done, facts.failed, facts.errors, offset))
+    cached, failed = report.images
+    record = Progress(
+        cloud=operation.cloud,
+        aggregate_uuid=operation.aggregate_uuid,
+        aggregate_name=operation.aggregate_name,
+        host=report.host,
+        operation=operation.id,
+        index=report.nth,
+        hosts_total=facts.total,
+        hosts_done=facts.done,
+        hosts_failed=facts.failed,
+        percent=percent(facts.done, facts.total),
+        images_cached=cached,
+        images_failed=failed,
+        images_cached_count=len(cached),
+        images_failed_count=len(failed),
+        errors=facts.errors,
+        message_id=report.message_id,
+        conductor=report.conductor,
+    )
+    return Point(point_time_ns(to_ns(report.moment), operation.spare), record, report.moment, offset)
 
 
 def _cloud(key: bytes | None, event: Report | Boundary) -> str:

@@ -12,7 +12,7 @@ An operation has one timer at a time (:func:`due_ms`). ``final`` in the tables s
 
 from typing import Final, Literal
 
-from precache.contract.records import Status
+from precache.contract.operation import Status
 from processor.core.facts import Facts
 from processor.core.settings import Timers
 

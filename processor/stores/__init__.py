@@ -4,24 +4,21 @@ A store makes one attempt and says what came of it; waiting and trying again is 
 and a consumer to keep alive.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from processor.stores.rows import BridgeRow, ImageRow, OperationRow, ProgressPoint, Row
+from precache.contract.measurements import Row
 
 __all__ = [
-    "BridgeRow",
-    "ImageRow",
-    "OperationRow",
-    "ProgressPoint",
+    "Numbered",
     "RefusedRow",
-    "Row",
     "Store",
     "StoreError",
     "StoreFault",
     "StoreRetry",
     "WriteReport",
+    "numbered",
 ]
 
 
@@ -47,9 +44,28 @@ class StoreFault(StoreError):  # noqa: N818 - the name is the decision
     """Waiting will not help: end the process and show the text (a second processor, a newer schema, a broken file)."""
 
 
-class RefusedRow(NamedTuple):
-    """A row that this store will never take, and why, in one sentence."""
+class Numbered(NamedTuple):
+    """A row, and its place among those that a write was given."""
 
+    index: int  # type: ignore[assignment]  # nobody looks up a value's place in it
+    row: Row
+
+
+def numbered(rows: Iterable[Row]) -> list[Numbered]:
+    """Return rows with their places, from 0."""
+    return [Numbered(index, row) for index, row in enumerate(rows)]
+
+
+class RefusedRow(NamedTuple):
+    """A row that this store will never take.
+
+    Attributes:
+        index: its place among the rows that the write was given.
+        row: the row itself.
+        why: one sentence.
+    """
+
+    index: int  # type: ignore[assignment]  # nobody looks up a value's place in it
     row: Row
     why: str
 

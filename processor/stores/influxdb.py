@@ -8,7 +8,9 @@ from operator import attrgetter
 from threading import Event
 from typing import Final
 
-from processor.stores import ProgressPoint, RefusedRow, Row, StoreRetry, WriteReport
+from precache.contract.measurements import Row
+from precache.contract.progress import Progress
+from processor.stores import Numbered, RefusedRow, StoreRetry, WriteReport, numbered
 from processor.stores.influx_client import InfluxClient
 from processor.stores.influx_errors import BatchRefusedError, BatchTooLargeError
 from processor.stores.lineprotocol import Batch, batches
@@ -18,7 +20,7 @@ _MAX_CHARS: Final = 16 * 1024 * 1024  # in one request, before compression
 # While one request is answered the next is encoded and sent: with one at a time the server rests as long as we work.
 REQUESTS_AT_ONCE: Final = 2
 # What lies together in InfluxDB: it takes a third more points a second where those of a series stand side by side.
-SERIES: Final = attrgetter("cloud", "aggregate_uuid", "host")
+SERIES: Final = attrgetter("row.record.cloud", "row.record.aggregate_uuid", "row.record.host")
 
 
 @dataclass(slots=True)
@@ -54,12 +56,12 @@ class InfluxStore:
         outcome = _Outcome()
         self._interrupted.clear()
         self._retention.refresh()
-        young = self._retention.kept(rows)
+        young = self._retention.kept(numbered(rows))
         outcome.dropped_old += len(rows) - len(young)
-        points = [row for row in young if type(row) is ProgressPoint]
+        points = [each for each in young if type(each.row.record) is Progress]
         points.sort(key=SERIES)
         self._write_points(points, outcome)
-        for batch in self._batches([row for row in young if type(row) is not ProgressPoint], outcome):
+        for batch in self._batches([each for each in young if type(each.row.record) is not Progress], outcome):
             self._write(batch, outcome)
         return WriteReport(tuple(outcome.refused), outcome.dropped_old)
 
@@ -72,7 +74,7 @@ class InfluxStore:
         self._threads.shutdown()
         self._client.close()
 
-    def _write_points(self, points: Sequence[Row], outcome: _Outcome) -> None:
+    def _write_points(self, points: Sequence[Numbered], outcome: _Outcome) -> None:
         """Write batches side by side; once one fails, no other is begun, and none is under way afterwards."""
         outcomes = []
         writing = []
@@ -93,7 +95,7 @@ class InfluxStore:
             outcome.refused += one.refused
             outcome.dropped_old += one.dropped_old
 
-    def _batches(self, rows: Sequence[Row], outcome: _Outcome) -> Iterator[Batch]:
+    def _batches(self, rows: Sequence[Numbered], outcome: _Outcome) -> Iterator[Batch]:
         return batches(rows, max_lines=self._max_lines, max_chars=self._max_chars, refused=outcome.refused)
 
     def _write(self, batch: Batch, outcome: _Outcome) -> None:
@@ -115,7 +117,7 @@ class InfluxStore:
 
     def _smaller(self, part: Batch, error: BatchTooLargeError, outcome: _Outcome) -> Sequence[Batch]:
         if len(part) == 1:
-            outcome.refused.append(RefusedRow(part.rows[0], str(error)))
+            outcome.refused.append(RefusedRow(*part.rows[0], str(error)))
             return ()
         self._max_chars = min(self._max_chars, max(part.chars // 2, 1))  # later batches need not find it out again
         return part.halves()
@@ -133,5 +135,5 @@ class InfluxStore:
         if refusal.too_old:
             outcome.dropped_old += len(part)
         else:
-            outcome.refused += [RefusedRow(row, str(refusal)) for row in part.rows]
+            outcome.refused += [RefusedRow(*each, str(refusal)) for each in part.rows]
         return ()

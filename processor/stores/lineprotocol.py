@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from processor.stores import RefusedRow
-from processor.stores.rows import BY_ROW, Kind, Measurement, Row
+from precache.contract.measurements import MEASUREMENTS, Kind, Measurement
+from processor.stores import Numbered, RefusedRow
 from processor.stores.values import Column, Converters, Slice, hosts_text, images_text, slices, tag_text
 
 _TAG_MEMO_SIZE: Final = 65_536  # distinct hosts, aggregates, clouds; each costs some 200 bytes
+_STRING_MEMO_SIZE: Final = 1_024  # operations and conductors of a batch; a name has 4 kB at most
 _LIST_MEMO_SIZE: Final = 1_024  # distinct lists of images: a handful an operation
 _TAG_ESCAPES: Final = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 
 _PLACES: Final = {
     Kind.INTEGER: "%di",
-    Kind.COUNT: "%di",
     Kind.FLOAT: "%r",
     Kind.BOOLEAN: "%s",
     Kind.STRING: '"%s"',
@@ -34,7 +34,7 @@ _PLACES: Final = {
 class Batch:
     """Lines for one request, and the row that each was made from."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Numbered] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     chars: int = 0
 
@@ -45,7 +45,7 @@ class Batch:
     def of(cls, part: Slice) -> "Batch":
         """Return a slice's rows as lines."""
         # zip and % run in C: no Python is executed for a single row.
-        lines = list(map(_TEMPLATES[part.measurement.row].__mod__, zip(*part.columns, strict=True)))
+        lines = list(map(_TEMPLATES[part.measurement.name].__mod__, zip(*part.columns, strict=True)))
         return cls(list(part.rows), lines, sum(map(len, lines)))
 
     def extend(self, other: "Batch") -> None:
@@ -68,10 +68,10 @@ class Batch:
         pairs = sorted(zip(self.rows, self.lines, strict=True), key=_measurement_and_time)
         return Batch([row for row, _ in pairs], [line for _, line in pairs], self.chars)
 
-    def only(self, rows: Sequence[Row]) -> "Batch":
+    def only(self, rows: Sequence[Numbered]) -> "Batch":
         """Return these rows of it, which must stand in its order."""
-        wanted = set(map(id, rows))
-        lines = [line for row, line in zip(self.rows, self.lines, strict=True) if id(row) in wanted]
+        wanted = {each.index for each in rows}
+        lines = [line for each, line in zip(self.rows, self.lines, strict=True) if each.index in wanted]
         return Batch(list(rows), lines, sum(map(len, lines)))
 
     def part(self, first: int, end: int) -> "Batch":
@@ -80,12 +80,12 @@ class Batch:
         return Batch(self.rows[first:end], lines, sum(map(len, lines)))
 
 
-def _measurement_and_time(pair: tuple[Row, str]) -> tuple[str, int]:
-    row, _ = pair
-    return type(row).__name__, row.time_ns
+def _measurement_and_time(pair: tuple[Numbered, str]) -> tuple[str, int]:
+    row = pair[0].row
+    return type(row.record).__name__, row.time_ns
 
 
-def batches(rows: Iterable[Row], *, max_lines: int, max_chars: int, refused: list[RefusedRow]) -> Iterator[Batch]:
+def batches(rows: Iterable[Numbered], *, max_lines: int, max_chars: int, refused: list[RefusedRow]) -> Iterator[Batch]:
     """Yield rows as batches of lines, encoded as they are asked for; rows that can't be written go to ``refused``.
 
     A batch has up to ``max_lines`` lines and about ``max_chars`` characters, but always one line. Rows of one type keep
@@ -124,8 +124,11 @@ def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
+_quoted_name: Final = lru_cache(maxsize=_STRING_MEMO_SIZE)(_quoted)
+
+
 def _strings(values: Sequence[str]) -> Column:
-    return map(_quoted, values)
+    return map(_quoted_name, values)
 
 
 @lru_cache(maxsize=_LIST_MEMO_SIZE)
@@ -138,10 +141,10 @@ def _names(hosts: tuple[str, ...]) -> str:
 
 
 def _template(measurement: Measurement) -> str:
-    tags = ",".join(f"{tag}=%s" for tag in sorted(measurement.tags))
+    tags = ",".join(f"{tag}=%s" for tag in measurement.sorted_tags())
     fields = ",".join(f"{each.name}={_PLACES[each.kind]}" for each in measurement.fields)
     return f"{measurement.name},{tags} {fields} %d"
 
 
 _CONVERTERS: Final = Converters(_tag, _strings, _listed, _names)
-_TEMPLATES: Final[dict[type[Row], str]] = {row: _template(measurement) for row, measurement in BY_ROW.items()}
+_TEMPLATES: Final = {measurement.name: _template(measurement) for measurement in MEASUREMENTS}

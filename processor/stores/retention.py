@@ -6,7 +6,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Final
 
-from processor.stores import Row, StoreError
+from processor.stores import Numbered, StoreError
 
 _NS_PER_S: Final = 1_000_000_000
 _MAX_AGE_S: Final = 600.0
@@ -46,9 +46,9 @@ class Retention:
             with suppress(StoreError):
                 self.read()
 
-    def kept(self, rows: Sequence[Row]) -> Sequence[Row]:
+    def kept(self, rows: Sequence[Numbered]) -> Sequence[Numbered]:
         """Return the rows that the server would keep, in their order."""
         if self._keeps_ns is None:
             return rows
         oldest = time.time_ns() - self._keeps_ns
-        return [row for row in rows if row.time_ns >= oldest]
+        return [each for each in rows if each.row.time_ns >= oldest]

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from processor.stores import RefusedRow, Row, StoreFault, WriteReport
-from processor.stores.rows import MEASUREMENTS
+from precache.contract.measurements import MEASUREMENTS, Row
+from processor.stores import RefusedRow, StoreFault, WriteReport, numbered
 from processor.stores.sqlite_errors import store_error
 from processor.stores.sqlite_schema import prepare, upsert
 from processor.stores.values import Column, Converters, hosts_text, images_text, slices, tag_text
@@ -46,7 +46,7 @@ class SqliteStore:
         with self._words():
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
-            for part in slices(rows, _CONVERTERS, refused):
+            for part in slices(numbered(rows), _CONVERTERS, refused):
                 connection.executemany(_UPSERTS[part.measurement.name], zip(*part.columns, strict=True))
             connection.execute("COMMIT")
         return WriteReport(tuple(refused))

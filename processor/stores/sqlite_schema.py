@@ -5,8 +5,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from precache.contract.measurements import MEASUREMENTS, Field, Kind, Measurement
 from processor.stores import StoreFault
-from processor.stores.rows import MEASUREMENTS, Field, Kind, Measurement
 
 VERSION: Final = 1
 # Marks the file as ours, so that a wrong `path:` never writes tables into another program's database.
@@ -14,7 +14,6 @@ APPLICATION_ID: Final = int.from_bytes(b"prec", "big")
 
 _COLUMN_TYPES: Final = {
     Kind.INTEGER: "INTEGER",
-    Kind.COUNT: "INTEGER",
     Kind.BOOLEAN: "INTEGER",
     Kind.FLOAT: "REAL",
     Kind.STRING: "TEXT",
@@ -25,9 +24,10 @@ _COLUMN_TYPES: Final = {
 
 def table_ddl(measurement: Measurement) -> str:
     """Return the statement that makes a measurement's table: tags and time are the key, as they are in InfluxDB."""
-    keys = (*measurement.tags, "time")
+    tags = [tag.name for tag in measurement.tags]
+    keys = (*tags, "time")
     columns = (
-        *(f'"{tag}" TEXT NOT NULL' for tag in measurement.tags),
+        *(f'"{tag}" TEXT NOT NULL' for tag in tags),
         '"time" INTEGER NOT NULL',
         *map(_column, measurement.fields),
         f"PRIMARY KEY ({', '.join(keys)})",
@@ -62,6 +62,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             "run that version, or set `store.path` to another file"
         )
     if version == VERSION and _pragma(connection, "application_id") == APPLICATION_ID:
+        _add_columns(connection)
         return
     if version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise StoreFault(f"{path} is another program's database: set `store.path` to a file of its own")
@@ -75,8 +76,21 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("COMMIT")
 
 
+def _add_columns(connection: sqlite3.Connection) -> None:
+    """Add what later versions of 1.x keep, to a file that an earlier one made: the earlier one can still write it."""
+    connection.execute("BEGIN IMMEDIATE")
+    for measurement in MEASUREMENTS:
+        there = {row[1] for row in connection.execute(f"PRAGMA table_info({measurement.name})")}
+        for field in measurement.fields:
+            if field.name not in there:
+                connection.execute(f"ALTER TABLE {measurement.name} ADD COLUMN {_column(field)}")
+    connection.execute("COMMIT")
+
+
 def _column(field: Field) -> str:
-    return f'"{field.name}" {_COLUMN_TYPES[field.kind]} NOT NULL'
+    # What came after version 1.0 has a default, so that a processor of 1.0 can still write.
+    default = (" DEFAULT ''" if field.kind is Kind.STRING else " DEFAULT 0") if field.added else ""
+    return f'"{field.name}" {_COLUMN_TYPES[field.kind]} NOT NULL{default}'
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -11,11 +11,10 @@ from typing import Any, Final
 
 import orjson
 
-from processor.stores import RefusedRow
-from processor.stores.rows import BY_ROW, MEASUREMENTS, Field, Kind, Measurement, Row
+from precache.contract.fields import INT64_MAX, INT64_MIN
+from precache.contract.measurements import BY_RECORD, MEASUREMENTS, Field, Kind, Measurement, Record, Row
+from processor.stores import Numbered, RefusedRow
 
-INT64_MIN: Final = -(2**63)
-INT64_MAX: Final = 2**63 - 1
 # InfluxDB keeps the two lowest and the highest for itself (models.MinNanoTime, models.MaxNanoTime).
 TIME_MIN_NS: Final = INT64_MIN + 2
 TIME_MAX_NS: Final = INT64_MAX - 1
@@ -34,6 +33,8 @@ _CONTROL_CODES: Final = (*range(0x20), *range(0x7F, 0xA0))
 _CONTROLS: Final = {code: "".join(f"%{byte:02X}" for byte in chr(code).encode()) for code in _CONTROL_CODES}
 
 Column = Iterable[Any]
+
+_VALUES: Final = {measurement.record: measurement.values() for measurement in MEASUREMENTS}
 
 
 class UnwritableError(Exception):
@@ -59,49 +60,51 @@ class Slice:
     """Some rows of one measurement, and their values in the order of :meth:`Measurement.columns`."""
 
     measurement: Measurement
-    rows: Sequence[Row]
+    rows: Sequence[Numbered]
     columns: list[Column]
 
 
-def slices(rows: Iterable[Row], converters: Converters, refused: list[RefusedRow]) -> Iterator[Slice]:
+def slices(rows: Iterable[Numbered], converters: Converters, refused: list[RefusedRow]) -> Iterator[Slice]:
     """Yield rows by measurement in small slices, in their order; those that no store can hold go to ``refused``."""
-    by_type: dict[type[Row], list[Row]] = {measurement.row: [] for measurement in MEASUREMENTS}
-    for row in rows:
-        by_type[type(row)].append(row)
+    by_type: dict[type[Record], list[Numbered]] = {measurement.record: [] for measurement in MEASUREMENTS}
+    for each in rows:
+        by_type[type(each.row.record)].append(each)
     for same in by_type.values():
         for first in range(0, len(same), _SLICE_ROWS):
             yield from _writable(same[first : first + _SLICE_ROWS], converters, refused)
 
 
-def _writable(rows: list[Row], converters: Converters, refused: list[RefusedRow]) -> Iterator[Slice]:
+def _writable(rows: list[Numbered], converters: Converters, refused: list[RefusedRow]) -> Iterator[Slice]:
     try:
-        values = columns(rows, converters)
+        values = columns([each.row for each in rows], converters)
     except UnwritableError as error:
         if len(rows) == 1:
-            refused.append(RefusedRow(rows[0], str(error)))
+            refused.append(RefusedRow(*rows[0], str(error)))
             return
         middle = len(rows) // 2
         yield from _writable(rows[:middle], converters, refused)
         yield from _writable(rows[middle:], converters, refused)
     else:
-        yield Slice(BY_ROW[type(rows[0])], rows, values)
+        yield Slice(BY_RECORD[type(rows[0].row.record)], rows, values)
 
 
 def columns(rows: Sequence[Row], converters: Converters) -> list[Column]:
-    """Return the values of rows of one type in the order of :meth:`Measurement.columns`.
+    """Return the values of rows of one measurement in the order of :meth:`Measurement.columns`.
 
     Raises:
         UnwritableError: a value in some row can't be stored; to find the row, ask for fewer.
     """
-    measurement = BY_ROW[type(rows[0])]
-    times, *rest = zip(*rows, strict=True)
+    times = [row.time_ns for row in rows]
+    shape = type(rows[0].record)
+    measurement = BY_RECORD[shape]
     _check_range("time", times, TIME_MIN_NS, TIME_MAX_NS)
-    attributes = (field.name for field in measurement.fields if field.kind is not Kind.COUNT)
-    by_name = dict(zip((*measurement.tags, *attributes), rest, strict=True))
+    take = _VALUES[shape]
+    values = list(zip(*(take(row.record) for row in rows), strict=True))
+    count = len(measurement.tags)
     try:
         return [
-            *(list(map(converters.tag, by_name[tag])) for tag in sorted(measurement.tags)),
-            *(_field(field, by_name[field.of or field.name], converters) for field in measurement.fields),
+            *(list(map(converters.tag, column)) for column in values[:count]),
+            *(_field(*each, converters) for each in zip(measurement.fields, values[count:], strict=True)),
             times,
         ]
     except UnicodeEncodeError as error:
@@ -125,8 +128,6 @@ def _field(field: Field, values: Sequence[Any], converters: Converters) -> Colum
             column = list(map(converters.listed, map(tuple, values)))
         case Kind.NAMES:
             column = list(map(converters.names, map(tuple, values)))
-        case Kind.COUNT:
-            column = map(len, values)
     return column
 
 

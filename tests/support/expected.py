@@ -43,6 +43,7 @@ def progress_rows(capture: list[Captured], cloud: str) -> list[dict[str, Any]]:
                 "images_failed": data["images_failed"],
                 "images_cached_count": len(data["images_cached"]),
                 "images_failed_count": len(data["images_failed"]),
+                "conductor": message["publisher_id"].partition(":")[2],
                 "micros": micros(message["timestamp"]),
             }
         )
@@ -82,6 +83,10 @@ def operation_row(capture: list[Captured], cloud: str) -> dict[str, Any]:
         "request_id": started["_context_request_id"],
         "project_id": started["_context_project_id"],
         "user_id": started["_context_user_id"],
+        "global_request_id": started["_context_global_request_id"] or "",
+        "conductor": min(
+            (message["publisher_id"].partition(":")[2] for message, _ in _events(capture, "progress")), default=""
+        ),
         "micros": micros(started["timestamp"]),
     }
 

@@ -6,14 +6,26 @@ import re
 from typing import Any, Final
 from urllib.parse import quote
 
-from processor.stores import BridgeRow, ImageRow, OperationRow, ProgressPoint, Row
+from msgspec import structs
+
+from precache.contract.heartbeat import Heartbeat, HeartbeatCounts
+from precache.contract.measurements import Record, Row
+from precache.contract.operation import ImageResult, Operation
+from precache.contract.progress import Progress
 
 NOW_NS: Final = 1_795_000_000_123_456_789
-MEASUREMENT: Final[dict[type[Row], str]] = {
-    ProgressPoint: "precache_progress",
-    OperationRow: "precache_operation",
-    ImageRow: "precache_image",
-    BridgeRow: "precache_bridge",
+MEASUREMENT: Final[dict[type[Record], str]] = {
+    Progress: "precache_progress",
+    Operation: "precache_operation",
+    ImageResult: "precache_image",
+    Heartbeat: "precache_bridge",
+}
+# What stands in the Kafka record alone.
+_NOT_STORED: Final[dict[type[Record], tuple[str, ...]]] = {
+    Progress: ("errors", "message_id", "lists_cut"),
+    Operation: ("image_counts", "time", "sequence", "first_offset", "final_at", "lists_cut"),
+    ImageResult: (),
+    Heartbeat: ("event_type", "timestamp", "counts"),
 }
 _TAGS: Final = ("cloud", "aggregate_uuid", "aggregate_name", "host", "image", "instance")
 _LISTS: Final = ("images_cached", "images_failed", "images", "failed_hosts", "silent_hosts")
@@ -23,10 +35,15 @@ UUID: Final = "9d5a6d1f-3a8e-4b0e-8f5a-0f4f1c9e2a11"
 OPERATION: Final = f"paris/{UUID}/req-5c2d7f7e-1111-4222-8333-444455556666"
 
 
-def progress(**values: Any) -> ProgressPoint:
-    """Return a point at a time of its own."""
-    return ProgressPoint(
-        time_ns=NOW_NS + next(_numbers),
+def row(record: Record, values: dict[str, Any]) -> Row:
+    """Return a record, some of its values replaced, as a row at a time of its own, or at ``time_ns``."""
+    time_ns = values.pop("time_ns", None)
+    return Row(NOW_NS + next(_numbers) if time_ns is None else time_ns, structs.replace(record, **values))
+
+
+def progress(**values: Any) -> Row:
+    """Return a point; the counts of its lists follow them."""
+    made = Progress(
         cloud="paris",
         aggregate_uuid=UUID,
         aggregate_name="web tier",
@@ -39,13 +56,18 @@ def progress(**values: Any) -> ProgressPoint:
         percent=33.333333333333336,
         images_cached=["c3b84ecf-43e9-4c6c-adfd-ab6db0e2bca2"],
         images_failed=[],
-    )._replace(**values)
+        images_cached_count=len(values.get("images_cached", ["one"])),
+        images_failed_count=len(values.get("images_failed", [])),
+        errors=0,
+        message_id="6f9c8f6e-0000-4000-8000-000000000001",
+        conductor="ctrl01",
+    )
+    return row(made, values)
 
 
-def operation(**values: Any) -> OperationRow:
-    """Return an operation's row at a time of its own."""
-    return OperationRow(
-        time_ns=NOW_NS + next(_numbers),
+def operation(**values: Any) -> Row:
+    """Return an operation's row."""
+    made = Operation(
         cloud="paris",
         aggregate_uuid=UUID,
         aggregate_name="web tier",
@@ -69,13 +91,21 @@ def operation(**values: Any) -> OperationRow:
         request_id="req-5c2d7f7e-1111-4222-8333-444455556666",
         project_id="",
         user_id="admin",
-    )._replace(**values)
+        image_counts={},
+        time="2026-11-18T10:26:40.123456000Z",
+        sequence=2,
+        first_offset=0,
+        final_at="2026-11-18T10:29:11.373Z",
+        lists_cut=False,
+        global_request_id="req-00000000-0000-4000-8000-0000000000ff",
+        conductor="ctrl01",
+    )
+    return row(made, values)
 
 
-def image(**values: Any) -> ImageRow:
-    """Return an image's row at a time of its own."""
-    return ImageRow(
-        time_ns=NOW_NS + next(_numbers),
+def image(**values: Any) -> Row:
+    """Return an image's row."""
+    made = ImageResult(
         cloud="paris",
         aggregate_uuid=UUID,
         aggregate_name="web tier",
@@ -83,37 +113,39 @@ def image(**values: Any) -> ImageRow:
         operation=OPERATION,
         hosts_cached=1,
         hosts_failed=1,
-    )._replace(**values)
+    )
+    return row(made, values)
 
 
-def bridge(**values: Any) -> BridgeRow:
-    """Return a bridge's sign of life at a time of its own."""
-    return BridgeRow(
-        time_ns=NOW_NS + next(_numbers),
+def bridge(**values: Any) -> Row:
+    """Return a bridge's heartbeat."""
+    counts = HeartbeatCounts(received=10, forwarded=9, deadlettered=1, in_flight=0)
+    ours = {key: values.pop(key) for key in counts.__struct_fields__ if key in values}
+    made = Heartbeat(
         cloud="paris",
         instance="paris-1",
         state="running",
         version="1.0.0",
-        received=10,
-        forwarded=9,
-        deadlettered=1,
-        in_flight=0,
-    )._replace(**values)
+        timestamp="2026-11-18T10:26:40.123456Z",
+        counts=structs.replace(counts, **ours),
+    )
+    return row(made, values)
 
 
 def expected(row: Row) -> dict[str, Any]:
     """Return what a store must give back for a row, lists as lists."""
-    values = row._asdict()
-    values["time"] = values.pop("time_ns")
+    values = structs.asdict(row.record)
+    if isinstance(row.record, Heartbeat):
+        values |= structs.asdict(row.record.counts)
+    for name in _NOT_STORED[type(row.record)]:
+        values.pop(name, None)
+    values["time"] = row.time_ns
     for tag in _TAGS:
         if tag in values:
             values[tag] = tag_in_store(values[tag])
     for name in _LISTS:
         if name in values:
             values[name] = list(values[name])
-    if isinstance(row, ProgressPoint):
-        values["images_cached_count"] = len(row.images_cached)
-        values["images_failed_count"] = len(row.images_failed)
     return values
 
 

@@ -17,7 +17,7 @@ from precache.service.deadline import Deadline
 from precache.service.kafka.clients import Admin
 from precache.service.kafka.errors import KafkaFault, KafkaRetry, translate
 
-# A record may have 900 kB (precache.contract.records), a dead letter 256 KiB; key and headers come on top. One that is
+# A record may have 900 kB (precache.contract.topics), a dead letter 256 KiB; key and headers come on top. One that is
 # larger than a batch may be travels in a batch of its own.
 _MIN_BYTES: Final[Mapping[Role, int]] = {"progress": 1_000_000, "operations": 1_000_000, "deadletters": 400_000}
 FORWARD_SETTINGS: Final[Mapping[str, str]] = {"cleanup.policy": "delete"}

@@ -5,13 +5,14 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-import orjson
+import msgspec
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from precache.contract import cloudevents
-from precache.contract.records import Operation, Progress
+from precache.contract.operation import Operation
+from precache.contract.progress import Progress
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
 from tests.services.testing import Topics
 
@@ -61,14 +62,14 @@ class Derived:
         self._producer.commit_transaction(30)
 
     def _produce(self, record: Operation | Progress) -> None:
-        is_progress = "host" in record
+        is_progress = isinstance(record, Progress)
         event = cloudevents.headers(
             event_id=str(uuid4()),
-            source_path=cloudevents.source("precache", record["cloud"]),
+            source_path=cloudevents.source("precache", record.cloud),
             event_type=PROGRESS_TYPE if is_progress else OPERATION_TYPE,
-            subject=record["operation"],
+            subject=record.operation,
             time="2026-11-22T06:24:38.695481Z",
         )
         headers: list[tuple[str, str | bytes | None]] = [*event]
         topic = self._topics.progress if is_progress else self._topics.operations
-        self._producer.produce(topic, orjson.dumps(record), record["operation"], headers=headers)
+        self._producer.produce(topic, msgspec.json.encode(record), record.operation, headers=headers)

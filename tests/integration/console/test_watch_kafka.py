@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import orjson
+import msgspec
 import pytest
 import yaml
 from confluent_kafka.admin import AdminClient
 
-from precache.contract.records import Operation, Progress
+from precache.contract.operation import Operation
+from precache.contract.progress import Progress
 from precache.service.config import TopicsBlock
 from tests.integration.console.derived import Derived, make_topics
 from tests.services.testing import Servers, Topics
@@ -103,9 +104,9 @@ def test_any_interleaving_of_the_topics_gives_the_same_lines(watch: Watch, deriv
 )
 def test_exit_codes_of_the_end(watch: Watch, derived: Derived, last: Operation, args: list[str], code: int) -> None:
     process = watch(*args)
-    derived.each([operation(1, "running", total=last["hosts_total"]), last])
+    derived.each([operation(1, "running", total=last.hosts_total), last])
     assert process.wait_end(20) == code
-    assert ("Completed 0 hosts" in process.stdout) == (last["status"] != "stalled")
+    assert ("Completed 0 hosts" in process.stdout) == (last.status != "stalled")
 
 
 def test_nothing_begins(watch: Watch, derived: Derived) -> None:
@@ -171,7 +172,7 @@ def test_records_that_are_not_known_are_left_alone(watch: Watch, derived: Derive
     for value in (b"", b"\xff", b"[]", b'{"operation": 1}', None):
         derived.raw(topics.operations, value, kind="io.precache.operation.v1")
         derived.raw(topics.progress, value, kind="io.precache.progress.v1")
-    later = orjson.dumps(completed(9, sequence=1))
+    later = msgspec.json.encode(completed(9, sequence=1))
     derived.raw(topics.operations, later, kind="io.precache.operation.v2")
     derived.each([operation(1, "running", total=0), completed(0)])
     assert process.wait_end(20) == 0

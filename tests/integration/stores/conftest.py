@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from processor.stores import Row, Store
+from precache.contract.measurements import Record
+from processor.stores import Store
 from processor.stores.config import InfluxStoreConfig, SqliteStoreConfig
 from processor.stores.opening import open_store
 from tests.services.testing import Bucket
@@ -26,7 +27,7 @@ class Place:
     points: Callable[[str], list[dict[str, Any]]]
     store: Store
 
-    def read(self, kind: type[Row]) -> list[dict[str, Any]]:
+    def read(self, kind: type[Record]) -> list[dict[str, Any]]:
         """Return what is stored of one type of rows, lists as lists, sorted by tags and time."""
         return [parsed(point) for point in self.points(MEASUREMENT[kind])]
 

@@ -8,8 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
-from processor.stores import BridgeRow, ImageRow, OperationRow, ProgressPoint, Row, WriteReport
+from precache.contract.heartbeat import Heartbeat, HeartbeatCounts
+from precache.contract.measurements import Row
+from precache.contract.operation import ImageResult, Operation
+from precache.contract.progress import Progress
+from processor.stores import WriteReport
 from processor.stores.opening import open_store
 from tests.support.store_rows import MEASUREMENT, bridge, by_key, expected, image, operation, progress
 
@@ -67,15 +72,20 @@ def test_rows_of_every_type_are_read_back_as_written(place: Any) -> None:
     place.store.check()
     assert place.store.write(rows) == CLEAN
     for kind in MEASUREMENT:
-        assert place.read(kind) == as_read([row for row in rows if type(row) is kind]), kind
+        assert place.read(kind) == as_read([row for row in rows if type(row.record) is kind]), kind
 
 
 def test_a_row_with_the_same_tags_and_time_replaces_the_older_one_whole(place: Any) -> None:
     first = operation(status="running", revision=0, project_id="p")
-    later = first._replace(status="completed", revision=2, failed_hosts=[], project_id="", end_missing=False)
+    later = structs.replace(
+        first,
+        record=structs.replace(
+            first.record, status="completed", revision=2, failed_hosts=[], project_id="", end_missing=False
+        ),
+    )
     place.store.write([first])
     place.store.write([later])
-    assert place.read(OperationRow) == [expected(later)]
+    assert place.read(Operation) == [expected(later)]
 
 
 def test_in_one_write_the_last_of_equal_rows_wins(place: Any) -> None:
@@ -83,7 +93,7 @@ def test_in_one_write_the_last_of_equal_rows_wins(place: Any) -> None:
     others = [progress() for _ in range(600)]
     mixed = [row for pair in itertools.zip_longest(others, versions) for row in pair if row is not None]
     place.store.write(mixed)
-    assert [point["revision"] for point in place.read(OperationRow)] == [49]
+    assert [point["revision"] for point in place.read(Operation)] == [49]
 
 
 def test_a_write_repeated_in_whole_or_in_part_changes_nothing(place: Any) -> None:
@@ -93,7 +103,7 @@ def test_a_write_repeated_in_whole_or_in_part_changes_nothing(place: Any) -> Non
     place.store.write(rows)
     place.store.write(random.Random(1).sample(rows, 30))
     assert {kind: place.read(kind) for kind in MEASUREMENT} == before
-    assert before[ProgressPoint]
+    assert before[Progress]
 
 
 def test_no_rows_are_no_trouble(place: Any) -> None:
@@ -105,7 +115,7 @@ def test_no_rows_are_no_trouble(place: Any) -> None:
 def test_more_rows_than_one_batch_holds_are_all_there(place: Any) -> None:
     rows = [progress(host=f"cn-{number}") for number in range(12_345)]
     assert place.store.write(rows) == CLEAN
-    assert place.read(ProgressPoint) == as_read(rows)
+    assert place.read(Progress) == as_read(rows)
 
 
 def test_any_text_in_tags_and_fields_is_read_back(place: Any) -> None:
@@ -114,8 +124,8 @@ def test_any_text_in_tags_and_fields_is_read_back(place: Any) -> None:
     in_lists = [operation(failed_hosts=[text, text], silent_hosts=[text], images=[text, ""]) for text in TEXTS]
     in_progress = [progress(operation=text, images_cached=[text], images_failed=["", text]) for text in TEXTS]
     assert place.store.write([*in_tags, *in_fields, *in_lists, *in_progress]) == CLEAN
-    assert place.read(ProgressPoint) == as_read([*in_tags, *in_progress])
-    assert place.read(OperationRow) == as_read([*in_fields, *in_lists])
+    assert place.read(Progress) == as_read([*in_tags, *in_progress])
+    assert place.read(Operation) == as_read([*in_fields, *in_lists])
 
 
 def test_numbers_at_their_edges_are_read_back_exactly(place: Any) -> None:
@@ -124,9 +134,9 @@ def test_numbers_at_their_edges_are_read_back_exactly(place: Any) -> None:
     floats = [operation(percent=value, duration_s=value) for value in FLOATS]
     times = [image(time_ns=time) for time in (-(2**63) + 2, -1, 0, 1, 2**63 - 2)]
     assert place.store.write([*integers, *floats, *times]) == CLEAN
-    assert place.read(ProgressPoint) == as_read(integers)
-    assert place.read(OperationRow) == as_read(floats)
-    assert place.read(ImageRow) == as_read(times)
+    assert place.read(Progress) == as_read(integers)
+    assert place.read(Operation) == as_read(floats)
+    assert place.read(ImageResult) == as_read(times)
 
 
 @pytest.mark.parametrize(
@@ -150,27 +160,27 @@ def test_a_row_that_no_store_holds_is_refused_by_name_and_the_others_are_there(p
     good = [*some_of_each(), *(progress() for _ in range(30))]
     for where in (0, 7, len(good)):
         report = place.store.write([*good[:where], bad, *good[where:]])
-        ((row, said),) = report.refused
+        ((_, row, said),) = report.refused
         assert row is bad
         # The character's number counts from the start of the batch's text of that field.
         assert said.split(" at character")[0] == why.split(" at character", maxsplit=1)[0]
     for kind in MEASUREMENT:
-        assert place.read(kind) == as_read([row for row in good if type(row) is kind])
+        assert place.read(kind) == as_read([row for row in good if type(row.record) is kind])
 
 
 def test_many_refused_rows_are_all_named_in_order(place: Any) -> None:
     rows = [progress(percent=float("nan") if number % 3 else 1.0) for number in range(1_000)]
     report = place.store.write(rows)
-    assert [row for row, _ in report.refused] == [row for number, row in enumerate(rows) if number % 3]
-    assert place.read(ProgressPoint) == as_read([row for number, row in enumerate(rows) if not number % 3])
+    assert [(number, row) for number, row, _ in report.refused] == [pair for pair in enumerate(rows) if pair[0] % 3]
+    assert place.read(Progress) == as_read([row for number, row in enumerate(rows) if not number % 3])
 
 
 def test_the_longest_string_and_tags_are_taken(place: Any) -> None:
     longest = operation(user_id="é" * 524_288)
     escaped = progress(cloud="," * 8_000, aggregate_uuid="=" * 8_000, aggregate_name=" " * 8_000, host="\n" * 2_666)
     assert place.store.write([longest, escaped]) == CLEAN
-    assert place.read(OperationRow) == [expected(longest)]
-    assert place.read(ProgressPoint) == [expected(escaped)]
+    assert place.read(Operation) == [expected(longest)]
+    assert place.read(Progress) == [expected(escaped)]
 
 
 @pytest.mark.parametrize("name", ["compute-{:05d}", "é漢😀-{:05d}", 'a"\\\n{:05d}'])
@@ -192,7 +202,7 @@ def test_a_list_of_images_is_whole_but_for_one_that_no_string_holds(place: Any) 
     some = progress(images_cached=images[:20_000])
     all_of_them = progress(host="cn-2", images_failed=images)
     assert place.store.write([some, all_of_them]) == CLEAN
-    whole, cut = place.read(ProgressPoint)
+    whole, cut = place.read(Progress)
     assert whole == expected(some)
     assert cut["images_failed"] == images[: len(cut["images_failed"])]
     assert len(cut["images_failed"]) == (1_048_576 - 1) // 39
@@ -210,7 +220,7 @@ def test_what_is_written_is_there_for_the_next_process(place: Any) -> None:
         later.write([progress()])
     finally:
         later.close()
-    assert place.read(OperationRow) == [expected(row)]
+    assert place.read(Operation) == [expected(row)]
 
 
 TEXT = st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from('\\,= "\n\r\t%#')), max_size=12)
@@ -223,10 +233,17 @@ LIST = st.lists(TEXT, max_size=3)
 def any_row(draw: st.DrawFn) -> Row:
     """Every attribute of any type of row, but for a time that keeps two of them apart."""
     make = draw(st.sampled_from([progress, operation, image, bridge]))
-    blank = make()
+    blank = make().record
     by_type = {str: TEXT, int: INTEGER, float: FLOAT, list: LIST, bool: st.booleans()}
-    values = {name: draw(by_type[type(value)]) for name, value in blank._asdict().items() if name != "time_ns"}
-    row: Row = blank._replace(**values)
+    values = {
+        name: draw(by_type[type(value)]) for name, value in structs.asdict(blank).items() if type(value) in by_type
+    }
+    if make is bridge:
+        values |= {name: draw(INTEGER) for name in HeartbeatCounts.__struct_fields__}
+    # What follows from another value is not drawn.
+    values.pop("images_cached_count", None)
+    values.pop("images_failed_count", None)
+    row: Row = make(**values)
     return row
 
 
@@ -240,7 +257,7 @@ def any_row(draw: st.DrawFn) -> Row:
 def test_any_values_are_read_back(place: Any, rows: list[Row]) -> None:
     assert place.store.write(rows) == CLEAN
     for kind in MEASUREMENT:
-        wanted = {row.time_ns: expected(row) for row in rows if type(row) is kind}
+        wanted = {row.time_ns: expected(row) for row in rows if type(row.record) is kind}
         found = {point["time"]: point for point in place.read(kind) if point["time"] in wanted}
         assert found == wanted
 
@@ -248,4 +265,4 @@ def test_any_values_are_read_back(place: Any, rows: list[Row]) -> None:
 def test_bridge_rows_keep_their_instance_apart(place: Any) -> None:
     rows = [bridge(time_ns=5, instance=f"paris-{number}") for number in range(3)]
     place.store.write(rows)
-    assert place.read(BridgeRow) == as_read(rows)
+    assert place.read(Heartbeat) == as_read(rows)

@@ -11,7 +11,10 @@ from urllib.parse import quote
 import pytest
 from pydantic import SecretStr
 
-from processor.stores import ProgressPoint, Row, StoreRetry, WriteReport
+from precache.contract.measurements import Record, Row
+from precache.contract.operation import ImageResult
+from precache.contract.progress import Progress
+from processor.stores import StoreRetry, WriteReport, numbered
 from processor.stores.config import InfluxStoreConfig
 from processor.stores.influxdb import InfluxStore
 from processor.stores.opening import open_store
@@ -72,12 +75,12 @@ def raw_write(bucket: Bucket, line: str) -> None:
         assert answer.status == 204
 
 
-def stored(bucket: Bucket, kind: type[Row] = ProgressPoint) -> list[dict[str, Any]]:
+def stored(bucket: Bucket, kind: type[Record] = Progress) -> list[dict[str, Any]]:
     found = read_points(bucket.url, bucket.org, bucket.token, bucket.name, MEASUREMENT[kind])
     return [parsed(point) for point in found]
 
 
-def recent(*ages_h: float) -> list[ProgressPoint]:
+def recent(*ages_h: float) -> list[Row]:
     now = time.time_ns()
     return [progress(host=f"cn-{number}", time_ns=now - int(age * HOUR_NS)) for number, age in enumerate(ages_h)]
 
@@ -148,10 +151,10 @@ def test_points_of_another_type_than_the_bucket_knows_are_refused_and_the_others
     with opened(config_of(bucket)) as store:
         report = store.write(mixed)
     # A batch is looked through in the order of its times.
-    assert sorted((row for row, _ in report.refused), key=lambda row: row.time_ns) == bad[::-1]
-    assert all('field type conflict: input field "percent"' in why for _, why in report.refused)
+    assert sorted((row for _, row, _ in report.refused), key=lambda row: row.time_ns) == bad[::-1]
+    assert all('field type conflict: input field "percent"' in why for _, _, why in report.refused)
     assert len(stored(bucket)) == 1_000
-    assert len(stored(bucket, type(mixed[-1]))) == 1
+    assert len(stored(bucket, ImageResult)) == 1
 
 
 def test_points_beyond_retention_are_dropped_counted_and_the_others_are_there(bucket: Bucket) -> None:
@@ -174,7 +177,7 @@ def test_a_retention_that_was_shortened_meanwhile_is_noticed_by_the_refusal(buck
         assert report.dropped_old == 400
         # InfluxDB took some of the older ones in the first attempt: those in the shard of the oldest that it keeps.
         assert {f"cn-{number}" for number in range(100)} <= {point["host"] for point in stored(bucket)}
-        assert store._retention.kept(rows) == rows[:100]
+        assert store._retention.kept(numbered(rows)) == numbered(rows)[:100]
 
 
 def test_beyond_retention_and_of_another_type_in_one_batch(bucket: Bucket) -> None:
@@ -185,6 +188,6 @@ def test_beyond_retention_and_of_another_type_in_one_batch(bucket: Bucket) -> No
     # A token that does not see the bucket: all is learnt from refusals, whose text names one kind of trouble only.
     with opened(config_of(bucket, token=token_for(bucket, "write"))) as store:
         report = store.write([*old_and_new[:2], *conflicts, *old_and_new[2:]])
-    assert [row for row, _ in report.refused] == conflicts
+    assert [row for _, row, _ in report.refused] == conflicts
     assert report.dropped_old == 2
     assert [point["host"] for point in stored(bucket)] == ["cn-0", "cn-2"]

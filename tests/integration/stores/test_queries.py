@@ -11,9 +11,11 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
+from msgspec import structs
 from pydantic import SecretStr
 
-from processor.stores import Row, WriteReport
+from precache.contract.measurements import Row
+from processor.stores import WriteReport
 from processor.stores.config import InfluxStoreConfig, SqliteStoreConfig
 from processor.stores.opening import open_store
 from tests.services.testing import Bucket
@@ -196,7 +198,7 @@ def test_no_question_is_without_an_answer() -> None:
 def test_what_is_old_is_deleted_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "precache.db"
     store = open_store(SqliteStoreConfig(type="sqlite", path=path))
-    old = [row._replace(time_ns=row.time_ns - 91 * 86_400 * 10**9) for row in rows()]
+    old = [structs.replace(row, time_ns=row.time_ns - 91 * 86_400 * 10**9) for row in rows()]
     store.write([*rows(), *old])
     with closing(sqlite3.connect(path)) as person:
         assert title(QUESTIONS[-1]) == "Delete what is old (SQLite)"

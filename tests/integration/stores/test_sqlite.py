@@ -19,6 +19,7 @@ from processor.stores.sqlite_schema import VERSION
 from tests.support.influx_rows import read_table
 from tests.support.store_rows import NOW_NS, bridge, image, operation, progress
 
+DATA = Path(__file__).parents[2] / "data" / "sqlite"
 BIG = ["x" * 1_000] * 100
 
 
@@ -38,6 +39,32 @@ def store(path: Path) -> Iterator[SqliteStore]:
 def change(path: Path, statement: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(statement)
+
+
+def test_a_file_of_an_earlier_version_is_kept_and_both_versions_can_write_it(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as made:
+        made.executescript((DATA / "0.9.0.sql").read_text())
+    store = SqliteStore(path)
+    store.check()
+    store.write([progress(host="new"), operation(aggregate_name="new")])
+    store.close()
+    # As version 0.9.0 writes: without the columns that came later.
+    change(
+        path,
+        "INSERT INTO precache_image SELECT cloud, aggregate_uuid, aggregate_name, 'again', time, operation, "
+        "hosts_cached, hosts_failed FROM precache_image",
+    )
+    with closing(sqlite3.connect(path, isolation_level=None)) as older:
+        columns = [row[1] for row in older.execute("PRAGMA table_info(precache_progress)") if row[1] != "conductor"]
+        names = ", ".join(f'"{name}"' for name in columns)
+        older.execute(f"INSERT OR REPLACE INTO precache_progress ({names}) SELECT {names} FROM precache_progress")  # noqa: S608 - names of ours
+    found = {point["host"]: point["conductor"] for point in read_table(path, "precache_progress")}
+    assert found == {"cn-1": "", "new": ""}
+    rows = {row["aggregate_name"]: row for row in read_table(path, "precache_operation")}
+    assert (rows["web tier"]["conductor"], rows["new"]["conductor"]) == ("", "ctrl01")
+    again = SqliteStore(path)
+    again.check()
+    again.close()
 
 
 def test_a_link_to_the_file_is_the_same_store(store: SqliteStore, path: Path) -> None:

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from precache.contract.records import Operation, Progress
+from msgspec import convert
+
+from precache.contract.operation import Operation
+from precache.contract.progress import Progress
 
 IMAGE = "c3b84ecf-43e9-4c6c-adfd-ab6db0e2bca2"
 OPERATION = "paris/ccf82bd4-a15e-43c5-83ad-b23970338139/req-1"
@@ -43,8 +46,7 @@ def operation(sequence: int, status: str, *, total: int = 3, done: int = 0, **ch
         "final_at": "",
         "lists_cut": False,
     }
-    made: Operation = record | changes  # type: ignore[assignment]
-    return made
+    return convert(record | changes, Operation)
 
 
 def progress(done: int, *, total: int = 3, errors: int = 0, **changes: Any) -> Progress:
@@ -68,8 +70,7 @@ def progress(done: int, *, total: int = 3, errors: int = 0, **changes: Any) -> P
         "errors": errors,
         "message_id": f"message-{done}",
     }
-    made: Progress = record | changes  # type: ignore[assignment]
-    return made
+    return convert(record | changes, Progress)
 
 
 def counts(failed: Mapping[str, int]) -> dict[str, dict[str, int]]:

@@ -21,7 +21,7 @@ from precache.contract.times import rfc3339_us
 from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
-from processor.rows import operation_rows, progress_point
+from processor.rows import operation_rows
 from processor.stores.sqlite import SqliteStore
 
 SECOND_POINT = """
@@ -66,7 +66,7 @@ def fill(path: Path, sent: Sequence[Request]) -> None:
     store = SqliteStore(path)
     try:
         rows = [row for operation in out.changed for row in operation_rows(operation)]
-        assert store.write([*map(progress_point, out.points), *rows]).refused == ()
+        assert store.write([*out.points, *rows]).refused == ()
     finally:
         store.close()
 

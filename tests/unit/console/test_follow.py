@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from console.watch.events import Event, Finished, Progressed, Resumed, Stalled, Started, TimedOut
 from console.watch.follow import MAX_EARLY_REPORTS, PATIENCE_S, Follow, Want
-from precache.contract.records import Operation, Progress
+from precache.contract.operation import Operation
+from precache.contract.progress import Progress
 from tests.unit.console.build import OPERATION, completed, operation, progress
 
 OTHER = "paris/ccf82bd4-a15e-43c5-83ad-b23970338139/req-2"
@@ -17,8 +18,10 @@ OTHER = "paris/ccf82bd4-a15e-43c5-83ad-b23970338139/req-2"
 def feed(follow: Follow, records: Sequence[Operation | Progress], now: float = 0.0) -> list[Event]:
     events: list[Event] = []
     for record in records:
-        take = follow.progress if "host" in record else follow.operation
-        events += take(record, now)  # type: ignore[arg-type]
+        if isinstance(record, Progress):
+            events += follow.progress(record, now)
+        else:
+            events += follow.operation(record, now)
     return events
 
 
@@ -28,7 +31,7 @@ def told(events: Sequence[Event]) -> list[str]:
     for event in events:
         match event:
             case Progressed(report):
-                short.append(str(report["hosts_done"]))
+                short.append(str(report.hosts_done))
             case Finished(_, code):
                 short.append(f"finished/{code}")
             case TimedOut(_, _, code):
@@ -245,4 +248,4 @@ def test_early_reports_of_others_cost_bounded_memory() -> None:
 def test_started_tells_the_first_record() -> None:
     events = feed(Follow(Want()), WHOLE[:1])
     assert isinstance(events[0], Started)
-    assert events[0].operation["hosts_total"] == 3
+    assert events[0].operation.hosts_total == 3

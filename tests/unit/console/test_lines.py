@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from msgspec import to_builtins
 
 from console.watch import exit_codes, lines
 from console.watch.events import Finished, Progressed, Resumed, Stalled, Started, TimedOut
@@ -109,7 +110,7 @@ def test_json_of_every_event() -> None:
     record = completed(failed=["host2"])
     assert as_object(Started(record))["hosts_total"] == 3
     report = progress(2, errors=1)
-    assert as_object(Progressed(report)) == {"event": "progress", **report}
+    assert as_object(Progressed(report)) == {"event": "progress", **to_builtins(report)}
     assert as_object(Stalled(record))["event"] == "stalled"
     assert as_object(Resumed(record)) == {
         "event": "resumed",
@@ -119,7 +120,7 @@ def test_json_of_every_event() -> None:
         "errors": 1,
         "percent": 100.0,
     }
-    assert as_object(Finished(record, 1)) == {"event": "finished", "exit_code": 1, **record}
+    assert as_object(Finished(record, 1)) == {"event": "finished", "exit_code": 1, **to_builtins(record)}
     assert as_object(TimedOut(None, 0, 5)) == {"event": "timeout", "exit_code": 5, "operation": None, "hosts_done": 0}
     assert as_object(TimedOut(record, 2, 7))["operation"] == OPERATION
 

@@ -43,6 +43,7 @@ class Source:
         at_us: int = 500_000,
         index: int = 1,
         total: int = 1,
+        conductor: str = "ctrl01",
     ) -> "Event":
         data = {
             "id": 1,
@@ -54,7 +55,9 @@ class Source:
             "index": index,
             "total": total,
         }
-        return self._event("progress", data, at_us, f"{self.operation} {host}", "1.0")
+        made = self._event("progress", data, at_us, f"{self.operation} {host}", "1.0")
+        made.body["publisher_id"] = f"nova-conductor:{conductor}"
+        return made
 
     def _boundary(self, phase: str, hosts: Sequence[str] | None, at_us: int, changes: dict[str, Any]) -> "Event":
         data = {

@@ -29,6 +29,10 @@ def final_record(events: Iterable[Event]) -> dict[str, Any]:
     ended = _time(by_kind["end"][0]) if by_kind["end"] else times[-1]
     everybody = (bool(lists) or bool(reports)) and not silent
     over = bool(by_kind["end"]) or everybody
+    first = {
+        (event.body["event_type"], event.data().get("host")): event
+        for event in reversed(boundaries + by_kind["progress"])
+    }.values()
     context = next(iter(by_kind["start"] + by_kind["progress"] + by_kind["end"])).body["context"]
     return {
         "cloud": next(iter(boundaries + by_kind["progress"])).key.decode().split("/")[0],
@@ -50,6 +54,8 @@ def final_record(events: Iterable[Event]) -> dict[str, Any]:
         "request_id": context["request_id"],
         "project_id": context["project_id"],
         "user_id": context["user_id"],
+        "global_request_id": max(event.body["context"]["global_request_id"] or "" for event in first),
+        "conductor": min((_conductor(event) for event in by_kind["progress"]), default=""),
         "image_counts": {
             image: {
                 "hosts_cached": sum(image in data["images_cached"] for data in reports.values()),
@@ -67,6 +73,12 @@ def comparable(record: dict[str, Any]) -> dict[str, Any]:
 
 
 _IDENTITY = frozenset({"aggregate_uuid", "operation", "lists_cut"})
+
+
+def _conductor(event: Event) -> str:
+    service, _, host = event.body["publisher_id"].partition(":")
+    assert service == "nova-conductor"
+    return str(host)
 
 
 def _time(event: Event) -> datetime:

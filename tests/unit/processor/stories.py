@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import convert, to_builtins
 
+from precache.contract.measurements import BY_RECORD, Row
+from precache.contract.operation import Operation as OperationRecord
 from processor.core.effects import Effects
 from processor.core.partition import Partition
-from processor.core.records import operation_record, progress
+from processor.core.records import operation_record
 from processor.core.settings import Timers
-from processor.rows import operation_rows, progress_point
-from processor.stores import Row, WriteReport
-from processor.stores.rows import BY_ROW
+from processor.rows import operation_rows
+from processor.stores import WriteReport
 from tests.unit.processor.events import Event, Source
 
 TIMERS = Timers(settle_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, keep_ms=100_000_000)
@@ -47,10 +49,13 @@ def operations(draw: st.DrawFn, source: Source | None = None) -> list[Event]:
                 draw(st.integers(0, 3_000_000)),
                 index=draw(st.integers(0, 9)),
                 total=draw(st.sampled_from([len(hosts), len(hosts) + 1, 1])),
+                conductor=draw(st.sampled_from(["ctrl01", "ctrl02"])),
             )
         )
     if draw(st.booleans()) or not events:
         events.append(source.end(draw(st.sampled_from([hosts, None])), draw(st.integers(0, 3_000_000))))
+    for event in events:
+        event.body["context"]["global_request_id"] = draw(st.sampled_from([None, "req-a", "req-b"]))
     return events
 
 
@@ -84,14 +89,14 @@ class Table:
     """A store that keeps the last row of the same measurement, tags and time."""
 
     def __init__(self) -> None:
-        self.rows: dict[tuple[object, ...], Row] = {}
+        self.rows: dict[tuple[object, ...], dict[str, Any]] = {}
 
     def check(self) -> None:
         """Nothing to check."""
 
     def write(self, rows: Sequence[Row]) -> WriteReport:
         for row in rows:
-            self.rows[_series(row)] = row
+            self.rows[_series(row)] = _stored(row)
         return WriteReport()
 
     def interrupt(self) -> None:
@@ -101,9 +106,15 @@ class Table:
         """Nothing to close."""
 
 
+def _stored(row: Row) -> dict[str, Any]:
+    """Return what a store keeps of a row."""
+    measurement = BY_RECORD[type(row.record)]
+    return dict(zip(measurement.columns(), (*measurement.values()(row.record), row.time_ns), strict=True))
+
+
 def _series(row: Row) -> tuple[object, ...]:
-    measurement = BY_ROW[type(row)]
-    return (measurement.name, row.time_ns, *(getattr(row, tag) for tag in measurement.tags))
+    measurement = BY_RECORD[type(row.record)]
+    return (measurement.name, row.time_ns, *(getattr(row.record, tag.name) for tag in measurement.tags))
 
 
 @dataclass
@@ -123,16 +134,16 @@ class Written:
     def take(self, out: Effects) -> None:
         """Write what a round led to."""
         self.store_points(out)
-        self.points += [dict(progress(point)) for point in out.points]
-        self.decisions += [(decision.at_ms, dict(decision.record)) for decision in out.decisions]
+        self.points += [to_builtins(point.record) for point in out.points]
+        self.decisions += [(decision.at_ms, to_builtins(decision.record)) for decision in out.decisions]
         self.refused += [(refused.offset, refused.reason) for refused in out.refused]
         for operation in out.changed:
-            self.rows[operation.id] = dict(operation.record or operation_record(operation))
+            self.rows[operation.id] = to_builtins(operation.record or operation_record(operation))
             self.store.write([*operation_rows(operation)])
 
     def store_points(self, out: Effects) -> None:
         """Write what comes before the commit."""
-        self.store.write([progress_point(point) for point in out.points])
+        self.store.write(out.points)
 
 
 def play(steps: list[Step], timers: Timers, cuts: set[int], lost: set[int], *, clocks_agree: bool = False) -> Written:
@@ -182,8 +193,8 @@ def _do(partition: Partition, step: Step, now: int, offset: int) -> Effects:
 
 def _restarted(written: Written, log: list[tuple[int, Event]], timers: Timers) -> Partition:
     partition = Partition(timers, written.clock_ms)
-    last = {record["operation"]: record for _, record in written.decisions}
-    partition.restore(last.values(), written.low)  # type: ignore[arg-type]  # as JSON has it
+    last = {record["operation"]: convert(record, OperationRecord) for _, record in written.decisions}
+    partition.restore(last.values(), written.low)
     for ts_ms, event in log[written.low : written.frontier]:
         assert partition.replay(ts_ms, event.key, event.value), "an event without a decision"
     partition.resume()

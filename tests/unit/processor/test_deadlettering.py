@@ -1,12 +1,12 @@
 """Dead letters of the processor: no credentials in them, and one that is made again is the same event."""
 
 import orjson
+from msgspec import structs
 
 from processor.core.effects import Effects, Refused
 from processor.core.partition import Partition
 from processor.core.settings import Timers
 from processor.deadlettering import of_record, of_row
-from processor.rows import progress_point
 from processor.stores import RefusedRow
 from tests.unit.processor.events import Source
 
@@ -41,10 +41,10 @@ def test_credentials_in_a_refused_row_are_masked() -> None:
     out = Effects()
     event = Source(name='{"password": "pa55"}').report("a")
     Partition(Timers()).apply(1_000, 0, event.key, event.value, out)
-    row = progress_point(out.points[0])
+    row = out.points[0]
     for letter in (
-        of_row(RefusedRow(row, 'no: "token": "t0ken"'), "t/0/0", 0),
-        of_row(RefusedRow(row, "no"), "t/0/0", 0, body=event.value),
+        of_row(RefusedRow(0, row, 'no: "token": "t0ken"'), "t/0/0", 0),
+        of_row(RefusedRow(0, row, "no"), "t/0/0", 0, body=event.value),
     ):
         assert b"pa55" not in letter.value()
         assert "t0ken" not in letter.detail
@@ -62,9 +62,9 @@ def test_rows_of_one_record_are_events_of_their_own() -> None:
     out = Effects()
     event = NOVA.report("a")
     Partition(Timers()).apply(1_000, 0, event.key, event.value, out)
-    row = progress_point(out.points[0])
+    row = out.points[0]
     letters = [
-        of_row(RefusedRow(each, "no"), "t/0/0", at_ms, sequence=sequence)
-        for each, at_ms, sequence in ((row, 1, 1), (row, 2, 1), (row, 1, 2), (row._replace(time_ns=5), 1, 1))
+        of_row(RefusedRow(0, each, "no"), "t/0/0", at_ms, sequence=sequence)
+        for each, at_ms, sequence in ((row, 1, 1), (row, 2, 1), (row, 1, 2), (structs.replace(row, time_ns=5), 1, 1))
     ]
     assert [letter.identity == letters[0].identity for letter in letters] == [True, True, False, False]

@@ -2,9 +2,10 @@
 
 from typing import Any, cast
 
-import orjson
+import msgspec
 import pytest
 from confluent_kafka import Message
+from msgspec import structs
 
 from processor.core.effects import Effects
 from processor.core.partition import Partition
@@ -26,7 +27,7 @@ class Value:
 
 
 def message(value: object) -> Message:
-    return cast("Message", Value(value if isinstance(value, bytes) else orjson.dumps(value)))
+    return cast("Message", Value(value if isinstance(value, bytes) else msgspec.json.encode(value)))
 
 
 def decided(count: int) -> list[dict[str, Any]]:
@@ -36,7 +37,7 @@ def decided(count: int) -> list[dict[str, Any]]:
         for event in (Source(request=f"req-{number}").start(["a"]), Source(request=f"req-{number}").end(["a"])):
             partition.apply(1_000, number, event.key, event.value, out)
     partition.advance(100_000, out)
-    return [dict(decision.record) for decision in out.decisions]
+    return [structs.asdict(decision.record) for decision in out.decisions]
 
 
 def test_what_began_before_low_costs_a_digest_and_is_late() -> None:
@@ -44,8 +45,8 @@ def test_what_began_before_low_costs_a_digest_and_is_late() -> None:
     records = decided(6)
     passed = [decisions.take(message(record)) for record in records]
     assert [record is not None for record in passed] == [record["first_offset"] < 4 for record in records]
-    assert {record["first_offset"] for record in decisions.records.values()} == {4, 5}
-    assert all(record["status"] == "completed_with_errors" for record in decisions.records.values()), "the last ones"
+    assert {record.first_offset for record in decisions.records.values()} == {4, 5}
+    assert all(record.status == "completed_with_errors" for record in decisions.records.values()), "the last ones"
     assert (len(decisions.closed), len(decisions), decisions.unreadable) == (4, 6, 0)
     assert {len(digest) for digest in decisions.closed} == {16}
     partition, out = Partition(TIMERS), Effects()

@@ -160,7 +160,7 @@ def test_a_sign_of_life() -> None:
     out = Effects()
     Partition(Timers()).apply(5, 7, b"paris", json.dumps(SIGN).encode(), out)
     (heard,) = out.signs
-    assert (heard.sign.cloud, heard.sign.received, heard.offset) == ("paris", 1, 7)
+    assert (heard.record.cloud, heard.record.counts.received, heard.offset) == ("paris", 1, 7)
 
 
 @pytest.mark.parametrize("depth", [500, 900, 1_000, 1_010, 1_023, 1_100, 100_000])

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
-from precache.contract.records import MAX_RECORD_BYTES
+from precache.contract.topics import MAX_RECORD_BYTES
 from processor.core.effects import Effects
 from processor.core.operation import Operation
 from processor.core.partition import Partition
-from processor.core.records import operation_record, progress
+from processor.core.records import operation_record
 from processor.core.settings import Timers
 from tests.unit.processor.events import AGGREGATE, Event, Source
 
@@ -35,11 +36,12 @@ class Story:
 
     @property
     def statuses(self) -> list[str]:
-        return [decision.record["status"] for decision in self.out.decisions]
+        return [decision.record.status for decision in self.out.decisions]
 
     @property
     def last(self) -> dict[str, Any]:
-        return dict(self.out.decisions[-1].record)
+        last: dict[str, Any] = to_builtins(self.out.decisions[-1].record)
+        return last
 
 
 def test_the_usual_course() -> None:
@@ -49,7 +51,7 @@ def test_the_usual_course() -> None:
     assert story.statuses == ["running", "completed_with_errors"]
     assert story.last["final_at"] == "1970-01-01T00:00:00.030Z"
     assert (story.last["hosts_silent"], story.last["errors"], story.last["failed_hosts"]) == (0, 1, ["b"])
-    assert [progress(point)["percent"] for point in story.out.points] == [50.0, 100.0]
+    assert [point.record.percent for point in story.out.points] == [50.0, 100.0]
 
 
 def test_an_event_that_opens_and_ends_makes_one_record() -> None:
@@ -112,7 +114,7 @@ def test_equal_due_times_fire_in_the_order_of_the_ids() -> None:
     for request in ("req-9", "req-1", "req-5"):
         story.feed(0, Source(request=request).start(["a"]))
     story.wait(60_000)
-    stalled = [decision.record["request_id"] for decision in story.out.decisions[3:]]
+    stalled = [decision.record.request_id for decision in story.out.decisions[3:]]
     assert stalled == ["req-1", "req-5", "req-9"]
 
 
@@ -180,7 +182,7 @@ def test_closing_has_the_rows_written_once_more_and_tells_nothing() -> None:
     story.out.changed.clear()
     story.wait(1_000_000 + TIMERS.settle_ms)
     (closed,) = story.out.changed
-    assert closed.record == story.last
+    assert closed.record == story.out.decisions[-1].record
     assert len(story.out.decisions) == told
     assert list(story.partition.operations()) == []
 
@@ -226,7 +228,7 @@ def test_two_operations_on_one_aggregate_and_one_request_in_two_clouds() -> None
     story = Story()
     for source in (NOVA, Source(request="req-2"), Source(cloud="london")):
         story.feed(0, source.start(["a"])).feed(1, source.report("a")).feed(2, source.end(["a"]))
-    assert {decision.record["operation"] for decision in story.out.decisions} == {
+    assert {decision.record.operation for decision in story.out.decisions} == {
         f"paris/{AGGREGATE}/req-1",
         f"paris/{AGGREGATE}/req-2",
         f"london/{AGGREGATE}/req-1",
@@ -243,7 +245,7 @@ def test_renamed_during_the_operation_keeps_the_first_name() -> None:
         .feed(2, Source(name="new").end(["a"]))
     )
     assert story.last["aggregate_name"] == "my-application"
-    assert progress(story.out.points[0])["aggregate_name"] == "my-application"
+    assert story.out.points[0].record.aggregate_name == "my-application"
     story.feed(3, Source(name="new", request="req-2").start(["a"]))
     assert story.last["aggregate_name"] == "new"
 
@@ -316,4 +318,4 @@ def test_an_operation_whose_events_cannot_be_read_again_has_a_record_all_the_sam
     partition.apply(1_000, 0, event.key, event.value, out)
     (decision,) = out.decisions
     record = operation_record(Operation.from_record(decision.record))
-    assert (record["started_at"], record["operation"]) == (decision.record["started_at"], decision.record["operation"])
+    assert (record.started_at, record.operation) == (decision.record.started_at, decision.record.operation)

@@ -8,6 +8,7 @@ from unittest.mock import Mock, create_autospec
 import pytest
 from confluent_kafka import Message
 
+from precache.contract.measurements import Row
 from precache.service.health import Health
 from precache.service.shutdown import Stop
 from precache.service.watchdog import Watched
@@ -15,10 +16,11 @@ from processor import metrics
 from processor.errors import StartOver
 from processor.group import Membership
 from processor.patience import Patience
-from processor.stores import BridgeRow, Row, StoreRetry, WriteReport
+from processor.stores import StoreRetry, WriteReport
 from processor.storing import StoreWriter, pause_s
+from tests.support.store_rows import bridge
 
-ROWS = [BridgeRow(1, "c", "i", "consuming", "1", 0, 0, 0, 0)]
+ROWS = [bridge()]
 LONG_S = 20.0
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import event as note
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import to_builtins
 
 from processor.core.effects import Effects
 from processor.core.partition import Partition
-from processor.core.records import progress
 from tests.unit.processor.events import Event, Source
 from tests.unit.processor.oracle import comparable, final_record
 from tests.unit.processor.stories import SHORT, TIMERS, Step, operations, play, stories
@@ -34,7 +34,7 @@ def final_state(delivered: list[tuple[int, Event]]) -> tuple[dict[str, Any], Eff
         now += gap_ms
         partition.apply(now, offset, event.key, event.value, out)
     partition.advance(now + 1_000_000, out)
-    return dict(out.decisions[-1].record), out
+    return to_builtins(out.decisions[-1].record), out
 
 
 @given(deliveries())
@@ -56,13 +56,13 @@ def test_every_change_is_one_record_numbered_without_gaps(
     _, delivered = case
     _, out = final_state(delivered)
     records = [decision.record for decision in out.decisions]
-    assert [record["sequence"] for record in records] == list(range(1, len(records) + 1))
-    final = [record for record in records if record["final_at"]]
-    assert [record["revision"] for record in final] == list(range(1, len(final) + 1))
+    assert [record.sequence for record in records] == list(range(1, len(records) + 1))
+    final = [record for record in records if record.final_at]
+    assert [record.revision for record in final] == list(range(1, len(final) + 1))
     for before, after in pairwise(records):
-        assert after["status"] != before["status"] or after["revision"] == before["revision"] + 1
-        if before["final_at"] and before["status"] != "abandoned" and after["final_at"]:
-            assert after["final_at"] == before["final_at"], "a revision keeps final_at"
+        assert after.status != before.status or after.revision == before.revision + 1
+        if before.final_at and before.status != "abandoned" and after.final_at:
+            assert after.final_at == before.final_at, "a revision keeps final_at"
 
 
 @given(stories())
@@ -125,9 +125,9 @@ def test_operations_do_not_touch_each_other(first: list[Event], second: list[Eve
     for offset, event in enumerate(mixed):
         partition.apply(1_000 + offset, offset, event.key, event.value, out)
     partition.advance(10_000_000, out)
-    last = {decision.record["operation"]: dict(decision.record) for decision in out.decisions}
+    last = {decision.record.operation: to_builtins(decision.record) for decision in out.decisions}
     for events, source in ((first, Source()), (second, Source(request="req-2"))):
         assert comparable(last[source.operation]) == final_record(events)
-    assert Counter(progress(point)["operation"] for point in out.points) == Counter(
+    assert Counter(point.record.operation for point in out.points) == Counter(
         {name: record["hosts_done"] for name, record in last.items()}
     )

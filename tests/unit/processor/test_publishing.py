@@ -7,7 +7,7 @@ import orjson
 import pytest
 from confluent_kafka import Producer
 
-from precache.contract.records import MAX_RECORD_BYTES
+from precache.contract.topics import MAX_RECORD_BYTES
 from precache.service.config import TopicsBlock
 from processor import deadlettering
 from processor.core.effects import Effects
@@ -63,7 +63,7 @@ def test_an_operation_with_the_longest_names_and_lists(producer: Producer) -> No
     assert sum(len(output.value) > MAX_RECORD_BYTES // 2 for output in written) == 2, "lists had to be cut"
     write(producer, written)
     refused = [
-        RefusedRow(row, "x" * 10**6) for operation in partition.operations() for row in operation_rows(operation)
+        RefusedRow(0, row, "x" * 10**6) for operation in partition.operations() for row in operation_rows(operation)
     ]
     write(producer, list(ENCODER.letters(deadlettering.of_row(one, "t/0/0", 0) for one in refused)))
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from processor.stores import Row, StoreError, StoreFault, StoreRetry, WriteReport
+from precache.contract.measurements import Row
+from processor.stores import RefusedRow, StoreError, StoreFault, StoreRetry, WriteReport
 from processor.stores.influx_errors import BatchRefusedError, BatchTooLargeError
 from processor.stores.influxdb import InfluxStore
 from tests.support.store_rows import image, operation, progress
@@ -127,8 +128,8 @@ def test_bad_rows_are_found_and_the_others_are_written(status: int, bad: list[in
     server.bad = bad_hosts(bad)
     rows = numbered(1_000)
     report = InfluxStore(server, 1_000).write(rows)
-    assert [row for row, _ in report.refused] == [rows[number] for number in bad]
-    assert {why for _, why in report.refused} == {"unable to parse" if status == 400 else "conflict"}
+    assert [row for _, row, _ in report.refused] == [rows[number] for number in bad]
+    assert {why for _, _, why in report.refused} == {"unable to parse" if status == 400 else "conflict"}
     assert server.hosts() == {f"cn-{number}" for number in range(1_000)} - {f"cn-{number}" for number in bad}
     # Two requests for each halving on the way to each bad row, and the first.
     assert len(server.requests) <= 1 + 2 * len(bad) * math.ceil(math.log2(1_000))
@@ -140,7 +141,7 @@ def test_a_batch_with_nothing_but_bad_rows_ends(status: int) -> None:
     server.bad = lambda _: True
     rows = numbered(100)
     report = InfluxStore(server, 1_000).write(rows)
-    assert [row for row, _ in report.refused] == rows
+    assert [row for _, row, _ in report.refused] == rows
     assert len(server.requests) == 2 * 100 - 1
     assert server.stored == {}
 
@@ -150,7 +151,7 @@ def test_a_server_that_says_how_many_it_dropped_is_not_asked_for_each() -> None:
     server.bad = lambda line: line.startswith("precache_progress")
     rows = [*numbered(4_000), *(image() for _ in range(500))]
     report = InfluxStore(server, 5_000).write(rows)
-    assert sorted(row.time_ns for row, _ in report.refused) == sorted(row.time_ns for row in rows[:4_000])
+    assert sorted(row.time_ns for _, row, _ in report.refused) == sorted(row.time_ns for row in rows[:4_000])
     assert len(server.stored) == 500
     assert len(server.requests) < 30
 
@@ -170,7 +171,7 @@ def test_rows_that_cannot_be_encoded_are_named_beside_those_the_server_refuses()
     rows = numbered(10)
     rows[3] = progress(percent=math.inf)
     report = InfluxStore(server, 4).write(rows)
-    assert sorted(why for _, why in report.refused) == ["conflict", "percent is not a finite number"]
+    assert sorted(why for _, _, why in report.refused) == ["conflict", "percent is not a finite number"]
     assert len(server.stored) == 8
 
 
@@ -196,7 +197,7 @@ def test_a_row_too_large_by_itself_is_refused() -> None:
     large = progress(images_cached=["x" * 30_000])
     rows = [*numbered(5), large]
     report = InfluxStore(server, 5_000).write(rows)
-    assert report.refused == ((large, "too large"),)
+    assert report.refused == (RefusedRow(rows.index(large), large, "too large"),)
     assert len(server.stored) == 5
 
 
@@ -206,7 +207,7 @@ def test_of_equal_rows_the_later_wins_even_when_their_batch_is_taken_apart() -> 
     versions = [operation(time_ns=5, revision=number) for number in range(20)]
     rows = [*versions[:10], operation(status="bad"), *versions[10:]]
     report = InfluxStore(server, 5_000).write(rows)
-    assert [row for row, _ in report.refused] == [rows[10]]
+    assert [row for _, row, _ in report.refused] == [rows[10]]
     (line,) = server.stored.values()
     assert "revision=19i" in line
 
@@ -291,7 +292,7 @@ def test_old_and_bad_points_in_one_batch_are_told_apart() -> None:
     server.bad = bad_hosts([0, 5])
     rows = aged(0.1, 0.2, 5, 0.3, 6, 0.4)
     report = InfluxStore(server, 1_000).write(rows)
-    assert [row for row, _ in report.refused] == [rows[5], rows[0]], "by their times"
+    assert [row for _, row, _ in report.refused] == [rows[5], rows[0]], "by their times"
     assert report.dropped_old == 2
     assert server.hosts() == {"cn-1", "cn-3"}
 

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from influxdb_client.client.write.point import Point
 
-from processor.stores import ProgressPoint, RefusedRow, Row
+from precache.contract.measurements import Row
+from precache.contract.progress import Progress
+from processor.stores import Numbered, RefusedRow, numbered
 from processor.stores.lineprotocol import Batch, batches
 from tests.support.store_rows import MEASUREMENT, OPERATION, UUID, bridge, expected, image, operation, progress
 
@@ -23,7 +25,11 @@ POINT_IS_RIGHT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])
 
 def lines(*rows: Row) -> list[str]:
     refused: list[RefusedRow] = []
-    found = [line for batch in batches(rows, max_lines=5_000, max_chars=10**7, refused=refused) for line in batch.lines]
+    found = [
+        line
+        for batch in batches(numbered(rows), max_lines=5_000, max_chars=10**7, refused=refused)
+        for line in batch.lines
+    ]
     assert refused == []
     return found
 
@@ -37,7 +43,7 @@ def by_point(row: Row) -> str:
     ]
 
     def line(field: str, value: Any) -> str:
-        point: Any = Point(MEASUREMENT[type(row)]).time(time)  # type: ignore[no-untyped-call]
+        point: Any = Point(MEASUREMENT[type(row.record)]).time(time)  # type: ignore[no-untyped-call]
         for tag in tags:
             point = point.tag(tag, values[tag])
         made: str = point.field(field, value).to_line_protocol()
@@ -66,21 +72,22 @@ def test_a_point_of_each_measurement() -> None:
             f'precache_progress,{name},host=cn-1 operation="{OPERATION}",index=1i,hosts_total=3i,hosts_done=1i,'
             "hosts_failed=0i,percent=33.333333333333336,"
             'images_cached="[\\"c3b84ecf-43e9-4c6c-adfd-ab6db0e2bca2\\"]",images_failed="[\\"a\\\\\\"b\\"]",'
-            "images_cached_count=1i,images_failed_count=1i 12"
+            'images_cached_count=1i,images_failed_count=1i,conductor="ctrl01" 12'
         ),
         (
             f'precache_operation,{name} operation="{OPERATION}",status="completed_with_errors",revision=1i,'
             "hosts_total=3i,hosts_done=2i,hosts_failed=1i,hosts_silent=1i,errors=1i,percent=66.66666666666667,"
             'images="[\\"c3b84ecf-43e9-4c6c-adfd-ab6db0e2bca2\\"]",failed_hosts="[\\"cn-2\\"]",silent_hosts="[\\"cn-3\\"]",'
             'started_at="2026-11-18T10:26:40.123456Z",ended_at="",duration_s=151.25,start_missing=False,end_missing=True,'
-            'request_id="req-5c2d7f7e-1111-4222-8333-444455556666",project_id="",user_id="admin" 13'
+            'request_id="req-5c2d7f7e-1111-4222-8333-444455556666",project_id="",user_id="admin",'
+            'global_request_id="req-00000000-0000-4000-8000-0000000000ff",conductor="ctrl01" 13'
         ),
         (
             f"precache_image,{name},image=c3b84ecf-43e9-4c6c-adfd-ab6db0e2bca2 "
             f'operation="{OPERATION}",hosts_cached=1i,hosts_failed=1i 14'
         ),
         (
-            'precache_bridge,cloud=paris,instance=paris-1 state="running",version="1.0.0",received=10i,forwarded=9i,'
+            'precache_bridge,cloud=paris,instance=paris-1 version="1.0.0",state="running",received=10i,forwarded=9i,'
             "deadlettered=1i,in_flight=0i -15"
         ),
     ]
@@ -103,7 +110,7 @@ def test_a_point_of_each_measurement() -> None:
 )
 def test_a_tag_in_a_line(tag: str, in_line: str) -> None:
     (line,) = lines(bridge(cloud="c", instance=tag, time_ns=1))
-    assert line.startswith(f'precache_bridge,cloud=c,instance={in_line} state="running"')
+    assert line.startswith(f'precache_bridge,cloud=c,instance={in_line} version="1.0.0",state="running"')
 
 
 @given(tag=POINT_IS_RIGHT, other=POINT_IS_RIGHT, text=st.text(st.characters(codec="utf-8")), number=st.integers())
@@ -132,8 +139,8 @@ def test_a_float_keeps_every_bit(value: float) -> None:
 )
 def test_batches_hold_every_row_once_in_order_within_their_bounds(count: int, max_lines: int, max_chars: int) -> None:
     rows = [progress(index=number) for number in range(count)]
-    made = list(batches(rows, max_lines=max_lines, max_chars=max_chars, refused=[]))
-    assert [row for batch in made for row in batch.rows] == rows
+    made = list(batches(numbered(rows), max_lines=max_lines, max_chars=max_chars, refused=[]))
+    assert [each for batch in made for each in batch.rows] == numbered(rows)
     assert [line for batch in made for line in batch.lines] == (lines(*rows) if rows else [])
     for batch in made:
         assert 0 < len(batch.rows) == len(batch.lines) <= max_lines
@@ -145,24 +152,24 @@ def test_batches_hold_every_row_once_in_order_within_their_bounds(count: int, ma
 
 def test_a_line_longer_than_a_batch_goes_alone() -> None:
     rows = [progress(index=number, images_cached=["x" * (2_000 if number == 5 else 1)]) for number in range(11)]
-    made = list(batches(rows, max_lines=100, max_chars=1_500, refused=[]))
-    assert [row for batch in made for row in batch.rows] == rows
-    (alone,) = [batch for batch in made if rows[5] in batch.rows]
-    assert alone.rows == [rows[5]]
+    made = list(batches(numbered(rows), max_lines=100, max_chars=1_500, refused=[]))
+    assert [each for batch in made for each in batch.rows] == numbered(rows)
+    (alone,) = [batch for batch in made if Numbered(5, rows[5]) in batch.rows]
+    assert alone.rows == [Numbered(5, rows[5])]
 
 
 def test_batches_are_encoded_as_they_are_asked_for() -> None:
     refused: list[RefusedRow] = []
     rows = [progress(percent=math.nan if number == 4_000 else 1.0) for number in range(5_000)]
-    made = batches(rows, max_lines=500, max_chars=10**7, refused=refused)
+    made = batches(numbered(rows), max_lines=500, max_chars=10**7, refused=refused)
     next(made)
     assert refused == []
     assert sum(len(batch) for batch in made) == 4_499
-    assert [row for row, _ in refused] == [rows[4_000]]
+    assert [(index, row) for index, row, _ in refused] == [(4_000, rows[4_000])]
 
 
 def test_a_batch_in_parts() -> None:
-    rows: list[Row] = [progress(host=f"cn-{number}") for number in range(5)]
+    rows = numbered(progress(host=f"cn-{number}") for number in range(5))
     (batch,) = batches(rows, max_lines=5_000, max_chars=10**7, refused=[])
     first, rest = batch.halves()
     assert (first.rows, rest.rows) == (rows[:2], rows[2:])
@@ -172,4 +179,4 @@ def test_a_batch_in_parts() -> None:
     assert some == Batch(
         [rows[1], rows[4]], [batch.lines[1], batch.lines[4]], len(batch.lines[1]) + len(batch.lines[4])
     )
-    assert isinstance(some.rows[0], ProgressPoint)
+    assert isinstance(some.rows[0].row.record, Progress)
