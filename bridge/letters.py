@@ -35,15 +35,18 @@ class Letters:
         """Return the record that keeps a message: masked bytes, reason, place, time and properties."""
         read = self._read_properties(delivery.properties)
         properties = orjson.dumps(read, default=str)
+        # Compressed, credentials could not be masked.
+        body = contenttype.opened_if_possible(delivery.body, read)
+        masked = bytemasking.mask(body)
         letter = DeadLetter(
             reason=poison.reason,
             detail=poison.detail,
             cloud=self._cloud,
             origin=self._queue,
             received_at=rfc3339_us(time.time_ns()),
-            # Compressed, credentials could not be masked.
-            body=bytemasking.mask(contenttype.opened_if_possible(delivery.body, read)),
+            body=masked,
             properties=_loads(bytemasking.mask(properties)),
+            masked=masked != body,
         )
         return Record(self.topic, letter.key(), letter.value(), letter.headers())
 

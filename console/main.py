@@ -24,7 +24,7 @@ _COMMANDS: Final = {
     "processor": Entry("console.commands.processor", "processor", "Run the processor, centrally: Kafka to the store."),
     "watch": Entry("console.commands.watch", "watch", "Follow one operation; the exit code tells how it went."),
     "doctor": Entry("console.commands.doctor", "doctor", "Check what a configuration needs, with remedies."),
-    "deadletters": Entry("console.commands.deadletters", "deadletters", "List and show what could not be used."),
+    "deadletters": Entry("console.commands.deadletters", "deadletters", "List, show and replay what was unusable."),
     "demo": Entry("console.commands.demo", "demo", "The whole path on three simulated clouds, no server."),
     "check-config": Entry("console.commands.check_config", "check_config", "Tell every fault of configuration files."),
     "topics": Entry("console.commands.topics", "topics", "Create the Kafka topics."),

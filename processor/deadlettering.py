@@ -27,15 +27,17 @@ def of_record(refused: Refused, topic: str, partition: int) -> DeadLetter:
     """Return the dead letter of a record of the input: its value as it came, but for credentials."""
     origin = f"{topic}/{partition}/{refused.offset}"
     key = mask(refused.key or b"")[: 4 * _KEY_CHARS].decode(errors="replace")[:_KEY_CHARS]
+    body = mask(refused.value)
     return DeadLetter(
         reason=refused.reason,
         detail=_masked(refused.detail),
         cloud=key.partition(SEPARATOR)[0],
         origin=origin,
         received_at=rfc3339_ms(refused.ts_ms),
-        body=mask(refused.value),
+        body=body,
         properties={"key": key},
         identity=f"{origin} {refused.ts_ms} {refused.reason}",
+        masked=body != refused.value,
     )
 
 
@@ -54,15 +56,18 @@ def of_row(
     record = refused.row.record
     measurement = BY_RECORD[type(record)].name
     image = record.image if isinstance(record, ImageResult) else ""
+    plain = msgspec.json.encode(record) if body is None else body
+    masked = mask(plain)
     return DeadLetter(
         reason=REFUSED_POINT,
         detail=_masked(refused.why),
         cloud=record.cloud,
         origin=origin,
         received_at=rfc3339_ms(at_ms),
-        body=mask(msgspec.json.encode(record) if body is None else body),
+        body=masked,
         properties={"row": measurement} if isinstance(record, Heartbeat) else {"operation": record.operation},
         identity=f"{origin} {measurement} {refused.row.time_ns} {sequence or 0} {image}",
+        masked=masked != plain,
     )
 
 

@@ -13,10 +13,12 @@ from console.configs import CONFIG_PATH, kafka_at, load_kafka
 from console.durations import DURATION
 from console.exits import OK, USAGE, Failure
 from console.invocation import Invocation
+from console.texts import json_line, printable
 
 if TYPE_CHECKING:
     from console.configs import KafkaSettings
 
+NOT_REPLAYED: Final = 3
 _PLACE: Final = re.compile(r"(\d+)/(\d+)")
 
 _LIST_EPILOG = """\b
@@ -53,9 +55,23 @@ def _kafka_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+_REPLAY_EPILOG = """\b
+Examples:
+  precache deadletters replay 3/1234 3/1235 --config bridge.yaml
+  precache deadletters replay --reason internal-error --since 24h --config bridge.yaml --dry-run
+
+\b
+Exit codes:
+  0  done: each was replayed, now or before (also when there are none)
+  1  Kafka can't be reached or refuses: run it again
+  2  wrong usage or configuration
+  3  done, but some can't be replayed: stdout says why
+"""
+
+
 @click.group()
 def deadletters() -> None:
-    """List and show what could not be used, and why (the topic precache.deadletters)."""
+    """List, show and replay what could not be used, and why (the topic precache.deadletters)."""
 
 
 @deadletters.command("list", epilog=_LIST_EPILOG)
@@ -85,12 +101,10 @@ def list_(  # noqa: PLR0917 - click's options
     since_ms = None if since_s is None else int((time.time() - since_s) * 1_000)
     found = newest(settings, Filter(cloud, reason), limit=limit, since_ms=since_ms, say=_say)
     if as_json:
-        import orjson
-
         for letter in found:
-            click.echo(orjson.dumps(letter.as_object()).decode())
+            click.echo(json_line(letter.as_object()))
         return OK
-    rows = table(found)
+    rows = table(found, cut=sys.stdout.isatty())
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows if found else []:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -109,23 +123,76 @@ def list_(  # noqa: PLR0917 - click's options
 def show(invocation: Invocation, place: str, path: Path | None, kafka: str | None, raw: bool) -> int:  # noqa: FBT001
     """Show one dead letter: its headers, and its body (set in lines where it is JSON)."""
     invocation.configure_logs(default_level="error")
-    match = _PLACE.fullmatch(place)
-    if match is None:
-        raise Failure(f"{place!r} should be PARTITION/OFFSET, as `precache deadletters list` shows it", USAGE)
+    partition, offset = _place_of(place)
     settings = _settings(path, kafka)
     from console.deadletters.find import one
     from console.deadletters.letters import pretty
 
-    letter, body = one(settings, int(match[1]), int(match[2]), _say)
+    letter, body = one(settings, partition, offset, _say)
     if raw:
+        if sys.stdout.isatty():
+            raise Failure("--raw could command this terminal: send it to a file, or leave --raw out", USAGE)
         sys.stdout.buffer.write(body)
         sys.stdout.buffer.flush()
         return OK
     for name, value in letter.headers.items():
-        click.echo(f"{name}: {value}")
+        click.echo(printable(f"{name}: {value}"))
     click.echo()
     click.echo(pretty(body))
     return OK
+
+
+@deadletters.command(epilog=_REPLAY_EPILOG)
+@click.argument("places", metavar="PARTITION/OFFSET...", nargs=-1)
+@_kafka_options
+@click.option("--cloud", default="", help="Only this cloud's.")
+@click.option("--reason", default="", help="Those with this word, such as internal-error.")
+@click.option("--since", "since_s", type=DURATION, help="Those written in the last so long, such as 24h.")
+@click.option("--limit", type=click.IntRange(min=1), default=10_000, show_default=True, help="The oldest so many.")
+@click.option("--force", is_flag=True, help="Those that were replayed before, too.")
+@click.option("--dry-run", is_flag=True, help="Send nothing; say what would be sent.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a letter, one a line.")
+@click.pass_obj
+def replay(  # noqa: PLR0917 - click's options
+    invocation: Invocation,
+    places: tuple[str, ...],
+    path: Path | None,
+    kafka: str | None,
+    cloud: str,
+    reason: str,
+    since_s: float | None,
+    limit: int,
+    force: bool,  # noqa: FBT001 - click's signature
+    dry_run: bool,  # noqa: FBT001 - click's signature
+    as_json: bool,  # noqa: FBT001 - click's signature
+) -> int:
+    """Decode dead letters again, and send them to the notifications' topic, their ids unchanged.
+
+    What an earlier version failed on, or could not read, and what Kafka refused, can be replayed. What was cut, or had
+    credentials masked in it, is not. An operation that closed meanwhile takes no more events: they are `late` then.
+    """
+    invocation.configure_logs(default_level="error")
+    if bool(places) == bool(cloud or reason or since_s is not None):
+        raise Failure("Choose dead letters: PARTITION/OFFSET..., or --cloud, --reason and --since", USAGE)
+    asked = [_place_of(place) for place in places]
+    settings = _settings(path, kafka)
+    from console.deadletters.letters import Filter
+    from console.deadletters.replaying import Choice, replay_all
+
+    since_ms = None if since_s is None else int((time.time() - since_s) * 1_000)
+    choice = Choice(asked, Filter(cloud, reason), since_ms, limit, force=force)
+    is_clean = True
+    for outcome in replay_all(settings, choice, dry_run=dry_run, say=_say):
+        click.echo(json_line(outcome.as_object()) if as_json else printable(outcome.line()))
+        is_clean = is_clean and outcome.is_well
+    return OK if is_clean else NOT_REPLAYED
+
+
+def _place_of(text: str) -> tuple[int, int]:
+    match = _PLACE.fullmatch(text)
+    if match is None:
+        raise Failure(f"{text!r} should be PARTITION/OFFSET, as `precache deadletters list` shows it", USAGE)
+    return int(match[1]), int(match[2])
 
 
 def _settings(path: Path | None, kafka: str | None) -> "KafkaSettings":

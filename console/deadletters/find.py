@@ -1,14 +1,16 @@
-"""Finds dead letters in Kafka."""
+"""Finds dead letters in Kafka, and which of them were replayed."""
 
 import heapq
-from collections.abc import Callable, Iterator
-from typing import Final, cast
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final, NamedTuple, cast
 
 from confluent_kafka import Message, TopicPartition
 
 from console.configs import KafkaSettings
 from console.deadletters.letters import Filter, Letter, text_headers
-from console.kafka_log import CONNECT_S, CannotReadError, LogReader
+from console.kafka_log import CONNECT_S, CannotReadError, LogReader, Span
 from precache.service.deadline import Deadline
 
 _CLIENT_ID: Final = "precache-deadletters"
@@ -16,10 +18,28 @@ _POLL_S: Final = 0.5
 # So long without a record, and without the end, is an outage.
 _QUIET_S: Final = 20.0
 
+Say = Callable[[str], None]
 
-def newest(
-    settings: KafkaSettings, wanted: Filter, *, limit: int, since_ms: int | None, say: Callable[[str], None]
-) -> list[Letter]:
+
+class Place(NamedTuple):
+    """Where a dead letter lies, in the order in which they were written."""
+
+    written_ms: int
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.partition}/{self.offset}"
+
+
+class Survey(NamedTuple):
+    """The places that are wanted, the oldest first, and when each dead letter was replayed, by its place."""
+
+    places: list[Place]
+    replayed: dict[str, str]
+
+
+def newest(settings: KafkaSettings, wanted: Filter, *, limit: int, since_ms: int | None, say: Say) -> list[Letter]:
     """Return the newest letters that are wanted, the oldest of them first.
 
     Args:
@@ -32,38 +52,45 @@ def newest(
     Raises:
         CannotReadError: Kafka can't be reached or refuses.
     """
-    reader = LogReader(settings, _CLIENT_ID, say)
-    topic = settings.topics.deadletters
-    kept: list[tuple[int, int, int, Letter]] = []
-    try:
-        deadline = Deadline.after(CONNECT_S)
-        spans = reader.spans(topic, deadline)
-        if since_ms is not None:
-            spans = reader.since(topic, spans, since_ms, deadline)
-        for message in _read(reader, [TopicPartition(topic, span.partition, span.low) for span in spans]):
-            letter = _letter(message)
-            if wanted(letter):
-                # Never more than the limit is held: the topic may have a month of them.
-                push = heapq.heappush if len(kept) < limit else heapq.heappushpop
-                push(kept, (letter.written_ms, letter.partition, letter.offset, letter))
-    finally:
-        reader.close()
-    return [letter for _, _, _, letter in sorted(kept, key=lambda entry: entry[:3])]
+    kept: list[tuple[Place, Letter]] = []
+    replayed: dict[str, str] = {}
+    for letter in _since(settings, since_ms, say):
+        if letter.replay_of:
+            replayed[letter.replay_of] = letter.time
+        elif wanted(letter):
+            # Never more than the limit is held: the topic may have a month of them.
+            push = heapq.heappush if len(kept) < limit else heapq.heappushpop
+            push(kept, (_place(letter), letter))
+    return [replace(letter, replayed=replayed.get(letter.place, "")) for _, letter in sorted(kept, key=_by_place)]
 
 
-def one(settings: KafkaSettings, partition: int, offset: int, say: Callable[[str], None]) -> tuple[Letter, bytes]:
+def survey(settings: KafkaSettings, wanted: Callable[[Letter], bool], *, since_ms: int | None, say: Say) -> Survey:
+    """Return where the letters lie that are wanted, and which letters were replayed, of those written since a time.
+
+    Raises:
+        CannotReadError: Kafka can't be reached or refuses.
+    """
+    places: list[Place] = []
+    replayed: dict[str, str] = {}
+    for letter in _since(settings, since_ms, say):
+        if letter.replay_of:
+            replayed[letter.replay_of] = letter.time
+        elif wanted(letter):
+            places.append(_place(letter))
+    return Survey(sorted(places), replayed)
+
+
+def one(settings: KafkaSettings, partition: int, offset: int, say: Say) -> tuple[Letter, bytes]:
     """Return the letter at a place, and its body.
 
     Raises:
         CannotReadError: Kafka can't be reached or refuses, or there is nothing at that place.
     """
-    reader = LogReader(settings, _CLIENT_ID, say)
     topic = settings.topics.deadletters
-    try:
-        spans = {span.partition: span for span in reader.spans(topic, Deadline.after(CONNECT_S))}
-        span = spans.get(partition)
+    with _reader(settings, say) as (reader, spans):
+        span = {span.partition: span for span in spans}.get(partition)
         if span is None:
-            raise CannotReadError(f"{topic} has no partition {partition}, but 0 to {max(spans)}")
+            raise CannotReadError(f"{topic} has no partition {partition}, but 0 to {max(span[0] for span in spans)}")
         if not span.low <= offset < span.high:
             there = f"offsets {span.low} to {span.high - 1}" if span.high > span.low else "nothing"
             raise CannotReadError(f"{topic} has {there} in partition {partition}. Try: precache deadletters list")
@@ -71,9 +98,46 @@ def one(settings: KafkaSettings, partition: int, offset: int, say: Callable[[str
             if message.offset() == offset:
                 return _letter(message), message.value() or b""
             break
+    raise CannotReadError(f"no letter at {partition}/{offset}: it was rolled back, or is a transaction's mark")
+
+
+def several(settings: KafkaSettings, places: Collection[Place], say: Say) -> Iterator[tuple[Letter, bytes]]:
+    """Yield the letters at these places, and their bodies; in the order of offsets in each partition.
+
+    Raises:
+        CannotReadError: Kafka can't be reached or refuses.
+    """
+    with _reader(settings, say) as (reader, spans):
+        there = {span.partition: range(span.low, span.high) for span in spans}
+        wanted = {(place.partition, place.offset) for place in places if place.offset in there.get(place.partition, ())}
+        first: dict[int, int] = {}
+        for partition, offset in wanted:
+            first[partition] = min(offset, first.get(partition, offset))
+        starts = [TopicPartition(settings.topics.deadletters, *start) for start in first.items()]
+        for message in _read(reader, starts):
+            place = (message.partition() or 0, message.offset() or 0)
+            if place in wanted:
+                wanted.remove(place)
+                yield _letter(message), message.value() or b""
+            if not wanted:
+                return
+
+
+@contextmanager
+def _reader(settings: KafkaSettings, say: Say) -> Iterator[tuple[LogReader, list[Span]]]:
+    reader = LogReader(settings, _CLIENT_ID, say)
+    try:
+        yield reader, reader.spans(settings.topics.deadletters, Deadline.after(CONNECT_S))
     finally:
         reader.close()
-    raise CannotReadError(f"no letter at {partition}/{offset}: it was rolled back, or is a transaction's mark")
+
+
+def _since(settings: KafkaSettings, since_ms: int | None, say: Say) -> Iterator[Letter]:
+    topic = settings.topics.deadletters
+    with _reader(settings, say) as (reader, whole):
+        spans = whole if since_ms is None else reader.since(topic, whole, since_ms, Deadline.after(CONNECT_S))
+        for message in _read(reader, [TopicPartition(topic, span.partition, span.low) for span in spans]):
+            yield _letter(message)
 
 
 def _read(reader: LogReader, places: list[TopicPartition]) -> Iterator[Message]:
@@ -90,7 +154,7 @@ def _read(reader: LogReader, places: list[TopicPartition]) -> Iterator[Message]:
 
 
 def _letter(message: Message) -> Letter:
-    headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+    headers = cast("Iterable[tuple[str, bytes | None]]", message.headers() or [])
     return Letter(
         partition=message.partition() or 0,
         offset=message.offset() or 0,
@@ -98,3 +162,11 @@ def _letter(message: Message) -> Letter:
         size=len(message.value() or b""),
         headers=text_headers(headers),
     )
+
+
+def _place(letter: Letter) -> Place:
+    return Place(letter.written_ms, letter.partition, letter.offset)
+
+
+def _by_place(entry: tuple[Place, Letter]) -> Place:
+    return entry[0]

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import orjson
 
+from console.texts import escaped_json, printable
 from precache.contract import deadletters
 from precache.contract.times import rfc3339_ms
 
-_COLUMNS: Final = ("place", "time", "cloud", "reason", "origin", "detail")
+_COLUMNS: Final = ("place", "time", "cloud", "reason", "replayed", "origin", "detail")
 _WIDEST_CHARS: Final = 60
 
 
@@ -22,6 +23,7 @@ class Letter:
         written_ms: the record's timestamp, milliseconds since the epoch.
         size: of the body, in bytes.
         headers: as text.
+        replayed: when it was last replayed, RFC 3339; ``""``: never, or not looked at.
     """
 
     partition: int
@@ -29,6 +31,7 @@ class Letter:
     written_ms: int
     size: int
     headers: Mapping[str, str]
+    replayed: str = ""
 
     @property
     def place(self) -> str:
@@ -50,6 +53,11 @@ class Letter:
         """Return the fixed word."""
         return self.headers.get(deadletters.REASON, "")
 
+    @property
+    def replay_of(self) -> str:
+        """Return the place of the dead letter whose replay this record tells; ``""``: it is a dead letter itself."""
+        return self.headers.get(deadletters.REPLAYED, "")
+
     def as_object(self) -> dict[str, Any]:
         """Return the letter as JSON has it."""
         return {
@@ -58,6 +66,7 @@ class Letter:
             "time": self.time,
             "cloud": self.cloud,
             "reason": self.reason,
+            "replayed": self.replayed,
             "origin": self.headers.get(deadletters.ORIGIN, ""),
             "detail": self.headers.get(deadletters.DETAIL, ""),
             "size": self.size,
@@ -81,23 +90,23 @@ def text_headers(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
     return {name: (value or b"").decode(errors="backslashreplace") for name, value in headers}
 
 
-def table(letters: Sequence[Letter]) -> list[list[str]]:
-    """Return rows for a person, the head first; long texts are cut."""
+def table(letters: Sequence[Letter], *, cut: bool) -> list[list[str]]:
+    """Return rows for a person, the head first; ``cut``: long texts are shortened, for a terminal."""
     rows = [list(_COLUMNS)]
     for letter in letters:
         told = letter.as_object()
-        rows.append([letter.place, *(_cut(str(told[name])) for name in _COLUMNS[1:])])
+        rows.append([letter.place, *(_cell(str(told[name]), cut=cut) for name in _COLUMNS[1:])])
     return rows
 
 
 def pretty(body: bytes) -> str:
-    """Return a body for a person: JSON set in lines, other text as it is, bytes that are no text escaped."""
+    """Return a body for a terminal: JSON set in lines, other text as it is; what could command it is escaped."""
     try:
-        return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
-    except orjson.JSONDecodeError:
-        return body.decode(errors="backslashreplace")
+        return escaped_json(orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode())
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return printable(body.decode(errors="backslashreplace"), keep="\n\t")
 
 
-def _cut(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _WIDEST_CHARS else text[: _WIDEST_CHARS - 1] + "…"
+def _cell(text: str, *, cut: bool) -> str:
+    text = printable(" ".join(text.split()))
+    return text if not cut or len(text) <= _WIDEST_CHARS else text[: _WIDEST_CHARS - 1] + "…"

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import orjson
 
 from precache.contract import cloudevents
-from precache.contract.topics import DEADLETTER_TYPE
+from precache.contract.topics import DEADLETTER_TYPE, REPLAY_TYPE
 
 MAX_BYTES: Final = 256 * 1024
 # Headers share the record's size limit with the value.
@@ -29,6 +29,9 @@ RECEIVED_AT: Final = "precache_received_at"
 PROPERTIES: Final = "precache_properties"
 LENGTH: Final = "precache_length"
 SHA256: Final = "precache_sha256"
+MASKED: Final = "precache_masked"
+# Of the record of a replay: the PARTITION/OFFSET of the dead letter that was replayed.
+REPLAYED: Final = "precache_replayed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class DeadLetter:
             :data:`MAX_PROPERTIES_BYTES` the beginning of their JSON stands in ``cut``, its length in ``length``.
         identity: what tells it from every other dead letter, where that is known: one that is written a second time
             then has the same ``ce_id``. ``""``: each one is an event of its own.
+        masked: credentials were masked in the body: it is not what came.
     """
 
     reason: str
@@ -56,6 +60,7 @@ class DeadLetter:
     body: bytes
     properties: dict[str, object]
     identity: str = ""
+    masked: bool = False
 
     def key(self) -> bytes:
         """Return the record's key: the cloud."""
@@ -74,6 +79,7 @@ class DeadLetter:
             (ORIGIN, self.origin.encode()),
             (RECEIVED_AT, self.received_at.encode()),
             (PROPERTIES, _bounded(orjson.dumps(self.properties, default=str))),
+            (MASKED, b"true" if self.masked else b"false"),
         ]
         if len(self.body) > MAX_BYTES:
             extra.append((LENGTH, str(len(self.body)).encode()))
@@ -86,6 +92,29 @@ class DeadLetter:
             time=self.received_at,
         )
         return event + extra
+
+
+def replay_record(
+    place: str, *, cloud: str, message_id: str, topic: str, time: str
+) -> tuple[bytes, bytes, cloudevents.Headers]:
+    """Return key, value and headers of the record that says that a dead letter was replayed.
+
+    Args:
+        place: the dead letter's ``PARTITION/OFFSET``.
+        cloud: its cloud.
+        message_id: of the notification that was sent.
+        topic: where it was sent to.
+        time: when; RFC 3339, UTC.
+    """
+    headers = cloudevents.headers(
+        event_id=str(uuid4()),
+        source_path=cloudevents.source("precache", cloud),
+        event_type=REPLAY_TYPE,
+        subject=place,
+        time=time,
+    )
+    value = orjson.dumps({"replayed": place, "message_id": message_id, "topic": topic, "time": time})
+    return cloud.encode(), value, [*headers, (REPLAYED, place.encode()), (CLOUD, cloud.encode())]
 
 
 def _bounded(properties: bytes) -> bytes:

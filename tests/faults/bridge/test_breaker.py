@@ -63,7 +63,10 @@ def test_a_fault_in_the_decoder_stops_the_cloud_and_loses_nothing(rig: Rig) -> N
         assert len(bridge.events("bridge.breaker_open")) == len(bridge.events("bridge.breaker_closed")) == 1
         assert bridge.stop() == 0
     assert len(rig.records()) + len(rig.dead()) == len(sent)
-    assert set(rig.message_ids().values()) == {1}
+    replay = ["deadletters", "replay", "--reason", "internal-error", "--config", str(rig.folder / "bridge.yaml")]
+    with Precache(replay, rig.folder, name="replay") as process:
+        assert process.wait_end() == 0, process.stderr
+    assert rig.message_ids() == {message_id: 1 for message_id, _ in sent}
 
 
 def test_garbage_at_the_head_of_the_queue_passes_in_the_end(rig: Rig) -> None:

@@ -58,7 +58,7 @@ def test_list(config: Path) -> None:
     code, out, _ = run(config, "list")
     assert code == 0
     head, *rows = out.splitlines()
-    assert head.split() == ["place", "time", "cloud", "reason", "origin", "detail"]
+    assert head.split() == ["place", "time", "cloud", "reason", "replayed", "origin", "detail"]
     assert [row.split()[0] for row in rows] == ["0/0", "1/0", "0/1"]  # by time, whatever the partition
 
 

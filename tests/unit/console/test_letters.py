@@ -1,8 +1,10 @@
 """Dead letters as a person sees them."""
 
+import orjson
 import pytest
 
 from console.deadletters.letters import Filter, Letter, pretty, table, text_headers
+from console.texts import json_line
 
 HEADERS = {
     "precache_reason": "late",
@@ -18,21 +20,23 @@ def letter(**headers: str) -> Letter:
 
 
 def test_a_row() -> None:
-    head, row = table([letter()])
-    assert head == ["place", "time", "cloud", "reason", "origin", "detail"]
+    head, row = table([letter()], cut=True)
+    assert head == ["place", "time", "cloud", "reason", "replayed", "origin", "detail"]
     assert row == [
         "3/1234",
         "2026-11-22T06:24:38.695481Z",
         "paris",
         "late",
+        "",
         "nova.notifications/3/17",
         "operation x was closed before this came",
     ]
 
 
-def test_long_texts_are_cut_in_the_table_alone() -> None:
+def test_long_texts_are_cut_on_a_terminal_alone() -> None:
     long = letter(precache_detail="x" * 100)
-    assert table([long])[1][-1] == "x" * 59 + "…"
+    assert table([long], cut=True)[1][-1] == "x" * 59 + "…"
+    assert table([long], cut=False)[1][-1] == "x" * 100
     assert long.as_object()["detail"] == "x" * 100
 
 
@@ -56,6 +60,21 @@ def test_without_headers() -> None:
 )
 def test_filter(wanted: Filter, *, found: bool) -> None:
     assert wanted(letter()) is found
+
+
+HOSTILE = "a\x1b[2Jb\x9b2Jc\u202ed\r"
+
+
+def test_nothing_commands_a_terminal() -> None:
+    shown = table([letter(precache_detail=HOSTILE, precache_cloud="\x1b]0;x\x07")], cut=False)[1]
+    assert shown[-1] == r"a\x1b[2Jb\x9b2Jc\u202ed"
+    assert all(cell.isprintable() for cell in shown)
+    for body in (HOSTILE.encode(), orjson.dumps({HOSTILE: [HOSTILE]}), b"\x1b\xff"):
+        assert pretty(body).replace("\n", "").isprintable()
+    assert pretty(b"a\n\tb") == "a\n\tb"
+    line = json_line({"detail": HOSTILE, "wide": "\U000e0001"})
+    assert line.isprintable()
+    assert orjson.loads(line) == {"detail": HOSTILE, "wide": "\U000e0001"}
 
 
 def test_pretty() -> None:
