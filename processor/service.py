@@ -85,8 +85,7 @@ def _run(config: ProcessorConfig, stop: Stop, tuning: Tuning, *, check_topics: b
     log.info("processor.starting", instance=config.instance, group=config.group)
     with ExitStack() as stack:
         stack.enter_context(watchdog.running())
-        if config.http is not None:
-            stack.enter_context(_http(config, health))
+        stack.enter_context(_http(config, health))
         store = open_store(config.store)
         stack.callback(store.close)
         if check_topics and not _patiently(lambda: _check_topics(config), KAFKA_PART, health, stop, watched):

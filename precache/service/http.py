@@ -4,6 +4,7 @@ import errno
 import socket
 import socketserver
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
@@ -11,11 +12,17 @@ import orjson
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from precache.service.deadline import Deadline
 from precache.service.health import Health
 from precache.service.logs import log
 from precache.service.masking import mask_value
 
-_REQUEST_TIMEOUT_S: Final = 10
+# A whole request, answer included, may take so long, however it trickles.
+_REQUEST_S: Final = 10.0
+# Each has a thread and a descriptor. Beyond them the oldest is cut off, so that a client that asks is always heard.
+_MAX_CONNECTIONS: Final = 32
+# How long the thread of a connection that was cut off may take to end.
+_CUT_S: Final = 1.0
 _POLL_S: Final = 0.1
 _TEXT: Final = "text/plain; charset=utf-8"
 
@@ -73,11 +80,41 @@ def _why(error: OSError, address: str) -> str:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 16
+    request_queue_size = 128
 
     def __init__(self, listen: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
+        # The open connections, the oldest first, with the time at which each must be over.
+        self._open: dict[socket.socket, Deadline] = {}
+        self._changed = threading.Condition()
         super().__init__(listen, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._has_room():
+            self.shutdown_request(request)
+            return
+        with self._changed:
+            self._open[request] = Deadline.after(_REQUEST_S)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        with self._changed:
+            self._open.pop(request, None)
+            self._changed.notify()
+
+    def service_actions(self) -> None:
+        with self._changed:
+            overdue = [connection for connection, deadline in self._open.items() if deadline.passed]
+        for connection in overdue:
+            _cut_off(connection)
+
+    def _has_room(self) -> bool:
+        with self._changed:
+            if len(self._open) < _MAX_CONNECTIONS:
+                return True
+            _cut_off(next(iter(self._open)))
+            return self._changed.wait_for(lambda: len(self._open) < _MAX_CONNECTIONS, _CUT_S)
 
     def server_bind(self) -> None:
         # Not HTTPServer's: it looks up the host's name in the DNS, which may hang.
@@ -89,9 +126,15 @@ class _Server(ThreadingHTTPServer):
         log.debug("http.request_failed", client=str(client_address), exc_info=True)
 
 
+def _cut_off(connection: socket.socket) -> None:
+    """End a connection; the thread that serves it wakes up, and closes it."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 def _handler_for(health: Health, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        timeout = _REQUEST_TIMEOUT_S
+        timeout = _REQUEST_S
         server_version = "precache"
         sys_version = ""
 
