@@ -1,5 +1,6 @@
 """Rows in a SQLite file: no server, one processor, readable by ``sqlite3`` while it runs."""
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -9,13 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from precache.contract.measurements import MEASUREMENTS, Row
-from processor.stores import RefusedRow, StoreFault, WriteReport, numbered
+from processor.stores import RefusedRow, StoreFault, StoreRetry, WriteReport, numbered
 from processor.stores.sqlite_errors import store_error
 from processor.stores.sqlite_schema import prepare, upsert
 from processor.stores.values import Column, Converters, hosts_text, images_text, slices, tag_text
 
 # A person's long query or checkpoint; past it the loop takes over, which keeps its partitions while it waits.
 _BUSY_TIMEOUT_S: Final = 5.0
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def _as_is(values: Sequence[object]) -> Column:
@@ -124,12 +126,15 @@ def _lock(path: Path) -> int:
 
     Raises:
         StoreFault: another processor has it, or no file can be made there.
+        StoreRetry: the disk is full.
     """
     path = path.resolve()  # a link to the file is the same store
     name = path.with_name(path.name + ".lock")
     try:
         lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StoreRetry(f"the store {path}: the disk is full: make room ({error.strerror})", loud=True) from error
         raise StoreFault(
             f"the store {path} can't be opened: {error.strerror}: make its folder, writable by this user, "
             "or set `store.path` to another file"
@@ -143,6 +148,8 @@ def _lock(path: Path) -> int:
             f"the store {path} belongs to another processor (process {holder}): SQLite is for one processor only; "
             "stop that one, or give all of them an InfluxDB"
         ) from error
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    # For people, and the text above. Where there is no room for it, SQLite reports the full disk in a moment.
+    with suppress(OSError):
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock

@@ -1,7 +1,9 @@
 """SQLite's own: one processor, readers beside it, what lies in the file, and what can befall a file."""
 
+import errno
 import json
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -208,6 +210,32 @@ def test_a_file_system_that_refuses_is_told_in_words(tmp_path: Path) -> None:
     link.symlink_to("/dev/full")
     with pytest.raises((StoreRetry, StoreFault), match=f"the store {link}"):
         SqliteStore(link).check()
+
+
+@pytest.fixture
+def no_room() -> Iterator[None]:
+    """No file of this process may grow: Python ignores the signal, so that each write fails as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_at_the_start_is_loud(path: Path, no_room: None) -> None:
+    with pytest.raises(StoreRetry, match=f"^the store {path}: ") as raised:
+        SqliteStore(path).check()
+    assert raised.value.loud
+
+
+def test_a_full_disk_without_a_place_for_the_lock_is_loud(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # ENOSPC for a new file needs a file system of one's own; only this one call is made to fail.
+    def full(*_args: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(StoreRetry, match="the disk is full: make room") as raised:
+        SqliteStore(path).check()
+    assert raised.value.loud
 
 
 def test_no_folder_no_store(tmp_path: Path) -> None:
