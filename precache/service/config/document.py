@@ -75,11 +75,14 @@ class Document:
     faults: list[Fault] = field(default_factory=list)
     unusable: set[Path] = field(default_factory=set)
     masks: dict[str, str] = field(default_factory=dict, repr=False)
+    _noted: set[Fault] = field(default_factory=set, repr=False)
 
     def fault(self, path: Path, text: str, *, line: int | None = None) -> None:
         """Note a fault of the key at this path; secrets are masked out of its text."""
         fault = Fault(self.name, self.line(path) if line is None else line, path_text(path), self._masked(text))
-        if fault not in self.faults:
+        # Kept beside the list, which would be searched anew for each fault of a long file.
+        if fault not in self._noted:
+            self._noted.add(fault)
             self.faults.append(fault)
 
     def line(self, path: Path) -> int:
@@ -231,6 +234,9 @@ class _Builder:
             if key_node.tag == _TAG + "merge":
                 merges.append(value_node)
             else:
+                if merged:
+                    # Most of them may give way to others, and never become a value: they cost time all the same.
+                    self._count(depth)
                 yield key_node, value_node, merged
         for value_node in merges:
             for source in value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]:

@@ -1,6 +1,7 @@
 """Every file in `bad/` with its exact faults beside it. `model` below has one of each thing that a model can have."""
 
 from pathlib import Path
+from time import process_time
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from precache.service.config import (
     fault_at,
     load,
 )
+from precache.service.config.document import read
 
 BAD = Path(__file__).parent / "bad"
 FILES = sorted(BAD.glob("*.yaml"))
@@ -96,3 +98,25 @@ def test_no_secret_is_told(path: Path) -> None:
 def test_each_bad_file_has_its_texts_and_none_is_left_over() -> None:
     assert {path.stem for path in FILES} == {path.stem for path in BAD.glob("*.txt")}
     assert len(FILES) >= 20
+
+
+def cpu_of(tmp_path: Path, lines: int) -> float:
+    file = tmp_path / f"{lines}.yaml"
+    file.write_text("a: 1\n" * lines)
+    began = process_time()
+    document, _ = read(file)
+    assert len(document.faults) == lines - 1
+    return process_time() - began
+
+
+def test_ten_times_the_faults_take_about_ten_times_as_long(tmp_path: Path) -> None:
+    # 100 times, were each fault compared with all before it.
+    assert cpu_of(tmp_path, 8_000) < 30 * cpu_of(tmp_path, 800)
+
+
+def test_keys_that_are_merged_again_and_again_are_bounded(tmp_path: Path) -> None:
+    file = tmp_path / "merges.yaml"
+    keys = "".join(f"  k{number}: 1\n" for number in range(500))
+    file.write_text(f"x: &x\n{keys}y:\n  <<: [{', '.join(['*x'] * 500)}]\n")
+    document, _ = read(file)
+    assert [fault.text for fault in document.faults] == ["holds more than 50000 values, its aliases written out"]
