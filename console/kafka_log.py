@@ -1,7 +1,7 @@
 """Reads topics for a person: without a group, committing nothing, so that it disturbs nobody."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
@@ -98,6 +98,22 @@ class LogReader:
         self._waiting = {(place.topic, place.partition) for place in places}
         self._consumer.assign(places)
 
+    def read(self, places: list[TopicPartition], quiet_s: float) -> Iterator[Message]:
+        """Yield the records from these places to the end.
+
+        Raises:
+            CannotReadError: Kafka refuses, a topic is gone, or nothing came for ``quiet_s`` seconds.
+        """
+        self.start(places)
+        quiet = Deadline.after(quiet_s)
+        while not self.at_the_end:
+            messages = self.poll(min(_PAUSE_S, quiet_s))
+            yield from messages
+            if messages:
+                quiet = Deadline.after(quiet_s)
+            elif quiet.passed:
+                raise CannotReadError(f"Kafka sent nothing for {quiet_s:g} s, before the end was reached: try again")
+
     @property
     def at_the_end(self) -> bool:
         """Whether each partition has been read to the end that it had at some moment since :meth:`start`."""
@@ -140,7 +156,7 @@ class LogReader:
                     raise CannotReadError(self._refused) from error
                 if deadline.passed:
                     raise CannotReadError(
-                        f"Kafka at {self._servers} cannot be reached within {CONNECT_S:.0f} s ({fault.text}). Check "
+                        f"Kafka at {self._servers} cannot be reached in time ({fault.text}). Check "
                         "address and network, and that the broker advertises an address that is reachable from here"
                     ) from error
                 time.sleep(_PAUSE_S)

@@ -4,6 +4,7 @@ Each subcommand lives in a module of its own, imported when it is run, so that h
 not installed is in nobody's way.
 """
 
+import io
 import os
 import signal
 import sys
@@ -132,8 +133,16 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 
+def _write_any_text() -> None:
+    """Escape what the encoding of stdout or stderr can't hold: a name with an accent must not end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Be the command: the entry point of the distribution."""
+    _write_any_text()
     # The services hear signals in a way of their own.
     signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run())

@@ -11,6 +11,7 @@ from console.invocation import Invocation
 from console.transport_url import VARIABLE, from_file, given
 from console.watch.feed import Feed
 from console.watch.follow import Want
+from precache.contract.identity import SEPARATOR
 
 # What the contract calls a cloud that is watched without a name.
 _LOCAL = "local"
@@ -97,6 +98,8 @@ def watch(  # noqa: PLR0917 - click's options
             "--transport-url[-file] (a cloud's RabbitMQ, without Kafka). See `precache watch --help`",
             USAGE,
         )
+    if operation and operation.count(SEPARATOR) < 2:  # noqa: PLR2004 - the id's three parts
+        raise Failure(f"--operation should be CLOUD/AGGREGATE_UUID/REQUEST_ID, not {operation!r}", USAGE)
     invocation.configure_logs(default_level="error")
     if transport_url is None:
         feed = _kafka_feed(path, kafka or "", operation)

@@ -14,7 +14,6 @@ from console.kafka_log import CONNECT_S, CannotReadError, LogReader, Span
 from precache.service.deadline import Deadline
 
 _CLIENT_ID: Final = "precache-deadletters"
-_POLL_S: Final = 0.5
 # So long without a record, and without the end, is an outage.
 _QUIET_S: Final = 20.0
 
@@ -94,7 +93,7 @@ def one(settings: KafkaSettings, partition: int, offset: int, say: Say) -> tuple
         if not span.low <= offset < span.high:
             there = f"offsets {span.low} to {span.high - 1}" if span.high > span.low else "nothing"
             raise CannotReadError(f"{topic} has {there} in partition {partition}. Try: precache deadletters list")
-        for message in _read(reader, [TopicPartition(topic, partition, offset)]):
+        for message in reader.read([TopicPartition(topic, partition, offset)], _QUIET_S):
             if message.offset() == offset:
                 return _letter(message), message.value() or b""
             break
@@ -114,7 +113,7 @@ def several(settings: KafkaSettings, places: Collection[Place], say: Say) -> Ite
         for partition, offset in wanted:
             first[partition] = min(offset, first.get(partition, offset))
         starts = [TopicPartition(settings.topics.deadletters, *start) for start in first.items()]
-        for message in _read(reader, starts):
+        for message in reader.read(starts, _QUIET_S):
             place = (message.partition() or 0, message.offset() or 0)
             if place in wanted:
                 wanted.remove(place)
@@ -136,21 +135,8 @@ def _since(settings: KafkaSettings, since_ms: int | None, say: Say) -> Iterator[
     topic = settings.topics.deadletters
     with _reader(settings, say) as (reader, whole):
         spans = whole if since_ms is None else reader.since(topic, whole, since_ms, Deadline.after(CONNECT_S))
-        for message in _read(reader, [TopicPartition(topic, span.partition, span.low) for span in spans]):
+        for message in reader.read([TopicPartition(topic, span.partition, span.low) for span in spans], _QUIET_S):
             yield _letter(message)
-
-
-def _read(reader: LogReader, places: list[TopicPartition]) -> Iterator[Message]:
-    """Return the records from these places to the end."""
-    reader.start(places)
-    quiet = Deadline.after(_QUIET_S)
-    while not reader.at_the_end:
-        messages = reader.poll(_POLL_S)
-        yield from messages
-        if messages:
-            quiet = Deadline.after(_QUIET_S)
-        elif quiet.passed:
-            raise CannotReadError(f"Kafka sent nothing for {_QUIET_S:.0f} s, before the end was reached: try again")
 
 
 def _letter(message: Message) -> Letter:

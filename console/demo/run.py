@@ -16,7 +16,7 @@ from console.demo.nova import Nova
 from console.demo.parts import Part, PartError
 from console.demo.schedule import Step, schedule
 from console.demo.screens import DemoScreen, Outcome
-from console.watch.feed import Feed
+from console.watch.feed import CONNECT_S, Feed
 from console.watch.follow import Follow, Want
 from console.watch.kafka_feed import KafkaFeed
 from precache.contract.topics import SPECS
@@ -77,7 +77,7 @@ def _feed(config: settings.DemoConfig) -> Iterator[Feed]:
         KafkaSettings(kafka=config.processor.kafka, topics=config.processor.topics), "", lambda _text: None
     )
     try:
-        feed.open()
+        feed.open(CONNECT_S)
         yield feed
     finally:
         feed.close()

@@ -1,9 +1,12 @@
 """Where the records to follow come from: one interface, whatever stands behind it."""
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from precache.contract.operation import Operation
 from precache.contract.progress import Progress
+
+# How long the first connection may take; a broker that restarts is back in that time.
+CONNECT_S: Final = 12.0
 
 
 class CannotWatchError(Exception):
@@ -30,8 +33,11 @@ Record = OperationRecord | ProgressRecord
 class Feed(Protocol):
     """A source of records."""
 
-    def open(self) -> None:
-        """Connect, within a bounded time; what begins after this returned is seen.
+    def open(self, limit_s: float) -> None:
+        """Connect, and read what is there already of an operation that is over or runs; what begins later is seen.
+
+        Args:
+            limit_s: how long connecting may take, and how long nothing may come while the past is read, in seconds.
 
         Raises:
             CannotWatchError: no connection, no permission, or nothing to read there.

@@ -6,17 +6,12 @@ from typing import Final
 from confluent_kafka import Message, TopicPartition
 
 from console.configs import KafkaSettings
-from console.kafka_log import CONNECT_S, CannotReadError, LogReader
+from console.kafka_log import CannotReadError, LogReader, Span
 from console.watch.feed import CannotWatchError, OperationRecord, ProgressRecord, Record
-from precache.contract.operation import read_operation
-from precache.contract.progress import read_progress
-from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
+from console.watch.past import Past, operation_of, operations_span, progress_of, progress_span
 from precache.service.deadline import Deadline
 
 _CLIENT_ID: Final = "precache-watch"
-# A later version of a record has another type: it is not for this one.
-_OPERATION: Final = OPERATION_TYPE.encode()
-_PROGRESS: Final = PROGRESS_TYPE.encode()
 
 
 class KafkaFeed:
@@ -24,7 +19,7 @@ class KafkaFeed:
 
     Args:
         settings: how to reach Kafka, and what the topics are called.
-        operation: read both topics from their beginning for this operation alone; ``""``: read what comes from now on.
+        operation: read what is there of this operation, and follow it alone; ``""``: read what comes from now on.
         say: tells a person about outages.
     """
 
@@ -32,26 +27,30 @@ class KafkaFeed:
         self._progress_topic = settings.topics.progress
         self._operations_topic = settings.topics.operations
         self._operation = operation
-        self._catch_up = _CatchUp() if operation else None
+        self._past: list[Record] = []
         self._reader = LogReader(settings, _CLIENT_ID, say)
 
-    def open(self) -> None:
-        """Connect, and take the place to read from: the ends of the topics, or their beginnings.
+    def open(self, limit_s: float) -> None:
+        """Connect; read what is there of the operation, or take place at the ends of the topics.
 
         Raises:
             CannotWatchError: Kafka can't be reached or refuses, or the topics are not there.
         """
-        deadline = Deadline.after(CONNECT_S)
+        deadline = Deadline.after(limit_s)
         try:
             # Progress first: whatever begins after the second look is seen whole.
-            places = [
-                TopicPartition(topic, span.partition, span.low if self._operation else span.high)
-                for topic in (self._progress_topic, self._operations_topic)
-                for span in self._reader.spans(topic, deadline)
-            ]
+            progress = self._reader.spans(self._progress_topic, deadline)
+            operations = self._reader.spans(self._operations_topic, deadline)
+            if self._operation:
+                progress = [progress_span(self._operation, progress)]
+                operations = [operations_span(self._operation, operations)]
+                self._past = self._read_past(progress[0], operations[0], limit_s)
         except CannotReadError as error:
             raise CannotWatchError(str(error)) from error
-        self._reader.start(places)
+        topics = ((self._progress_topic, progress), (self._operations_topic, operations))
+        self._reader.start(
+            [TopicPartition(topic, span.partition, span.high) for topic, spans in topics for span in spans]
+        )
 
     def poll(self, timeout_s: float) -> list[Record]:
         """Return the records that came.
@@ -59,51 +58,29 @@ class KafkaFeed:
         Raises:
             CannotWatchError: Kafka refuses, or the topics are gone.
         """
+        if self._past:
+            past, self._past = self._past, []
+            return past
         try:
             messages = self._reader.poll(timeout_s)
         except CannotReadError as error:
             raise CannotWatchError(str(error)) from error
-        records = [record for message in messages if (record := self._record(message)) is not None]
-        if self._catch_up is None:
-            return records
-        self._catch_up.add(records)
-        if not self._reader.at_the_end:
-            return []
-        found, self._catch_up = self._catch_up.found(), None
-        return found
+        return [record for message in messages if (record := self._record(message)) is not None]
 
     def close(self) -> None:
         """Leave Kafka."""
         self._reader.close()
 
+    def _read_past(self, progress: Span, operations: Span, quiet_s: float) -> list[Record]:
+        past = Past(self._reader, self._operation, quiet_s)
+        found = past.find(self._operations_topic, operations)
+        return [] if found is None else past.records(found, self._progress_topic, progress)
+
     def _record(self, message: Message) -> Record | None:
         if self._operation and message.key() != self._operation.encode():
             return None
-        kind = dict(message.headers() or []).get("ce_type")
         if message.topic() == self._operations_topic:
-            if kind != _OPERATION:
-                return None
-            operation = read_operation(message.value())
+            operation = operation_of(message)
             return None if operation is None else OperationRecord(operation)
-        progress = read_progress(message.value()) if kind == _PROGRESS else None
+        progress = progress_of(message)
         return None if progress is None else ProgressRecord(progress)
-
-
-class _CatchUp:
-    """Collects what is there of one operation before any of it is told: the last record alone says how it stands."""
-
-    def __init__(self) -> None:
-        self._operation: OperationRecord | None = None
-        self._progress: list[Record] = []
-
-    def add(self, records: list[Record]) -> None:
-        """Take records, in the order of their topic."""
-        for record in records:
-            if record.kind == "operation":
-                self._operation = record
-            else:
-                self._progress.append(record)
-
-    def found(self) -> list[Record]:
-        """Return the operation's last record and its progress."""
-        return self._progress if self._operation is None else [self._operation, *self._progress]

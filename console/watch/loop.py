@@ -8,7 +8,7 @@ import click
 
 from console.watch import exit_codes
 from console.watch.events import Event
-from console.watch.feed import CannotWatchError, Feed, Record
+from console.watch.feed import CONNECT_S, CannotWatchError, Feed, Record
 from console.watch.follow import Follow, Want
 from console.watch.screens import Screen
 from precache.service.watchdog import Hang, Limits, Watchdog
@@ -28,7 +28,7 @@ def watch(
         feed: where records come from; it is opened here, and closed.
         want: what to follow.
         screen: what shows the events.
-        timeout_s: give up after so long, counted from when the feed is open.
+        timeout_s: give up after so long, counted from when the feed is open; connecting may take as long, too.
         fail_on_stall: a stall ends the watch.
     """
     watchdog = Watchdog(_LIMITS, _end)
@@ -40,8 +40,8 @@ def _watch(
     feed: Feed, want: Want, screen: Screen, watchdog: Watchdog, *, timeout_s: float | None, fail_on_stall: bool
 ) -> int:
     try:
-        with watchdog.call("connecting"):
-            feed.open()
+        with watchdog.call("connecting, or reading what is there"):
+            feed.open(CONNECT_S if timeout_s is None else min(CONNECT_S, timeout_s))
         click.echo(f"watching {_what(want)} (Ctrl-C to stop)", err=True)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with screen:

@@ -98,7 +98,8 @@ class JsonScreen:
         """Show an event."""
         import orjson
 
-        click.echo(orjson.dumps(as_object(event)).decode())
+        # As bytes: JSON is UTF-8, whatever the encoding of stdout.
+        click.echo(orjson.dumps(as_object(event)))
 
 
 class TerminalScreen:

@@ -6,7 +6,6 @@ messages are taken; what Nova sends while the connection is lost is not seen.
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Final
 
 import orjson
 
@@ -21,8 +20,6 @@ from precache.service.shutdown import Stop
 from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
-
-CONNECT_S: Final = 12.0
 
 
 class TransportFeed:
@@ -51,16 +48,16 @@ class TransportFeed:
         )
         self._ready: list[Record] = []
 
-    def open(self) -> None:
+    def open(self, limit_s: float) -> None:
         """Connect and bind the queue.
 
         Raises:
             CannotWatchError: RabbitMQ can't be reached or refuses, or Nova's exchange is not there.
         """
-        deadline = Deadline.after(CONNECT_S)
+        deadline = Deadline.after(limit_s)
         while not self._listening:
             if deadline.passed:
-                raise CannotWatchError(f"{self._fault or 'RabbitMQ does not answer'} (waited {CONNECT_S:.0f} s)")
+                raise CannotWatchError(f"{self._fault or 'RabbitMQ does not answer'} (waited {limit_s:g} s)")
             self._ready += self._next()
 
     def poll(self, timeout_s: float) -> list[Record]:  # noqa: ARG002 - it never waits longer than its tick

@@ -11,13 +11,17 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from precache.contract import cloudevents
+from precache.contract.identity import aggregate_key
 from precache.contract.operation import Operation
+from precache.contract.partitions import partition_of
 from precache.contract.progress import Progress
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
 from tests.services.testing import Topics
 
+PARTITIONS = 2
 
-def make_topics(bootstrap: str, topics: Topics, partitions: int = 2) -> None:
+
+def make_topics(bootstrap: str, topics: Topics, partitions: int = PARTITIONS) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap})
     names = (topics.notifications, topics.progress, topics.operations, topics.deadletters)
     for future in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
@@ -29,7 +33,9 @@ class Derived:
 
     def __init__(self, bootstrap: str, topics: Topics) -> None:
         self._topics = topics
-        self._producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": f"test-{uuid4()}"})
+        # As the processor's: the key of a report decides as Java's clients decide.
+        settings = {"partitioner": "murmur2_random", "transactional.id": f"test-{uuid4()}"}
+        self._producer = Producer({"bootstrap.servers": bootstrap, **settings})
         self._producer.init_transactions(30)
 
     def __enter__(self) -> Self:
@@ -72,4 +78,7 @@ class Derived:
         )
         headers: list[tuple[str, str | bytes | None]] = [*event]
         topic = self._topics.progress if is_progress else self._topics.operations
-        self._producer.produce(topic, msgspec.json.encode(record), record.operation, headers=headers)
+        # An operation's records stand on the partition of its notifications.
+        input_key = aggregate_key(record.cloud, record.aggregate_uuid).encode()
+        partition = -1 if is_progress else partition_of(input_key, PARTITIONS)
+        self._producer.produce(topic, msgspec.json.encode(record), record.operation, partition, headers=headers)

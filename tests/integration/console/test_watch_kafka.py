@@ -9,14 +9,21 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import yaml
+from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient
 
+from console.configs import KafkaSettings
+from console.kafka_log import LogReader
+from console.watch import kafka_feed
 from precache.contract.operation import Operation
+from precache.contract.partitions import partition_of
 from precache.contract.progress import Progress
+from precache.contract.topics import PROGRESS_TYPE
 from precache.service.config import TopicsBlock
 from tests.integration.console.derived import Derived, make_topics
 from tests.services.testing import Servers, Topics
@@ -207,6 +214,113 @@ def test_an_operation_that_was_opened_again_is_not_over(watch: Watch, derived: D
     assert process.stdout.splitlines()[-1] == "Completed 3 hosts, 0 errors in 3s"
 
 
+def write_others(servers: Servers, topic: str, count: int, written_ms: int, batch: int = 1_000) -> None:
+    """Write reports of another operation, that stand beside those of the one that is watched."""
+    settings = {"bootstrap.servers": servers.kafka, "batch.num.messages": batch, "queue.buffering.max.messages": count}
+    producer = Producer(settings)
+    value = msgspec.json.encode(progress(1, operation=OTHER))
+    headers: list[tuple[str, str | bytes | None]] = [("ce_type", PROGRESS_TYPE)]
+    partitions = len(producer.list_topics(topic, timeout=30).topics[topic].partitions)
+    partition = partition_of(OPERATION.encode(), partitions)
+    for _ in range(count):
+        producer.produce(topic, value, OTHER, partition, headers=headers, timestamp=written_ms)
+    assert producer.flush(60) == 0
+
+
+def test_reading_what_is_there_does_not_count_as_waiting(
+    watch: Watch, derived: Derived, servers: Servers, topics: Topics, config: Path
+) -> None:
+    operations, reports = whole(failed=["host2"])
+    derived.each([*operations[:1], *reports])
+    # Each record is a batch, and each fetch takes one batch: reading them takes longer than the time-out.
+    write_others(servers, topics.progress, 4_000, time.time_ns() // 1_000_000, batch=1)
+    derived.each([*operations[1:]])
+    content = yaml.safe_load(config.read_text())
+    content["kafka"]["fetch.message.max.bytes"] = 1
+    config.write_text(yaml.safe_dump(content))
+    began = time.monotonic()
+    process = watch("--operation", OPERATION, "--timeout", "2s", ready=False)
+    assert process.wait_end(100) == 1, process.stderr
+    assert time.monotonic() - began > 2.5, "else this shows nothing"
+    assert process.stdout.splitlines() == LINES
+
+
+class CountingReader(LogReader):
+    count = 0
+
+    def poll(self, timeout_s: float) -> list[Message]:
+        messages = super().poll(timeout_s)
+        self.count += len(messages)
+        return messages
+
+
+def test_only_the_time_of_the_operation_is_read(
+    derived: Derived, servers: Servers, topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_feed, "LogReader", CountingReader)
+    day_ms = 86_400_000
+    now_ms = time.time_ns() // 1_000_000
+    write_others(servers, topics.progress, 30_000, now_ms - day_ms)
+    operations, reports = whole(failed=["host2"])
+    derived.each([operations[0], *reports, operations[1]])
+    write_others(servers, topics.progress, 30_000, now_ms + day_ms)
+    settings = KafkaSettings.model_validate({"kafka": {"bootstrap.servers": servers.kafka}, "topics": topics.config()})
+    feed = kafka_feed.KafkaFeed(settings, OPERATION, print)
+    feed.open(30)
+    found = feed.poll(0)
+    feed.close()
+    assert [record.value for record in found] == [operations[1], *reports]
+    assert isinstance(feed._reader, CountingReader)
+    # librdkafka hands over what came along with the last batch.
+    assert feed._reader.count < 5_000
+
+
+def test_an_operation_far_back_is_found(derived: Derived, servers: Servers, topics: Topics) -> None:
+    operations, reports = whole()
+    derived.each([operations[0], *reports])
+    others = [operation(sequence, "running", operation=OPERATION[:-1] + "2") for sequence in range(1, 9_001)]
+    for at in range(0, len(others), 1_000):
+        derived.write(*others[at : at + 1_000])
+    derived.write(operations[1], commit=False)  # aborted, and so not there
+    settings = KafkaSettings.model_validate({"kafka": {"bootstrap.servers": servers.kafka}, "topics": topics.config()})
+    feed = kafka_feed.KafkaFeed(settings, OPERATION, print)
+    feed.open(30)
+    assert [record.value for record in feed.poll(0)] == [operations[0], *reports]
+    derived.write(operations[1])
+    end = time.monotonic() + 20
+    while not (records := feed.poll(0.2)) and time.monotonic() < end:
+        pass
+    feed.close()
+    assert [record.value for record in records] == [operations[1]]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1250"])
+@pytest.mark.parametrize("args", [[], ["--json"]])
+def test_an_output_that_is_not_utf_8(
+    config: Path, derived: Derived, tmp_path: Path, encoding: str, args: list[str]
+) -> None:
+    process = Precache(
+        ["watch", "--config", str(config), *args], tmp_path, name="watch", env={"PYTHONIOENCODING": encoding}
+    )
+    with process:
+        process.wait_text("watching ")
+        name: dict[str, Any] = {"aggregate_name": "München-\u732b"}
+        derived.each([operation(1, "running", total=1, **name), progress(1, total=1, errors=1, **name)])
+        derived.each([completed(1, failed=["host1"], **name)])
+        assert process.wait_end(20) == 1, process.stderr
+        if args:
+            assert json.loads(process.out.read_bytes().splitlines()[1])["aggregate_name"] == name["aggregate_name"]
+        else:
+            line = f"Aggregate '{name['aggregate_name']}' host 1: 100% complete (1 errors)"
+            assert line.encode(encoding, "backslashreplace") in process.out.read_bytes().splitlines()
+
+
+def test_an_operations_id_has_three_parts(watch: Watch) -> None:
+    process = watch("--operation", "req-1", ready=False)
+    assert process.wait_end(20) == 2
+    assert "CLOUD/AGGREGATE_UUID/REQUEST_ID" in process.stderr
+
+
 def test_stall_and_its_end_are_warnings(watch: Watch, derived: Derived) -> None:
     process = watch()
     derived.each([operation(1, "running", total=1), operation(2, "stalled", total=1)])
@@ -273,9 +387,12 @@ def test_a_reader_that_leaves_is_no_result(config: Path, derived: Derived) -> No
     process.stderr.close()
 
 
-def test_no_broker(tmp_path: Path) -> None:
-    with Precache(["watch", "--kafka", "127.0.0.1:1"], tmp_path, name="watch") as process:
+@pytest.mark.parametrize(("args", "at_most_s"), [([], 25), (["--timeout", "1s"], 8)])
+def test_no_broker(tmp_path: Path, args: list[str], at_most_s: float) -> None:
+    began = time.monotonic()
+    with Precache(["watch", "--kafka", "127.0.0.1:1", *args], tmp_path, name="watch") as process:
         assert process.wait_end(60) == 6
+        assert time.monotonic() - began < at_most_s
         assert "127.0.0.1:1 cannot be reached" in process.stderr
         assert process.stdout == ""
 

@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
+from precache.contract.partitions import partition_of
 from precache.service.config import KafkaBlock
 from precache.service.kafka import clients
 from precache.service.kafka.errors import (
@@ -78,20 +79,6 @@ def first_error(consumer: Consumer) -> KafkaFault:
     raise TimeoutError("no error")
 
 
-def murmur2(data: bytes) -> int:
-    """Return the hash by which Kafka's Java client chooses a partition."""
-    mask, m = 0xFFFFFFFF, 0x5BD1E995
-    h = (0x9747B28C ^ len(data)) & mask
-    whole = len(data) // 4 * 4
-    for at in range(0, whole, 4):
-        k = int.from_bytes(data[at : at + 4], "little") * m & mask
-        h = (h * m ^ ((k ^ k >> 24) * m & mask)) & mask
-    if len(data) > whole:
-        h = (h ^ int.from_bytes(data[whole:], "little")) * m & mask
-    h = (h ^ h >> 13) * m & mask
-    return h ^ h >> 15
-
-
 def test_a_key_goes_where_javas_client_puts_it(block: KafkaBlock, topic: str) -> None:
     producer = clients.producer(block, "test")
     placed: dict[bytes, int | None] = {}
@@ -99,7 +86,7 @@ def test_a_key_goes_where_javas_client_puts_it(block: KafkaBlock, topic: str) ->
         report = send(producer, topic, key=(key := f"paris/{uuid.uuid4()}/{number}".encode()), value=b"x")
         assert isinstance(report, Message)
         placed[key] = report.partition()
-    assert placed == {key: (murmur2(key) & 0x7FFFFFFF) % 5 for key in placed}
+    assert placed == {key: partition_of(key, 5) for key in placed}
     assert len(set(placed.values())) == 5
 
 

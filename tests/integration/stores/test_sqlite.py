@@ -221,7 +221,8 @@ def no_room() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_at_the_start_is_loud(path: Path, no_room: None) -> None:
+@pytest.mark.usefixtures("no_room")
+def test_a_full_disk_at_the_start_is_loud(path: Path) -> None:
     with pytest.raises(StoreRetry, match=f"^the store {path}: ") as raised:
         SqliteStore(path).check()
     assert raised.value.loud

@@ -1,0 +1,140 @@
+"""What the topics hold of one operation already, found without reading them whole.
+
+The operation's id gives its partition in both topics. Its records in ``precache.operations`` are looked for from the
+end backwards. Their timestamps bound its reports in ``precache.progress``: a processor writes the opening before or
+with the first report, and a final record after or with the last one that it counts.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from confluent_kafka import Message, TopicPartition
+
+from console.kafka_log import LogReader, Span
+from console.watch.feed import OperationRecord, ProgressRecord, Record
+from precache.contract.identity import SEPARATOR
+from precache.contract.operation import FINAL_STATUSES, Operation, read_operation
+from precache.contract.partitions import partition_of
+from precache.contract.progress import Progress, read_progress
+from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
+from precache.service.deadline import Deadline
+
+# Who watches an operation by its id wants a recent one as a rule; each further step back is larger.
+_FIRST_STEP: Final = 2_000
+_STEP_GROWS: Final = 4
+# Processors take over from each other within an operation: their clocks may differ by this much.
+_CLOCKS_MS: Final = 5 * 60_000
+# A later version of a record has another type: it is not for this one.
+_OPERATION: Final = OPERATION_TYPE.encode()
+_PROGRESS: Final = PROGRESS_TYPE.encode()
+
+
+class Found(NamedTuple):
+    """The last record of an operation, and when its first and its last were written (milliseconds since the epoch).
+
+    ``opened_ms`` is None when compaction has taken the opening.
+    """
+
+    last: Operation
+    opened_ms: int | None
+    last_ms: int
+
+
+def operation_of(message: Message) -> Operation | None:
+    """Return a message's record of ``precache.operations``; None for what is none, or of another version."""
+    return read_operation(message.value()) if _type_of(message) == _OPERATION else None
+
+
+def progress_of(message: Message) -> Progress | None:
+    """Return a message's record of ``precache.progress``; None for what is none, or of another version."""
+    return read_progress(message.value()) if _type_of(message) == _PROGRESS else None
+
+
+def _type_of(message: Message) -> object:
+    return dict(message.headers() or []).get("ce_type")
+
+
+def progress_span(operation: str, spans: list[Span]) -> Span:
+    """Return the partition of ``precache.progress`` on which an operation's reports stand."""
+    return spans[partition_of(operation.encode(), len(spans))]
+
+
+def operations_span(operation: str, spans: list[Span]) -> Span:
+    """Return the partition of ``precache.operations`` with an operation's records: the one of its notifications."""
+    aggregate_key, _, _ = operation.rpartition(SEPARATOR)
+    return spans[partition_of(aggregate_key.encode(), len(spans))]
+
+
+def backwards(span: Span) -> Iterator[Span]:
+    """Yield the parts of a span, the last one first."""
+    high, step = span.high, _FIRST_STEP
+    while high > span.low:
+        low = max(span.low, high - step)
+        yield span._replace(low=low, high=high)
+        high, step = low, step * _STEP_GROWS
+
+
+class Past:
+    """Reads what is there of one operation.
+
+    Args:
+        reader: connected to Kafka.
+        operation: its id.
+        quiet_s: how long Kafka may send nothing.
+    """
+
+    def __init__(self, reader: LogReader, operation: str, quiet_s: float) -> None:
+        self._reader = reader
+        self._operation = operation
+        self._key = operation.encode()
+        self._quiet_s = quiet_s
+
+    def find(self, topic: str, span: Span) -> Found | None:
+        """Return what ``precache.operations`` holds of the operation; None when it has not begun.
+
+        Raises:
+            CannotReadError: Kafka refuses, or sends nothing.
+        """
+        last: tuple[Operation, int] | None = None
+        for part in backwards(span):
+            decided = [
+                (record, message.timestamp()[1])
+                for message in self._messages(topic, part)
+                if (record := operation_of(message)) is not None
+            ]
+            if not decided:
+                continue
+            last = last or decided[-1]
+            first, opened_ms = decided[0]
+            if first.sequence == 1:
+                return Found(last[0], opened_ms, last[1])
+        return None if last is None else Found(last[0], None, last[1])
+
+    def records(self, found: Found, topic: str, span: Span) -> list[Record]:
+        """Return the operation's last record, which alone says how it stands, and its reports.
+
+        Raises:
+            CannotReadError: Kafka refuses, or sends nothing.
+        """
+        part = self._reports_span(found, topic, span)
+        reports = [progress_of(message) for message in self._messages(topic, part)]
+        return [OperationRecord(found.last), *(ProgressRecord(report) for report in reports if report is not None)]
+
+    def _reports_span(self, found: Found, topic: str, span: Span) -> Span:
+        deadline = Deadline.after(self._quiet_s)
+        if found.opened_ms is not None:
+            [span] = self._reader.since(topic, [span], found.opened_ms - _CLOCKS_MS, deadline)
+        if found.last.status in FINAL_STATUSES:
+            [after] = self._reader.since(topic, [span], found.last_ms + _CLOCKS_MS, deadline)
+            span = span._replace(high=after.low)
+        return span
+
+    def _messages(self, topic: str, span: Span) -> Iterator[Message]:
+        """Yield the operation's messages within a span."""
+        if span.low >= span.high:
+            return
+        for message in self._reader.read([TopicPartition(topic, span.partition, span.low)], self._quiet_s):
+            if (message.offset() or 0) >= span.high:
+                return
+            if message.key() == self._key:
+                yield message
