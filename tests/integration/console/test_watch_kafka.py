@@ -387,7 +387,7 @@ def test_a_reader_that_leaves_is_no_result(config: Path, derived: Derived) -> No
     process.stderr.close()
 
 
-@pytest.mark.parametrize(("args", "at_most_s"), [([], 25), (["--timeout", "1s"], 8)])
+@pytest.mark.parametrize(("args", "at_most_s"), [([], 25), (["--timeout", "1s"], 12)])
 def test_no_broker(tmp_path: Path, args: list[str], at_most_s: float) -> None:
     began = time.monotonic()
     with Precache(["watch", "--kafka", "127.0.0.1:1", *args], tmp_path, name="watch") as process:
