@@ -23,7 +23,7 @@ from processor.patience import Patience
 # librdkafka's local queue is full: give its thread a moment.
 _QUEUE_FULL_S: Final = 0.05
 # Past its timeout, a call has this long to return.
-_OVERTIME_S: Final = 3.0
+_OVERTIME_S: Final = 1.0
 _SPEC_VERSION: Final = ("ce_specversion", cloudevents.SPEC_VERSION)
 _CONTENT_TYPE: Final = ("content-type", cloudevents.CONTENT_TYPE)
 _PROGRESS: Final = ("ce_type", PROGRESS_TYPE.encode())
@@ -108,7 +108,7 @@ class Publisher:
                         break
 
     def _send_offsets(self, offsets: list[TopicPartition], group: Any, timeout_s: float) -> None:
-        """Add the offsets, within a time: librdkafka ignores it while the group's coordinator is away (issue 5456).
+        """Add the offsets, within a time: librdkafka ignores it while it waits for a coordinator that it dropped.
 
         Raises:
             KafkaHanging: the call did not return.

@@ -17,8 +17,8 @@ _RESET = (
 )
 _INSTANCE = "precache gives clients their identity itself (`instance` at the top of the file)"
 _RECOVERY = (
-    "precache sets metadata.recovery.strategy=none: with `rebootstrap`, a client of librdkafka 2.16 hangs forever"
-    " after its brokers were away"
+    "precache sets metadata.recovery.strategy=rebootstrap: with `none`, a client may never connect again after Kafka"
+    " was away"
 )
 _FATE = "a transaction's identity is what fences a processor that was replaced; it is made from `instance`"
 
@@ -57,7 +57,6 @@ REFUSED: Final[dict[str, str]] = {
     "log.queue": "precache reads librdkafka's logs itself",
     "enabled_events": "precache uses librdkafka's callbacks",
     "metadata.recovery.strategy": _RECOVERY,
-    "metadata.recovery.rebootstrap.trigger.ms": _RECOVERY,
     "group.protocol": "the hand-over of partitions is proved with the classic protocol only",
     "share.acknowledgement.mode": "precache reads with consumer groups, not share groups",
 }
@@ -95,7 +94,7 @@ fetch.error.backoff.ms fetch.max.bytes fetch.message.max.bytes fetch.min.bytes f
 fetch.wait.max.ms group.id group.protocol.type group.remote.assignor heartbeat.interval.ms https.ca.location
 https.ca.pem internal.termination.signal linger.ms log.connection.close log.thread.name max.partition.fetch.bytes
 max.poll.interval.ms message.copy.max.bytes message.max.bytes metadata.broker.list metadata.max.age.ms
-metadata.request.timeout.ms
+metadata.recovery.rebootstrap.trigger.ms metadata.request.timeout.ms
 partition.assignment.strategy plugin.library.paths queue.buffering.backpressure.threshold
 queue.buffering.max.kbytes queue.buffering.max.messages queue.buffering.max.ms queued.max.messages.kbytes
 queued.min.messages receive.message.max.bytes reconnect.backoff.max.ms reconnect.backoff.ms request.timeout.ms

@@ -26,9 +26,9 @@ _CHOSEN: Final[dict[str, Any]] = {
     "reconnect.backoff.max.ms": 3_000,
 }
 _PROMISED: Final[dict[str, Any]] = {
-    # The default, "rebootstrap", drops brokers that are down. A transaction's call then waits forever for a broker that
-    # the client no longer has, whatever the call's timeout (docs/decisions/0505-no-rebootstrap.md).
-    "metadata.recovery.strategy": "none",
+    # A Kafka that has just begun may answer that it has no brokers. The client then drops all it knew, and with "none"
+    # it never connects again (docs/decisions/0505-rebootstrap-and-a-bounded-commit.md).
+    "metadata.recovery.strategy": "rebootstrap",
 }
 _CHOSEN_PRODUCER: Final[dict[str, Any]] = {
     # JSON shrinks to a quarter or less, at little CPU on both sides.

@@ -1,7 +1,8 @@
 """Kafka killed under a processor at work, with the default settings, and started again: it goes on by itself."""
 
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from tests.services.testing import Topics
 from tests.support.kafka import read_all
 from tests.support.process import Precache, free_port, wait_until
 from tests.unit.processor.events import Event, Source
+
+Stops = tuple[Callable[[Node], None], Callable[[Node], None]]
 
 NOVA = Source()
 HOSTS = ["a", "b"]
@@ -85,19 +88,33 @@ def reported(servers: str) -> int:
     return len(read_all(servers, TOPICS.progress))
 
 
-@pytest.mark.parametrize("outage_s", [8, pytest.param(30, marks=pytest.mark.soak)])
-def test_the_processor_goes_on_by_itself(node: Node, processor: Precache, outage_s: int) -> None:
-    servers, source = node.bootstrap_servers, Source(request=f"req-{outage_s}")
+KILLED: Stops = (Node.kill, Node.start)
+PAUSED: Stops = (Node.pause, Node.resume)
+
+
+@pytest.mark.parametrize(
+    ("how", "outage_s"),
+    [
+        (KILLED, 8),
+        pytest.param(KILLED, 30, marks=pytest.mark.soak),
+        pytest.param(PAUSED, 8, marks=pytest.mark.soak),
+        pytest.param(PAUSED, 30, marks=pytest.mark.soak),
+    ],
+    ids=["killed-8", "killed-30", "paused-8", "paused-30"],
+)
+def test_the_processor_goes_on_by_itself(node: Node, processor: Precache, how: Stops, outage_s: int) -> None:
+    servers, source = node.bootstrap_servers, Source(request=f"req-{uuid.uuid4()}")
+    take_away, bring_back = how
     before = reported(servers)
     send(servers, source.start(HOSTS), source.report("a"))
     wait_until(lambda: reported(servers) == before + 1, "the first host's report to be processed", 30)
-    node.kill()
-    killed = time.monotonic()
+    take_away(node)
+    began = time.monotonic()
     wait_until(lambda: not processor.ready()[0], "the processor to be not ready", outage_s)
     assert "Kafka does not answer" in processor.ready()[1]
     assert lag(processor) == 0, "nothing came that it does not know of"
-    time.sleep(max(0.0, killed + outage_s - time.monotonic()))
-    node.start()
+    time.sleep(max(0.0, began + outage_s - time.monotonic()))
+    bring_back(node)
     back = time.monotonic()
     send(servers, source.report("b"), source.end(HOSTS))
     wait_until(lambda: reported(servers) == before + 2, "the second host's report to be processed", BACK_S)

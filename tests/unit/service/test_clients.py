@@ -86,9 +86,9 @@ def test_properties_that_do_not_fit_together_are_fatal(properties: dict[str, Any
     assert caught.value.loud
 
 
-def test_no_client_bootstraps_again_whatever_its_kind(made: list[dict[str, Any]]) -> None:
+def test_every_client_bootstraps_again_whatever_its_kind(made: list[dict[str, Any]]) -> None:
     clients.producer(block(), "p")
     clients.transactional_producer(block(), "t", "precache-1")
     clients.consumer(block(**{"group.id": "g"}), "c").close()
     clients.admin(block())
-    assert [properties["metadata.recovery.strategy"] for properties in made] == ["none"] * 4
+    assert [properties["metadata.recovery.strategy"] for properties in made] == ["rebootstrap"] * 4
