@@ -21,7 +21,7 @@ WORKERS ?= 6
 PARALLEL := -n $(WORKERS) --dist loadscope
 SERVICES := $(PYTHON) -m tests.services
 
-.PHONY: help venv services services-stop check format schema unit test soak demo bench clean
+.PHONY: help venv services services-more services-stop check format schema unit test test-more soak demo bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ $(STAMP): pyproject.toml uv.lock
 services: ## Start RabbitMQ, Kafka and InfluxDB for the tests, and print their addresses as exports
 	@$(SERVICES) start
 
+services-more: ## The same, and the servers that only `make test-more` needs
+	@$(SERVICES) start-more
+
 services-stop: ## End the servers that `make services` started
 	@$(SERVICES) stop
 
@@ -61,6 +64,8 @@ schema: venv ## Write the tables of docs/schema.md from the records
 unit: venv ## Tests without any server
 	$(BIN)/pytest tests/unit -q -n 2
 
+# Which servers a target starts.
+start := start
 # Servers stay up between runs, so that the next one is quick; a build server (CI set) is left as it was found.
 # Assignments, other than eval of a substitution, fail when the servers could not be started. How the servers end says
 # nothing about the tests: under `-e` a command that fails in a trap would become the result of the whole recipe.
@@ -68,17 +73,27 @@ unit: venv ## Tests without any server
 # failed may be looked at there until the next run clears it away.
 define with-services
 @if [[ -n "$${CI:-}" ]]; then trap 'rm -rf "$${PYTEST_DEBUG_TEMPROOT:-}"; $(SERVICES) stop || true' EXIT; fi; \
-exports="$$($(SERVICES) start)"; eval "$$exports"; \
+exports="$$($(SERVICES) $(start))"; eval "$$exports"; \
 PYTEST_DEBUG_TEMPROOT="$$($(SERVICES) scratch)"; export PYTEST_DEBUG_TEMPROOT;
 endef
 
-test: venv ## All tests, on real servers
-	$(with-services) $(BIN)/pytest -q -m "not soak" $(PARALLEL) $(TESTS) || { \
-	  echo "make test: what failed beside other tests runs once more, alone" >&2; \
-	  exports="$$($(SERVICES) start)"; eval "$$exports"; \
-	  $(BIN)/pytest -q -m "not soak" --last-failed --last-failed-no-failures none $(TESTS); \
-	}; rm -rf "$$PYTEST_DEBUG_TEMPROOT"
+# Runs the tests of one tier: of the markers $(1), in the folders $(2).
+define run-tests
+$(with-services) $(BIN)/pytest -q -m "$(1)" $(PARALLEL) $(2) || { \
+  echo "make $@: what failed beside other tests runs once more, alone" >&2; \
+  exports="$$($(SERVICES) $(start))"; eval "$$exports"; \
+  $(BIN)/pytest -q -m "$(1)" --last-failed --last-failed-no-failures none $(2); \
+}; rm -rf "$$PYTEST_DEBUG_TEMPROOT"
+endef
 
+test: venv ## The tests, on real servers
+	$(call run-tests,not soak and not more,$(TESTS))
+
+test-more: start := start-more
+test-more: venv ## The second tier, on what is slow to set up: RabbitMQ 4
+	$(call run-tests,more and not soak,$(TESTS))
+
+soak: start := start-more
 soak: venv ## The long forms, on real servers
 	$(with-services) $(BIN)/pytest -m soak && $(BIN)/pytest -n 2 --hypothesis-profile=soak --timeout=0 tests/unit/processor/test_{properties,rebuild_store}.py
 

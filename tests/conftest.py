@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from hypothesis import settings
 
-from tests.services.testing import Bucket, Cloud, Servers, Topics
+from tests.services.testing import Broker, Bucket, Cloud, Servers, Topics
 
 # `make soak` looks at many times more: --hypothesis-profile=soak.
 settings.register_profile("quick", max_examples=50, deadline=None)
@@ -51,14 +51,20 @@ def servers() -> Servers:
 
 
 @pytest.fixture
-def make_cloud(servers: Servers) -> Iterator[Callable[[], Cloud]]:
+def broker(servers: Servers) -> Broker:
+    """The RabbitMQ that a test's clouds are on; some folders run their tests on more than one."""
+    return servers.rabbitmq
+
+
+@pytest.fixture
+def make_cloud(broker: Broker) -> Iterator[Callable[[], Cloud]]:
     """Make as many clouds as a test needs."""
     with_vhost: list[Cloud] = []
 
     def make() -> Cloud:
         name = uuid.uuid4().hex[:12]
-        cloud = Cloud(servers.rabbitmq_url, f"nova-{name}", f"precache-{name}", servers.rabbitmq_api)
-        if servers.rabbitmq_api is not None:
+        cloud = Cloud(broker.transport_url, f"nova-{name}", f"precache-{name}", broker.api_url)
+        if broker.api_url is not None:
             cloud = cloud.in_own_vhost(f"test-{name}")
             with_vhost.append(cloud)
         return cloud

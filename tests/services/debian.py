@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Final
@@ -58,3 +59,18 @@ def install_package(server: str, package: str, *, provides: Path) -> None:
         if done.returncode != 0 or not provides.exists():
             msg = f"could not install the Debian package {package}; the end of {log}:\n{tail(log)}"
             raise StartError(msg)
+
+
+def main_archive() -> str:
+    """Return the address from which apt takes this Debian's own packages, as apt itself is configured.
+
+    Raises:
+        StartError: apt has no such source.
+    """
+    release = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+    argv = ["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)", "Identifier: Packages"]
+    listed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    for line in listed.splitlines():
+        if line.startswith(f"{release} main "):
+            return line.split()[-1]
+    raise StartError(f"apt has no source for {release} main: see `apt-get indextargets`")

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 _UP_TIMEOUT_S: Final = 900
 _ASK_TIMEOUT_S: Final = 30
 
+# The variables that the compose file reads for the ports it publishes.
+_PORTS: Final = (
+    "PRECACHE_RABBITMQ_PORT",
+    "PRECACHE_RABBITMQ_API_PORT",
+    "PRECACHE_RABBITMQ4_PORT",
+    "PRECACHE_RABBITMQ4_API_PORT",
+    "PRECACHE_KAFKA_PORT",
+    "PRECACHE_INFLUX_PORT",
+)
+
 
 def _docker(*arguments: str, timeout_s: float, **variables: str) -> subprocess.CompletedProcess[str]:
     env = own_environment(**variables)
@@ -43,8 +53,7 @@ def _settings() -> dict[str, str]:
     file = state_dir() / "docker.json"
     settings = read_json(file)
     if not settings:
-        names = ("PRECACHE_RABBITMQ_PORT", "PRECACHE_RABBITMQ_API_PORT", "PRECACHE_KAFKA_PORT", "PRECACHE_INFLUX_PORT")
-        settings = {name: str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
+        settings = {name: str(port) for name, port in zip(_PORTS, free_ports(len(_PORTS)), strict=True)}
         for name in ("PRECACHE_RABBITMQ_PASSWORD", "PRECACHE_INFLUX_PASSWORD", "PRECACHE_INFLUX_TOKEN"):
             settings[name] = secrets.token_hex(16)
         settings["PRECACHE_RABBITMQ_VHOST"] = "precache"
@@ -54,7 +63,16 @@ def _settings() -> dict[str, str]:
 
 def _compose(*arguments: str, timeout_s: float) -> str:
     """Run compose on this checkout's own project, so that two checkouts never share a container or a volume."""
-    argv = ("compose", "-f", "docker-compose.yml", "-p", f"precache-tests-{state_dir().name}", *arguments)
+    argv = (
+        "compose",
+        "--profile",
+        "more",
+        "-f",
+        "docker-compose.yml",
+        "-p",
+        f"precache-tests-{state_dir().name}",
+        *arguments,
+    )
     try:
         done = _docker(*argv, timeout_s=timeout_s, **_settings())
     except subprocess.TimeoutExpired:
@@ -91,11 +109,15 @@ def own_addresses() -> dict[str, dict[str, str]]:
 
 
 def _exports(settings: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    user, password = "precache", settings["PRECACHE_RABBITMQ_PASSWORD"]
+    login = f"precache:{settings['PRECACHE_RABBITMQ_PASSWORD']}"
     return {
         "rabbitmq": {
-            "PRECACHE_TEST_RABBITMQ_URL": f"rabbit://{user}:{password}@{HOST}:{settings['PRECACHE_RABBITMQ_PORT']}/precache",
+            "PRECACHE_TEST_RABBITMQ_URL": f"rabbit://{login}@{HOST}:{settings['PRECACHE_RABBITMQ_PORT']}/precache",
             "PRECACHE_TEST_RABBITMQ_API": f"http://{HOST}:{settings['PRECACHE_RABBITMQ_API_PORT']}",
+        },
+        "rabbitmq4": {
+            "PRECACHE_TEST_RABBITMQ4_URL": f"rabbit://{login}@{HOST}:{settings['PRECACHE_RABBITMQ4_PORT']}/precache",
+            "PRECACHE_TEST_RABBITMQ4_API": f"http://{HOST}:{settings['PRECACHE_RABBITMQ4_API_PORT']}",
         },
         "kafka": {"PRECACHE_TEST_KAFKA": f"{HOST}:{settings['PRECACHE_KAFKA_PORT']}"},
         "influxdb": {

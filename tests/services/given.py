@@ -14,9 +14,13 @@ REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "influxdb": ("PRECACHE_TEST_INFLUX_URL", "PRECACHE_TEST_INFLUX_ORG", "PRECACHE_TEST_INFLUX_TOKEN"),
 }
 
+# Started only for the second tier of tests (`make test-more`).
+MORE: Final[dict[str, tuple[str, ...]]] = {"rabbitmq4": ("PRECACHE_TEST_RABBITMQ4_URL",)}
+
 # What else is known of a server that was started here; with one that is given, tests do without.
 OPTIONAL: Final[dict[str, tuple[str, ...]]] = {
     "rabbitmq": ("PRECACHE_TEST_RABBITMQ_API", "PRECACHE_TEST_RABBITMQCTL"),
+    "rabbitmq4": ("PRECACHE_TEST_RABBITMQ4_API", "PRECACHE_TEST_RABBITMQ4CTL"),
     "kafka": (),
     "influxdb": (),
 }
@@ -33,7 +37,7 @@ def given_addresses(environment: Mapping[str, str], own: Mapping[str, Mapping[st
     not given by anybody: that server is looked after, and started again when it has ended.
     """
     given = {}
-    for server, names in REQUIRED.items():
+    for server, names in (REQUIRED | MORE).items():
         ours = own.get(server, {})
         values = {name: environment[name] for name in names if environment.get(name)}
         if not values or all(values.get(name) == ours.get(name) for name in names):

@@ -6,7 +6,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from . import influxdb, kafka, rabbitmq
+from . import influxdb, kafka, rabbitmq, rabbitmq4
+from .given import MORE
 from .node import Node, StartError, tail
 from .state import clear_away, say, state_dir
 
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 
 
 def nodes(state: Path | None = None) -> dict[str, Node]:
-    """Return the three nodes of a state folder (by default this checkout's), whether they run or not."""
-    types: tuple[type[rabbitmq.Node | kafka.Node | influxdb.Node], ...] = (rabbitmq.Node, kafka.Node, influxdb.Node)
+    """Return the nodes of a state folder (by default this checkout's), whether they run or not."""
+    types: tuple[type[rabbitmq.Node | kafka.Node | influxdb.Node], ...] = (
+        rabbitmq.Node,
+        kafka.Node,
+        influxdb.Node,
+        rabbitmq4.Node,
+    )
     return {kind.name: kind((state or state_dir()) / kind.name, tied=False) for kind in types}
 
 
@@ -75,6 +81,8 @@ def status() -> str:
     """Return one line a server."""
     lines = []
     for name, node in nodes().items():
+        if node.name in MORE and not node.is_alive():
+            continue
         if not node.is_alive():
             lines.append(f"{name}: does not run")
         else:

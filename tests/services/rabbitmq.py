@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 # The scripts themselves: those in /usr/sbin change to the user `rabbitmq` first, and use the system's folders.
 _SCRIPTS: Final = Path("/usr/lib/rabbitmq/bin")
+_EPMD: Final = "/usr/bin/epmd"
 
 _USER: Final = "precache"
 _VHOST: Final = "precache"
@@ -51,6 +51,8 @@ class Node(BaseNode):
     """
 
     name: ClassVar[str] = "rabbitmq"
+    # What the names of its variables begin with.
+    variable: ClassVar[str] = "PRECACHE_TEST_RABBITMQ"
 
     def __init__(
         self, base: Path, *, conf: Mapping[str, str] | None = None, advanced: str = _QUICK_COUNTS, tied: bool = True
@@ -95,12 +97,17 @@ class Node(BaseNode):
         if not (_SCRIPTS / "rabbitmq-server").exists():
             install_package(cls.name, "rabbitmq-server", provides=_SCRIPTS / "rabbitmq-server")
 
+    @classmethod
+    def _command(cls, *argv: str) -> list[str]:
+        """Return what runs one of the package's programs."""
+        return list(argv)
+
     def exports(self) -> dict[str, str]:
         """Return the address, and beside it the API and the control script."""
         return {
-            "PRECACHE_TEST_RABBITMQ_URL": self.transport_url,
-            "PRECACHE_TEST_RABBITMQ_API": self.api_url,
-            "PRECACHE_TEST_RABBITMQCTL": str(self.rabbitmqctl_path),
+            f"{self.variable}_URL": self.transport_url,
+            f"{self.variable}_API": self.api_url,
+            f"{self.variable}CTL": str(self.rabbitmqctl_path),
         }
 
     def answers(self) -> bool:
@@ -152,20 +159,22 @@ class Node(BaseNode):
             "collect_statistics_interval": "200",
             # By default a broker blocks its publishers when less disk is free than it has memory.
             "disk_free_limit.absolute": "100MB",
+            # RabbitMQ 3's default; 4 refuses more than 16 MiB.
+            "max_message_size": "134217728",
         }
         lines = [f"{key} = {value}\n" for key, value in (conf | self.conf).items()]
         (self.base / "rabbitmq.conf").write_text("".join(lines))
         (self.base / "advanced.config").write_text(self.advanced)
         (self.base / "enabled_plugins").write_text("[rabbitmq_management].\n")
         exports = [f"export {key}={shlex.quote(value)}\n" for key, value in self._variables().items()]
-        script = ["#!/bin/sh\n", *exports, f'exec {_SCRIPTS / "rabbitmqctl"} "$@"\n']
+        rabbitmqctl = shlex.join(self._command(str(_SCRIPTS / "rabbitmqctl")))
+        script = ["#!/bin/sh\n", *exports, f'exec {rabbitmqctl} "$@"\n']
         self.rabbitmqctl_path.write_text("".join(script))
         self.rabbitmqctl_path.chmod(0o700)
 
     def _launch(self) -> None:
-        epmd = shutil.which("epmd") or "/usr/bin/epmd"
         epmd_port = self._settings["epmd_port"]
-        self._spawn("epmd", [epmd, "-port", epmd_port, "-address", HOST], own_environment())
+        self._spawn("epmd", self._command(_EPMD, "-port", epmd_port, "-address", HOST), own_environment())
         if not wait_until(lambda: bool(exchange(int(epmd_port), _EPMD_NAMES)), 10.0):
             msg = f"epmd does not answer on port {epmd_port}"
             raise StartError(msg)
@@ -175,4 +184,4 @@ class Node(BaseNode):
             # Makes the start script become the Erlang machine, where it would else stay beside it as its parent.
             RUNNING_UNDER_SYSTEMD="true",
         )
-        self._spawn("server", [str(_SCRIPTS / "rabbitmq-server")], env)
+        self._spawn("server", self._command(str(_SCRIPTS / "rabbitmq-server")), env)

@@ -15,16 +15,31 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Broker:
+    """A RabbitMQ."""
+
+    transport_url: str
+    # A broker that was given, other than started here, may come without its management API.
+    api_url: str | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], prefix: str) -> Broker | None:
+        """Read the variables that begin with the prefix; None when there is no address among them."""
+        url = environment.get(f"{prefix}_URL")
+        return cls(url, environment.get(f"{prefix}_API") or None) if url else None
+
+
+@dataclass(frozen=True)
 class Servers:
     """Where the servers are, as the environment says."""
 
-    rabbitmq_url: str
+    rabbitmq: Broker
     kafka: str
     influx_url: str
     influx_org: str
     influx_token: str
-    # A broker that was given, other than started here, may come without its management API.
-    rabbitmq_api: str | None = None
+    # Started for the second tier of tests alone.
+    rabbitmq4: Broker | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -32,14 +47,23 @@ class Servers:
         missing = [name for names in REQUIRED.values() for name in names if not environment.get(name)]
         if missing:
             raise LookupError(f'{", ".join(missing)} not set: run `eval "$(make -s services)"` first')
+        rabbitmq = Broker.from_environment(environment, "PRECACHE_TEST_RABBITMQ")
+        assert rabbitmq is not None
         return cls(
-            rabbitmq_url=environment["PRECACHE_TEST_RABBITMQ_URL"],
+            rabbitmq=rabbitmq,
             kafka=environment["PRECACHE_TEST_KAFKA"],
             influx_url=environment["PRECACHE_TEST_INFLUX_URL"],
             influx_org=environment["PRECACHE_TEST_INFLUX_ORG"],
             influx_token=environment["PRECACHE_TEST_INFLUX_TOKEN"],
-            rabbitmq_api=environment.get("PRECACHE_TEST_RABBITMQ_API") or None,
+            rabbitmq4=Broker.from_environment(environment, "PRECACHE_TEST_RABBITMQ4"),
         )
+
+    def broker(self, name: str) -> Broker:
+        """Return a RabbitMQ by its name among the servers; the error says how to have it."""
+        broker = {"rabbitmq": self.rabbitmq, "rabbitmq4": self.rabbitmq4}[name]
+        if broker is None:
+            raise LookupError('PRECACHE_TEST_RABBITMQ4_URL not set: run `eval "$(make -s services-more)"` first')
+        return broker
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,16 @@ from tests.integration.bridge.rig import SOURCES, Rig, notifications
 from tests.support.process import wait_until
 
 
-def options(source: str) -> dict[str, object]:
-    return {"source": source, "oslo_messaging_rabbit": {"amqp_durable_queues": True} if source == "oslo" else {}}
-
-
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_killed_bridge_misses_nothing(rig: Rig, source: str) -> None:
     sent = notifications(3000)
     rig.publish([body for _, body in sent])
     for _ in range(3):
-        with rig.bridge(**options(source), prefetch=20) as bridge:
+        with rig.bridge(**rig.options(source), prefetch=20) as bridge:
             bridge.process.send_signal(signal.SIGSTOP)  # so that what is in flight can be counted
             wait_until(lambda: rig.unacknowledged() > 0, "messages in flight")
             bridge.kill()
-    with rig.bridge(**options(source)):
+    with rig.bridge(**rig.options(source)):
         rig.wait_forwarded([message_id for message_id, _ in sent])
         rig.wait_empty()
 
@@ -38,7 +34,7 @@ def test_a_deaf_pool_is_bound_again(rig: Rig) -> None:
             channel.exchange_delete(rig.cloud.exchange)
             wait_until(lambda: not bridge.ready()[0], "the bridge to see that the exchange is gone", 15)
             assert "exchange" in bridge.ready()[1]
-            channel.exchange_declare(rig.cloud.exchange, "topic", durable=True)
+            channel.exchange_declare(rig.cloud.exchange, "topic", durable=rig.kind.is_durable)
         began = time.monotonic()
         bridge.wait_ready(15)
         assert time.monotonic() - began < 15

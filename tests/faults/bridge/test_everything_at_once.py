@@ -12,16 +12,19 @@ from typing import Any
 import pika.exceptions
 import pytest
 
+from tests.integration.bridge.places import BROKERS, LASTING, NODES
 from tests.integration.bridge.rig import SOURCES, Rig, notifications
 from tests.services import kafka, rabbitmq
 from tests.services.testing import Cloud, Topics
 from tests.support.process import Precache, wait_until
 
 
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[rabbitmq.Node, kafka.Node]]:
+@pytest.fixture(scope="module", params=BROKERS)
+def nodes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[rabbitmq.Node, kafka.Node]]:
     folder = tmp_path_factory.mktemp("nodes")
-    with rabbitmq.Node(folder / "rabbitmq") as queue, kafka.Node(folder / "kafka") as log:
+    with NODES[request.param](folder / "rabbitmq") as queue, kafka.Node(folder / "kafka") as log:
         yield queue, log
 
 
@@ -96,26 +99,21 @@ def report(counts: Counter[str]) -> None:
     print(f"{len(counts)} notifications, none missing, {repeated} records more than once")  # noqa: T201 - for docs
 
 
-@pytest.fixture
-def rig_of_nodes(tmp_path: Path, nodes: tuple[rabbitmq.Node, kafka.Node]) -> Rig:
+@pytest.fixture(params=LASTING)
+def rig_of_nodes(request: pytest.FixtureRequest, tmp_path: Path, nodes: tuple[rabbitmq.Node, kafka.Node]) -> Rig:
     queue, log = nodes
     prefix = f"test-{time.monotonic_ns()}"
-    rig = Rig(
-        tmp_path, log.bootstrap_servers, Cloud(queue.transport_url, prefix, prefix, queue.api_url), Topics(prefix)
-    )
+    cloud = Cloud(queue.transport_url, prefix, prefix, queue.api_url)
+    rig = Rig(tmp_path, log.bootstrap_servers, cloud, Topics(prefix), request.param)
     rig.make_topics()
     rig.declare_as_nova()
     return rig
 
 
-def options(source: str) -> dict[str, Any]:
-    return {"source": source, "oslo_messaging_rabbit": {"amqp_durable_queues": True} if source == "oslo" else {}}
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("source", SOURCES)
 def test_nothing_is_missing(rig_of_nodes: Rig, nodes: tuple[rabbitmq.Node, kafka.Node], source: str) -> None:
-    torment(rig_of_nodes, nodes, options(source) | {"prefetch": 100}, count=2_000, pause_s=0.01)
+    torment(rig_of_nodes, nodes, rig_of_nodes.options(source) | {"prefetch": 100}, count=2_000, pause_s=0.01)
 
 
 @pytest.mark.soak
@@ -124,7 +122,7 @@ def test_nothing_is_missing(rig_of_nodes: Rig, nodes: tuple[rabbitmq.Node, kafka
 def test_nothing_is_missing_of_twenty_thousand(
     rig_of_nodes: Rig, nodes: tuple[rabbitmq.Node, kafka.Node], source: str
 ) -> None:
-    torment(rig_of_nodes, nodes, options(source) | {"prefetch": 100}, count=20_000, pause_s=0.002)
+    torment(rig_of_nodes, nodes, rig_of_nodes.options(source) | {"prefetch": 100}, count=20_000, pause_s=0.002)
 
 
 @pytest.mark.timeout(1_200)

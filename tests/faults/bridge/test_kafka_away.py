@@ -11,13 +11,12 @@ import pytest
 
 from tests.faults.bridge.holding import HoldingProxy
 from tests.integration.bridge.poisons import data, envelope, progress
-from tests.integration.bridge.rig import Rig, notifications
+from tests.integration.bridge.rig import QUORUM, Rig, notifications
 from tests.services import kafka
 from tests.services.testing import Cloud, Topics
 from tests.support.kafka import header
 from tests.support.process import Precache, wait_until
 
-QUORUM = {"x-queue-type": "quorum", "x-delivery-limit": 3}
 # Bodies in flight, at most.
 MAX_BYTES = 32 * 1024 * 1024
 HOLD_S = 0.5
@@ -52,9 +51,9 @@ def node(tmp_path_factory: pytest.TempPathFactory, proxy: HoldingProxy) -> Itera
 @pytest.fixture
 def quorum(tmp_path: Path, node: kafka.Node, cloud: Cloud) -> Rig:
     """A Kafka of this module's own, and a quorum queue that drops a message at its fourth return."""
-    rig = Rig(tmp_path, node.bootstrap_servers, cloud, Topics(f"test-{uuid.uuid4().hex[:12]}"))
+    rig = Rig(tmp_path, node.bootstrap_servers, cloud, Topics(f"test-{uuid.uuid4().hex[:12]}"), QUORUM)
     rig.make_topics()
-    rig.declare_as_nova(arguments=QUORUM)
+    rig.declare_as_nova()
     return rig
 
 

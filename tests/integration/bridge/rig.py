@@ -33,6 +33,34 @@ from tests.support.process import Precache, free_port, wait_until
 SOURCES: Final = ("rabbit", "oslo")
 
 
+@dataclass(frozen=True)
+class QueueKind:
+    """How Nova declares its exchange and queue: by what stands in its section `[oslo_messaging_rabbit]`."""
+
+    nova: Mapping[str, Any]
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether exchange and queue outlast a restart of RabbitMQ: quorum queues always do."""
+        return bool(self.nova)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the queue's declaration."""
+        quorum = {"x-queue-type": "quorum"} if self.nova.get("rabbit_quorum_queue") else {}
+        limit = self.nova.get("rabbit_quorum_delivery_limit")
+        return quorum | ({"x-delivery-limit": limit} if limit else {})
+
+
+# Nova's default.
+TRANSIENT: Final = QueueKind({})
+DURABLE: Final = QueueKind({"amqp_durable_queues": True})
+# Drops a message at its fourth return.
+QUORUM: Final = QueueKind({"rabbit_quorum_queue": True, "rabbit_quorum_delivery_limit": 3})
+# RabbitMQ 4 drops a message at its 21st return, RabbitMQ 3 never.
+QUORUM_UNLIMITED: Final = QueueKind({"rabbit_quorum_queue": True})
+
+
 def notifications(count: int, *, aggregates: int = 7) -> list[tuple[str, bytes]]:
     """Make so many different notifications: message id and body."""
     made = []
@@ -51,6 +79,7 @@ class Rig:
     kafka: str
     cloud: Cloud
     topics: Topics
+    kind: QueueKind = DURABLE
 
     @property
     def queue(self) -> str:
@@ -67,11 +96,12 @@ class Rig:
         for made in admin.create_topics(wanted).values():
             made.result(30)
 
-    def declare_as_nova(self, *, durable: bool = True, arguments: Mapping[str, Any] | None = None) -> None:
+    def declare_as_nova(self, queue: str = "") -> None:
+        name, kind = queue or self.queue, self.kind
         with self.channel() as channel:
-            channel.exchange_declare(self.cloud.exchange, "topic", durable=durable)
-            channel.queue_declare(self.queue, durable=durable, arguments=dict(arguments or {}))
-            channel.queue_bind(self.queue, self.cloud.exchange, self.queue)
+            channel.exchange_declare(self.cloud.exchange, "topic", durable=kind.is_durable)
+            channel.queue_declare(name, durable=kind.is_durable, arguments=kind.arguments)
+            channel.queue_bind(name, self.cloud.exchange, name)
 
     @contextmanager
     def channel(self) -> Iterator[Any]:
@@ -149,6 +179,10 @@ class Rig:
             "instance": "bridge-1",
             "shutdown_timeout": "10s",
         } | more
+
+    def options(self, source: str) -> dict[str, Any]:
+        """The source, and Nova's own section: `oslo` declares exchange and queue by itself, and must do it as Nova."""
+        return {"source": source, "oslo_messaging_rabbit": dict(self.kind.nova)}
 
     def paris(self, **more: Any) -> dict[str, Any]:
         """The cloud of this rig; ``topic`` unless ``pool`` or ``drain_shared`` is given."""

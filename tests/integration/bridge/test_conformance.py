@@ -2,13 +2,10 @@
 
 import copy
 import json
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -21,7 +18,6 @@ from precache.contract import nova
 from precache.service.shutdown import Stop
 from tests.integration.bridge.poisons import JSON, KINDS, envelope, progress
 from tests.integration.bridge.rig import SOURCES, Rig, notifications
-from tests.services.testing import Cloud, Servers, Topics
 from tests.support import captures
 from tests.support.kafka import header
 from tests.support.process import wait_until
@@ -32,14 +28,9 @@ def source(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def options(source: str) -> dict[str, Any]:
-    """The oslo source declares exchange and queue by itself, so that its options must equal Nova's."""
-    return {"source": source, "oslo_messaging_rabbit": {"amqp_durable_queues": True} if source == "oslo" else {}}
-
-
 def test_captures_arrive_once_in_order_and_unchanged(rig: Rig, source: str) -> None:
     sent = {name: captures.read(name) for name in captures.ALL}
-    with rig.bridge(**options(source)) as bridge:
+    with rig.bridge(**rig.options(source)) as bridge:
         for capture in sent.values():
             rig.publish([message.body for message in capture], capture[0].properties)
         rig.wait_forwarded([message.message()["message_id"] for capture in sent.values() for message in capture])
@@ -60,7 +51,7 @@ def test_captures_arrive_once_in_order_and_unchanged(rig: Rig, source: str) -> N
 
 def test_poison_is_kept_and_the_good_around_it_flows_on_in_order(rig: Rig, source: str) -> None:
     good = notifications(len(KINDS), aggregates=1)
-    with rig.bridge(**options(source)) as bridge:
+    with rig.bridge(**rig.options(source)) as bridge:
         for (_, body), kind in zip(good, KINDS.values(), strict=True):
             rig.publish([kind.body], kind.properties)
             rig.publish([body])
@@ -92,7 +83,7 @@ def test_what_is_unusual_and_no_reason_to_drop_a_message(rig: Rig, source: str) 
     ]
     flat = progress() | {"message_id": "flat", "_unique_id": uuid.uuid4().hex}
     sent = [first, *again, *with_priority, flat]
-    with rig.bridge(**options(source)):
+    with rig.bridge(**rig.options(source)):
         # oslo.messaging knows a repetition by the `_unique_id` of what it has handled already.
         rig.publish([envelope(first)])
         rig.wait_forwarded([first["message_id"]])
@@ -113,7 +104,7 @@ def unwanted(count: int) -> Iterator[bytes]:
 
 
 def test_what_nobody_wants_is_acknowledged_and_counted(rig: Rig, source: str) -> None:
-    with rig.bridge(**options(source)) as bridge:
+    with rig.bridge(**rig.options(source)) as bridge:
         rig.publish(unwanted(50))
         wanted = notifications(3)
         rig.publish([body for _, body in wanted])
@@ -128,7 +119,7 @@ def test_what_nobody_wants_is_acknowledged_and_counted(rig: Rig, source: str) ->
 def test_further_events_go_to_further_topics(rig: Rig, source: str) -> None:
     everything = f"{rig.topics.prefix}.all"
     rig.make_topics_named(everything)
-    with rig.bridge(**options(source), forward={everything: ["*"]}):
+    with rig.bridge(**rig.options(source), forward={everything: ["*"]}):
         rig.publish([*unwanted(2), envelope(progress())])
         rig.wait_forwarded([progress()["message_id"]])
         rig.wait_empty()
@@ -146,10 +137,8 @@ def _aggregate() -> str:
 def test_a_pool_gets_its_own_copy(rig: Rig, source: str) -> None:
     # Nova's topic stays whoever's it is; both sources give the pool's queue the pool's name.
     shared = "versioned_notifications.info"
-    with rig.channel() as channel:
-        channel.queue_declare(shared, durable=True)
-        channel.queue_bind(shared, rig.cloud.exchange, shared)
-    with rig.bridge(**options(source), pool="mine"):
+    rig.declare_as_nova(shared)
+    with rig.bridge(**rig.options(source), pool="mine"):
         rig.publish([envelope(progress())], routing_key=shared)
         rig.wait_forwarded([progress()["message_id"]])
         rig.wait_empty("mine")
@@ -159,10 +148,8 @@ def test_a_pool_gets_its_own_copy(rig: Rig, source: str) -> None:
 
 def test_the_shared_queue_is_drained_only_when_told_so(rig: Rig, source: str) -> None:
     shared = "versioned_notifications.info"
-    with rig.channel() as channel:
-        channel.queue_declare(shared, durable=True)
-        channel.queue_bind(shared, rig.cloud.exchange, shared)
-    with rig.bridge(**options(source), drain_shared=True):
+    rig.declare_as_nova(shared)
+    with rig.bridge(**rig.options(source), drain_shared=True):
         rig.publish([envelope(progress())], routing_key=shared)
         rig.wait_forwarded([progress()["message_id"]])
         rig.wait_empty(shared)
@@ -170,7 +157,7 @@ def test_the_shared_queue_is_drained_only_when_told_so(rig: Rig, source: str) ->
 
 def test_a_clean_stop_gives_nothing_back(rig: Rig, source: str) -> None:
     sent = notifications(500)
-    with rig.bridge(**options(source), prefetch=200) as bridge:
+    with rig.bridge(**rig.options(source), prefetch=200) as bridge:
         rig.publish([body for _, body in sent])
         assert bridge.stop() == 0
     forwarded = rig.message_ids()
@@ -184,7 +171,7 @@ def test_a_clean_stop_gives_nothing_back(rig: Rig, source: str) -> None:
 
 
 def test_signs_of_life(rig: Rig, source: str) -> None:
-    with rig.bridge(**options(source)) as bridge:
+    with rig.bridge(**rig.options(source)) as bridge:
         rig.publish([envelope(progress()), b""], JSON)
         rig.wait_forwarded([progress()["message_id"]])
         assert bridge.stop() == 0
@@ -218,21 +205,19 @@ def comes_true(condition: Callable[[], bool], within_s: float) -> bool:
     return condition()
 
 
-def test_what_nova_has_not_declared_is_waited_for(source: str, tmp_path: Path, cloud: Cloud, topics: Topics) -> None:
-    servers = Servers.from_environment(os.environ)
-    rig = Rig(tmp_path, servers.kafka, cloud, topics)
-    rig.make_topics()
-    with rig.start(rig.config(rig.paris(**options(source)))) as bridge:
+def test_what_nova_has_not_declared_is_waited_for(undeclared: Rig, source: str) -> None:
+    rig = undeclared
+    with rig.start(rig.config(rig.paris(**rig.options(source)))) as bridge:
         if can(source, "waits-for-nova"):
             wait_until(lambda: "does not exist" in bridge.ready()[1], "the bridge to say what it waits for")
             assert rig.cloud.queue(rig.queue) == {}
         else:
             bridge.wait_ready()
-            assert rig.cloud.queue(rig.queue)["durable"]
+            assert rig.cloud.queue(rig.queue)["durable"] == rig.kind.is_durable
 
 
 def test_a_connection_that_is_lost_is_told_and_so_is_its_return(rig: Rig, source: str) -> None:
-    with rig.bridge(**options(source)) as bridge:
+    with rig.bridge(**rig.options(source)) as bridge:
         assert comes_true(lambda: bool(connections(rig)), 15.0)
         close_connections(rig)
         told = comes_true(lambda: bool(bridge.events("bridge.source_lost")), 5.0)
@@ -245,7 +230,7 @@ def test_a_connection_that_is_lost_is_told_and_so_is_its_return(rig: Rig, source
 @contextmanager
 def opened(rig: Rig, source: str) -> Iterator[Source]:
     stop = Stop()
-    block = CloudBlock.model_validate(rig.paris(**options(source)))
+    block = CloudBlock.model_validate(rig.paris(**rig.options(source)))
     read = transport.read(block.transport_url.get_secret_value(), block.oslo_messaging_rabbit)
     made = service.make_source("conformance", block, read, lambda: stop.requested)
     made.open()

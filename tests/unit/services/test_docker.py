@@ -55,7 +55,7 @@ def test_compose_is_told_to_wait_for_the_missing_servers_alone(stub: Callable[[s
     stub("exit 0")
     docker.start(["kafka", "influxdb"])
     (call,) = calls.read_text().splitlines()
-    assert call.startswith("compose -f docker-compose.yml -p precache-tests-")
+    assert call.startswith("compose --profile more -f docker-compose.yml -p precache-tests-")
     assert call.endswith(" up --detach --wait influxdb kafka")
 
 
