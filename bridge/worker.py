@@ -45,10 +45,9 @@ _STUCK_S: Final = 1.0
 # Left of `shutdown_timeout` for closing; and of that, for the last sign of life.
 _CLOSING_S: Final = 3.0
 _LAST_SIGN_S: Final = 1.0
-# When RabbitMQ is lost: how long to wait for reports that are on their way, and what Kafka has then owed for so long
-# that it has to confirm it before the queue is opened again.
+# When RabbitMQ is lost: how long to wait for reports that are on their way. What Kafka still owes then, it must confirm
+# before the queue is opened again: else each further loss would return the messages once more.
 _LAST_REPORTS_S: Final = 1.0
-_OWED_S: Final = 5.0
 # Bodies in flight, whatever the prefetch: librdkafka holds the records made of them as well.
 _MAX_BYTES: Final = 32 * 1024 * 1024
 # A little more comes all the same, or RabbitMQ would drop the connection; with so much, Kafka is waited for no longer.
@@ -358,8 +357,7 @@ class Worker:
         if flight.pending:
             self._outlet.purge()
             self._forwarder.settle_confirmed(flight)
-            if flight.head_age_s(self._clock()) > _OWED_S:
-                self._canaries = self._forwarder.canaries(flight)
+            self._canaries = self._forwarder.canaries(flight)
 
     def _idle(self, seconds: float) -> None:
         """Wait while nothing is consumed: the connection is kept alive, and signs of life go out."""

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -142,3 +142,11 @@ def wait_until(holds: Any, what: str, timeout_s: float = 30.0, every_s: float = 
         if time.monotonic() > end:
             raise AssertionError(f"waited {timeout_s} s in vain for {what}")
         time.sleep(every_s)
+
+
+def comes_true(condition: Callable[[], bool], within_s: float) -> bool:
+    """Return whether something became true within the time."""
+    end = time.monotonic() + within_s
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
+    return condition()

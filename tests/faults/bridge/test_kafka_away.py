@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.faults.bridge.holding import HoldingProxy
+from tests.faults.processor.proxy import Proxy
 from tests.integration.bridge.poisons import data, envelope, progress
 from tests.integration.bridge.rig import QUORUM, Rig, notifications
 from tests.services import kafka
 from tests.services.testing import Cloud, Topics
 from tests.support.kafka import header
-from tests.support.process import Precache, wait_until
+from tests.support.process import Precache, comes_true, wait_until
 
 # Bodies in flight, at most.
 MAX_BYTES = 32 * 1024 * 1024
@@ -138,6 +140,31 @@ def test_one_topic_refuses_while_the_signs_of_life_get_through(quorum: Rig) -> N
         rig.wait_forwarded([message_id for message_id, _ in sent])
         rig.wait_empty()
         assert len(bridge.events("bridge.given_back")) == 1
+    assert {header(record, "ce_id") for record in rig.records(other)} == {message_id for message_id, _ in sent}
+
+
+def test_rabbitmq_is_lost_again_and_again_while_one_topic_refuses(quorum: Rig) -> None:
+    """Each loss is a return, as the end of `hold` is: nothing is taken before Kafka has what it owes."""
+    rig, sent = quorum, notifications(30)
+    other = f"{rig.topics.prefix}.all"
+    rig.make_topics_named(other)
+    quick = {"rabbit_retry_interval": 1, "rabbit_interval_max": 1}
+    url = urlsplit(rig.cloud.transport_url)
+    with Proxy(f"http://{url.netloc.rpartition('@')[2]}") as network:
+        door = url._replace(netloc=f"{url.netloc.rpartition('@')[0]}@{urlsplit(network.url).netloc}").geturl()
+        cloud = {"transport_url": door, "oslo_messaging_rabbit": quick, "hold": "60s", "forward": {other: ["*"]}}
+        with rig.bridge(**cloud) as bridge:
+            with rig.refusing(other):
+                rig.publish([body for _, body in sent])
+                for _ in range(6):
+                    if not comes_true(lambda: rig.unacknowledged() > 0, 8.0):
+                        break
+                    network.cut()
+                    wait_until(lambda: rig.unacknowledged() == 0, "RabbitMQ to have returned the messages")
+                    network.mend()
+                assert bridge.events("bridge.source_lost")
+            rig.wait_forwarded([message_id for message_id, _ in sent])
+            rig.wait_empty()
     assert {header(record, "ce_id") for record in rig.records(other)} == {message_id for message_id, _ in sent}
 
 

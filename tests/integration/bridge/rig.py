@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import pika
 import yaml
@@ -249,6 +250,17 @@ class Rig:
     def unacknowledged(self, queue: str = "") -> int:
         """Messages that are with a consumer, as the management API counts them (a moment late)."""
         return int(self.cloud.queue(queue or self.queue).get("messages_unacknowledged", 0))
+
+    def connections(self) -> set[str]:
+        """The names of the connections that are open, as the management API has them (a moment late)."""
+        _, found = self.cloud.api("GET", "vhosts/{vhost}/connections")
+        return {each["name"] for each in found if each.get("state") == "running"}
+
+    def close_connections(self) -> None:
+        """Have RabbitMQ close every connection."""
+        for name in self.connections():
+            status, _ = self.cloud.api("DELETE", f"connections/{quote(name, safe='')}")
+            assert status in (204, 404)
 
     def wait_empty(self, queue: str = "", timeout_s: float = 30.0) -> None:
         """Wait until nothing is in the queue, with a consumer or without."""

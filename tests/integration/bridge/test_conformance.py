@@ -4,9 +4,8 @@ import copy
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import quote
 
 import pytest
 
@@ -20,7 +19,7 @@ from tests.integration.bridge.poisons import JSON, KINDS, envelope, progress
 from tests.integration.bridge.rig import SOURCES, Rig, notifications
 from tests.support import captures
 from tests.support.kafka import header
-from tests.support.process import wait_until
+from tests.support.process import comes_true, wait_until
 
 
 @pytest.fixture(params=SOURCES)
@@ -187,24 +186,6 @@ def can(source: str, what: str) -> bool:
     return source == "rabbit" or what not in CANNOT
 
 
-def connections(rig: Rig) -> set[str]:
-    _, found = rig.cloud.api("GET", "vhosts/{vhost}/connections")
-    return {each["name"] for each in found if each.get("state") == "running"}
-
-
-def close_connections(rig: Rig) -> None:
-    for name in connections(rig):
-        status, _ = rig.cloud.api("DELETE", f"connections/{quote(name, safe='')}")
-        assert status == 204
-
-
-def comes_true(condition: Callable[[], bool], within_s: float) -> bool:
-    end = time.monotonic() + within_s
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.1)
-    return condition()
-
-
 def test_what_nova_has_not_declared_is_waited_for(undeclared: Rig, source: str) -> None:
     rig = undeclared
     with rig.start(rig.config(rig.paris(**rig.options(source)))) as bridge:
@@ -218,8 +199,8 @@ def test_what_nova_has_not_declared_is_waited_for(undeclared: Rig, source: str) 
 
 def test_a_connection_that_is_lost_is_told_and_so_is_its_return(rig: Rig, source: str) -> None:
     with rig.bridge(**rig.options(source)) as bridge:
-        assert comes_true(lambda: bool(connections(rig)), 15.0)
-        close_connections(rig)
+        assert comes_true(lambda: bool(rig.connections()), 15.0)
+        rig.close_connections()
         told = comes_true(lambda: bool(bridge.events("bridge.source_lost")), 5.0)
         assert told == can(source, "tells-when-it-is-lost")
         rig.publish([envelope(progress())])
@@ -253,11 +234,11 @@ def test_what_is_given_back_comes_again_and_the_connection_stays(rig: Rig, sourc
     rig.publish([envelope(progress())])
     with opened(rig, source) as made:
         received(made, 1)
-        assert comes_true(lambda: len(connections(rig)) == 1, 15.0)
-        before = connections(rig)
+        assert comes_true(lambda: len(rig.connections()) == 1, 15.0)
+        before = rig.connections()
         made.release()
         time.sleep(1.0)  # the management API is that late
-        assert (connections(rig) == before) == can(source, "keeps-the-connection")
+        assert (rig.connections() == before) == can(source, "keeps-the-connection")
         made.open()
         (again,) = received(made, 1)
         made.ack(again.tag, multiple=True)

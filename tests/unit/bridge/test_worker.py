@@ -233,8 +233,8 @@ def test_a_sign_that_went_with_its_producer_is_sent_again() -> None:
     assert bench.signs == [(0, "starting"), (60, "running"), (65, "running"), (80, "stopping")]
 
 
-@pytest.mark.parametrize(("since_s", "canaries"), [(1.0, 0), (10.0, 1)])
-def test_what_kafka_owes_when_rabbitmq_is_lost_is_dropped_from_the_producer(since_s: float, canaries: int) -> None:
+@pytest.mark.parametrize("since_s", [1.0, 10.0])
+def test_what_kafka_owes_when_rabbitmq_is_lost_is_dropped_and_proves_kafka(since_s: float) -> None:
     bench = Bench(lambda _topic, attempt: "?" if attempt else "")
     bench.until_s = 30.0 + since_s
     bench.at[20.0] = lambda: setattr(bench.source, "body", envelope(progress()))
@@ -243,7 +243,7 @@ def test_what_kafka_owes_when_rabbitmq_is_lost_is_dropped_from_the_producer(sinc
     bench.run()
     assert len(bench.made[0].sent) > 2
     assert len(bench.made[0].undecided) <= 3, "only signs of life"
-    assert sum(len(producer.sent) for producer in bench.made[1:]) == canaries
+    assert sum(len(producer.sent) for producer in bench.made[1:]) == 1, "the oldest record"
 
 
 @pytest.mark.parametrize(("saturated_at", "longest_s"), [(1, 0.02), (10_000, 0.0)])
