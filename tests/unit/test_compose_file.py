@@ -37,7 +37,8 @@ def test_the_schema_finds_a_mistake(broken: dict[str, Any]) -> None:
 
 
 def test_the_servers_and_our_own_two_are_there() -> None:
-    assert set(SERVICES) == {"rabbitmq", "kafka", "influxdb", "bridge", "processor"}
+    assert set(SERVICES) == {"rabbitmq", "rabbitmq4", "kafka", "influxdb", "bridge", "processor"}
+    assert SERVICES["rabbitmq4"]["profiles"] == ["more"]
     assert [name for name, service in SERVICES.items() if service.get("profiles") == ["precache"]] == [
         "bridge",
         "processor",
@@ -46,7 +47,7 @@ def test_the_servers_and_our_own_two_are_there() -> None:
 
 def test_every_published_port_is_on_the_loopback_address() -> None:
     ports = list(published_ports())
-    assert len(ports) == 4
+    assert len(ports) == 6
     assert [port for port in ports if not re.fullmatch(r"127\.0\.0\.1:\$\{PRECACHE_\w+_PORT:-\d+\}:\d+", port)] == []
 
 
@@ -70,7 +71,7 @@ def test_our_own_services_have_what_they_need_and_no_more(name: str) -> None:
     assert service["command"] == [name, "--config", f"/etc/precache/{name}.yaml"]
 
 
-@pytest.mark.parametrize("name", ["rabbitmq", "kafka", "influxdb"])
+@pytest.mark.parametrize("name", ["rabbitmq", "rabbitmq4", "kafka", "influxdb"])
 def test_each_server_is_waited_for_and_keeps_its_data(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
     volumes = [volume.split(":")[0] for volume in SERVICES[name]["volumes"]]
@@ -92,7 +93,7 @@ def test_no_password_is_fixed() -> None:
         for key, value in service.get("environment", {}).items()
         if secret.search(key)
     ]
-    assert len(values) == 4
+    assert len(values) == 5
     assert all(re.fullmatch(r"\$\{PRECACHE_\w+:-[^}]+\}", value) for value in values)
 
 
