@@ -15,6 +15,7 @@ from bridge.config import CloudBlock
 from bridge.sources import SourceRefused, SourceWaiting
 from bridge.sources.rabbit import lasting
 from bridge.transport import Host, Transport
+from console.doctor import returns
 from console.doctor.findings import Check, Finding, fail, ok, warn
 
 _TIMEOUT_S: Final = 6.0
@@ -66,7 +67,8 @@ def _exchange_and_queue(cloud: CloudBlock, read: Transport, host: Host) -> list[
     place = _place(cloud, read, host)
     connection = _connect(cloud, read, host)
     try:
-        return [_exchange(cloud, connection, place), _queue(cloud, read, connection, place)]
+        found = [_exchange(cloud, connection, place), _queue(cloud, read, connection, place)]
+        return [*found, *returns.look(cloud, read, connection)]
     finally:
         if connection.is_open:
             connection.close()

@@ -98,3 +98,19 @@ def test_a_policy_takes_the_limit_away_unless_the_queue_was_declared_with_one(
 @pytest.mark.parametrize("kind", [DURABLE, TRANSIENT], ids=["durable", "transient"])
 def test_a_classic_queue_never_drops(rig: Rig) -> None:
     assert deliveries(rig, WAYS["connection-closed"]) == MANY
+
+
+@pytest.mark.parametrize(
+    ("broker", "kind", "state", "words"),
+    [
+        ("rabbitmq", QUORUM, "WARN", "after 3 returns"),
+        ("rabbitmq4", QUORUM, "WARN", "after 3 returns"),
+        ("rabbitmq4", QUORUM_UNLIMITED, "ok", "after 20 returns"),
+        ("rabbitmq", QUORUM_UNLIMITED, "", ""),
+    ],
+    indirect=["broker"],
+)
+def test_doctor_knows_the_limit(rig: Rig, state: str, words: str) -> None:
+    found = rig.doctor(rig.config(rig.paris(**rig.options("rabbit")))).get("paris: delivery limit", {})
+    assert found.get("state", "") == state
+    assert words in found.get("text", "")
