@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-from tests.integration.bridge.rig import Rig, notifications
+from tests.integration.bridge.rig import QueueKind, Rig, notifications
 from tests.support.kafka import header
 from tests.support.process import Precache, free_port, wait_until
 
@@ -32,15 +33,12 @@ def faulty(rig: Rig, **cloud: Any) -> Iterator[tuple[Precache, Path]]:
         yield bridge, fault
 
 
-def declare_quorum(rig: Rig, delivery_limit: int) -> None:
-    """Replace Nova's queue by one that drops what was given back more than so often."""
-    with rig.channel() as channel:
-        channel.queue_delete(rig.queue)
-    rig.declare_as_nova(arguments={"x-queue-type": "quorum", "x-delivery-limit": delivery_limit})
+# A queue that drops what was returned more than twice.
+QUORUM_2 = QueueKind({"rabbit_quorum_queue": True, "rabbit_quorum_delivery_limit": 2})
 
 
+@pytest.mark.parametrize("kind", [QUORUM_2], ids=["quorum"])
 def test_a_fault_in_the_decoder_stops_the_cloud_and_loses_nothing(rig: Rig) -> None:
-    declare_quorum(rig, delivery_limit=2)
     sent = notifications(200)
     rig.publish([body for _, body in sent])
     with faulty(rig, prefetch=100) as (bridge, fault):
