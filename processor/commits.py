@@ -1,13 +1,15 @@
 """What a commit of the frontier carries beside it: a few words in the offset's metadata.
 
 ``v1;low=123;parts=4;clock=1790000000000``: the first offset that an operation in memory needs, the number of
-partitions, and where the partition's clock stood (milliseconds), so that it never goes back.
+partitions, and where the partition's clock stood (milliseconds), so that a restart does not set it back. While late
+events wait for their revision, ``revise=...`` is when it is due, on that clock.
 """
 
 from typing import Final, NamedTuple
 
 VERSION: Final = "v1"
 _KEYS: Final = ("low", "parts", "clock")
+_REVISE: Final = "revise"
 
 
 class Memo(NamedTuple):
@@ -16,11 +18,15 @@ class Memo(NamedTuple):
     low: int
     partitions: int
     clock_ms: int
+    revise_at_ms: int | None = None
 
 
 def write(memo: Memo) -> str:
     """Return the metadata of a commit."""
-    return ";".join((VERSION, *(f"{key}={value}" for key, value in zip(_KEYS, memo, strict=True))))
+    words = [VERSION, *(f"{key}={value}" for key, value in zip(_KEYS, memo[: len(_KEYS)], strict=True))]
+    if memo.revise_at_ms is not None:
+        words.append(f"{_REVISE}={memo.revise_at_ms}")
+    return ";".join(words)
 
 
 def read(text: str | None) -> Memo | None:
@@ -29,4 +35,6 @@ def read(text: str | None) -> Memo | None:
     values = dict(pair.partition("=")[::2] for pair in pairs)
     if version != VERSION or not all(values.get(key, "").isdecimal() for key in _KEYS):
         return None
-    return Memo(*(int(values[key]) for key in _KEYS))
+    revise = values.get(_REVISE, "")
+    low, partitions, clock_ms = (int(values[key]) for key in _KEYS)
+    return Memo(low, partitions, clock_ms, int(revise) if revise.isdecimal() else None)

@@ -22,9 +22,16 @@ class OperationsBlock(Block):
     """
 
     settle: Duration = Field(default=5.0, gt=0)
-    stall_after: Duration = Field(default=35 * 60.0, gt=0)
+    stall_after: Duration = Field(default=35 * 60.0, gt=0, validate_default=True)
     abandon_after: Duration = Field(default=24 * 3_600.0, gt=0, validate_default=True)
     keep: Duration = Field(default=3_600.0, gt=0)
+
+    @field_validator("stall_after")
+    @classmethod
+    def _does_not_cut_settle_short(cls, stall_after: float, info: ValidationInfo) -> float:
+        if stall_after < info.data.get("settle", 0.0):
+            raise ValueError("should not be shorter than settle: a result that is waited for is not stalled")
+        return stall_after
 
     @field_validator("abandon_after")
     @classmethod

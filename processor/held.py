@@ -1,7 +1,9 @@
 """A partition that this processor holds: its state, and what the round has done to it."""
 
+from math import inf
 from typing import TYPE_CHECKING, Final
 
+from processor import commits
 from processor.core.effects import Effects
 from processor.core.operation import Operation
 from processor.core.partition import Partition
@@ -26,10 +28,12 @@ class Held:
         told: the identities of the dead letters of refused rows: the same row is written again and again.
         dirty: this round has something to commit: something was read, decided or restored.
         low_committed: the ``low`` of the last commit.
+        ahead_logged_s: when records stamped ahead were last logged, on the monotonic clock.
         checked_s: when the broker was last asked for its end, on the monotonic clock.
     """
 
     __slots__ = (
+        "ahead_logged_s",
         "checked_s",
         "dirty",
         "frontier",
@@ -53,6 +57,7 @@ class Held:
         self.low_committed = -1
         self.dirty = False
         self.checked_s = 0.0
+        self.ahead_logged_s = -inf
 
     def touch(self, *operations: Operation) -> None:
         """Have the rows of these operations written with the next round."""
@@ -73,6 +78,15 @@ class Held:
     def low(self) -> int:
         """Return the first offset that an operation in memory needs."""
         return self.state.low(self.frontier)
+
+    def memo(self) -> commits.Memo:
+        """Return what a commit tells beside the frontier."""
+        state = self.state
+        # Once it was due it was fired, and the next late event starts another.
+        running = state.revise_at_ms is not None and state.revise_at_ms > state.clock_ms
+        return commits.Memo(
+            self.low(), self.partitions, state.clock_ms, revise_at_ms=state.revise_at_ms if running else None
+        )
 
     def next_round(self) -> None:
         """Begin a round: nothing happened yet; what could not be used in the last one's rows is still to be told."""

@@ -95,6 +95,7 @@ class Loop:
         assignment.drop_lost()
         if messages:
             self._faults.hit("step2:before")
+        self._clock.observe(assignment.held.values())
         self._apply(messages)
         for held in assignment.held.values():
             self._clock.advance(held)

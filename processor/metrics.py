@@ -20,6 +20,8 @@ STORE_WRITE_S: Final = Histogram(
 )
 STORE_RETRIES: Final = Counter(f"{_P}_store_retries", "Writes to the store that failed and are repeated.")
 STORE_WAITING: Final = Gauge(f"{_P}_store_waiting", "1 while the store takes nothing, else 0.")
+AHEAD: Final = Counter(f"{_P}_records_ahead", "Records whose timestamps are too far ahead of wall time to be believed.")
+CLOCK_TAKEN_BACK: Final = Counter(f"{_P}_clock_taken_back", "Partition clocks taken back to wall time.")
 LAG: Final = Gauge(f"{_P}_lag_records", "Records in nova.notifications that were not processed yet.", ["partition"])
 OPEN: Final = Gauge(f"{_P}_open_operations", "Operations in memory, by status.", ["status"])
 PARTITIONS: Final = Gauge(f"{_P}_partitions", "Partitions of nova.notifications held, by state.", ["state"])

@@ -25,7 +25,7 @@ from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.errors import Fatal
 from processor.logreader import LogReader
-from processor.rebuilding import Decisions
+from processor.rebuilding import Decisions, tell_unreadable
 from processor.stores import Store, StoreRetry, WriteReport
 from processor.storing import pause_s
 from processor.tuning import Tuning
@@ -101,6 +101,8 @@ class StoreRebuild:
         start, end = self._reader.bounds(topic, number, _CALL_S)
         decisions = self._decisions(number, start)
         decided, undecided = Partition(self._config.operations.timers), Partition(self._config.operations.timers)
+        for partition in (decided, undecided):
+            partition.observe(wall_ms())
         decided.restore(decisions.records.values(), start, decisions.closed)
         for batch in self._reader.read(topic, number, start, end):
             self._write(self._batch(batch, decided, undecided))
@@ -123,6 +125,7 @@ class StoreRebuild:
                 began_before = decisions.take(message)
                 if began_before is not None:
                     self._write(rows.record_rows(began_before))
+        tell_unreadable(decisions, topic, number)
         return decisions
 
     def _batch(self, batch: Iterable[Message], decided: Partition, undecided: Partition) -> Iterator[Row]:

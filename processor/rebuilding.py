@@ -11,13 +11,16 @@ from typing import Final, NamedTuple, TypeVar
 
 from confluent_kafka import Message
 
+from precache.contract.fields import INT64_MAX
 from precache.contract.identity import operation_id
 from precache.contract.operation import FINAL_STATUSES, read_operation
 from precache.contract.operation import Operation as OperationRecord
+from precache.contract.times import ms_from_rfc3339, ns_from_rfc3339
 from precache.service.kafka.errors import KafkaRetry
 from precache.service.logs import log
 from processor import commits
-from processor.core.partition import Partition
+from processor.clock import tell_taken_back
+from processor.core.partition import Partition, believed_ms
 from processor.core.roster import digest
 from processor.core.settings import Timers
 from processor.errors import Fatal
@@ -54,12 +57,14 @@ class Decisions:
 
     Attributes:
         low: where the first operation in memory begins.
+        end: none of ours begins there or later: the log of notifications ends there.
         records: the last record of each operation that began there or later, by its id.
         closed: the digests of those that began before.
         unreadable: records that are not ours.
     """
 
     low: int
+    end: int = _NOWHERE
     records: dict[str, OperationRecord] = field(default_factory=dict)
     closed: set[bytes] = field(default_factory=set)
     unreadable: int = 0
@@ -67,7 +72,7 @@ class Decisions:
     def take(self, message: Message) -> OperationRecord | None:
         """Take in one record; a later one replaces an earlier one. Return it if it is not kept."""
         record = read_record(message)
-        if record is None:
+        if record is None or record.first_offset >= self.end:
             self.unreadable += 1
         elif record.first_offset >= self.low:
             self.records[record.operation] = record
@@ -86,10 +91,42 @@ class Decisions:
 
 def read_record(message: Message) -> OperationRecord | None:
     """Return the value of a record of ``precache.operations``; ``None`` if it is not one of ours."""
-    record = read_operation(message.value())
-    if record is None or record.operation != operation_id(record.cloud, record.aggregate_uuid, record.request_id):
+    try:
+        record = read_operation(message.value())
+        return record if record is not None and _is_ours(record) else None
+    # ValueError: no such time; RecursionError: nested too deep.
+    except (ValueError, OverflowError, RecursionError):
         return None
-    return record
+
+
+def _is_ours(record: OperationRecord) -> bool:
+    """Return whether identity, numbers and times are as ours have them; a time that is none raises ``ValueError``."""
+    is_final = record.status in FINAL_STATUSES
+    if is_final:
+        ms_from_rfc3339(record.final_at)
+    counts = [record.revision, record.sequence, record.first_offset, record.errors]
+    counts += record.hosts_total, record.hosts_done, record.hosts_failed, record.hosts_silent
+    for image in record.image_counts.values():
+        counts += image.hosts_cached, image.hosts_failed
+    return (
+        record.operation == operation_id(record.cloud, record.aggregate_uuid, record.request_id)
+        and is_final == bool(record.final_at)
+        and min(counts) >= 0
+        and max(counts) <= INT64_MAX
+        and abs(ns_from_rfc3339(record.time)) <= INT64_MAX
+    )
+
+
+def tell_unreadable(decisions: Decisions, topic: str, partition: int) -> None:
+    """Log the records that were passed over, if there are any."""
+    if decisions.unreadable:
+        log.error(
+            "processor.records_unreadable",
+            topic=topic,
+            partition=partition,
+            records=decisions.unreadable,
+            advice="somebody else writes to this topic: take away that right",
+        )
 
 
 class Rebuilder:
@@ -101,13 +138,16 @@ class Rebuilder:
         membership: Membership,
         timers: Timers,
         call_s: float,
+        *,
         on_replay: Callable[[int, float], None],
+        wall_ms: Callable[[], int],
     ) -> None:
         self._reader = reader
         self._membership = membership
         self._timers = timers
         self._call_s = call_s
         self._on_replay = on_replay
+        self._wall_ms = wall_ms
 
     def rebuild(self, place: Place) -> Steps[Held]:
         """Return a partition as it stood at the last commit.
@@ -122,15 +162,16 @@ class Rebuilder:
         partitions = yield from self._check_partitions(place, memo)
         start, end = self._reader.bounds(place.notifications, place.number, self._call_s)
         first = memo.low if memo else (yield from self._first(place, commit.offset))
-        decisions = yield from self._decisions(place, first)
+        decisions = yield from self._decisions(place, first, end if commit.offset >= 0 else _NOWHERE)
         frontier = self._frontier(place, commit.offset, start, end, decisions)
         low = self._low(place, memo, commit.offset, start, decisions)
-        state = Partition(self._timers, memo.clock_ms if memo else 0)
+        state, taken_back = self._begin(place, memo)
         state.restore(decisions.records.values(), low, decisions.closed)
         replayed = yield from self._replay(place, state, low, frontier)
         state.resume()
         held = Held(place.number, state, frontier, partitions)
         held.touch(*state.operations())
+        held.dirty = held.dirty or taken_back
         took_s = monotonic() - began
         self._on_replay(replayed, took_s)
         log.info(
@@ -143,6 +184,21 @@ class Rebuilder:
             seconds=round(took_s, 3),
         )
         return held
+
+    def _begin(self, place: Place, memo: commits.Memo | None) -> tuple[Partition, bool]:
+        """Return a partition whose clock stands where it was committed, and whether that was too far ahead.
+
+        Records that were stamped too far ahead when they were processed lie beyond the committed clock, and only they.
+        """
+        wall_ms = self._wall_ms()
+        if memo is None:
+            state = Partition(self._timers)
+            state.observe(wall_ms)
+            return state, False
+        clock_ms = believed_ms(memo.clock_ms, wall_ms)
+        if clock_ms != memo.clock_ms:
+            tell_taken_back(place.number, memo.clock_ms - clock_ms)
+        return Partition(self._timers, clock_ms, memo.revise_at_ms, wall_ms), clock_ms != memo.clock_ms
 
     def _committed(self, place: Place) -> Steps["_Commit"]:
         """Return the committed offset; it waits out the open transaction of a processor that was killed."""
@@ -199,22 +255,15 @@ class Rebuilder:
             yield
         return min([committed, *begins.values()])
 
-    def _decisions(self, place: Place, low: int) -> Steps[Decisions]:
+    def _decisions(self, place: Place, low: int, end_of_log: int) -> Steps[Decisions]:
         """Read the partition's records, up to where the log ended after the commit was read."""
-        decisions = Decisions(low)
+        decisions = Decisions(low, end_of_log)
         start, end = self._reader.bounds(place.operations, place.number, self._call_s)
         for batch in self._reader.read(place.operations, place.number, start, end):
             for message in batch:
                 decisions.take(message)
             yield
-        if decisions.unreadable:
-            log.error(
-                "processor.records_unreadable",
-                topic=place.operations,
-                partition=place.number,
-                records=decisions.unreadable,
-                advice="somebody else writes to this topic: take away that right",
-            )
+        tell_unreadable(decisions, place.operations, place.number)
         return decisions
 
     def _frontier(self, place: Place, committed: int, start: int, end: int, decisions: Decisions) -> int:

@@ -41,6 +41,7 @@ from processor.stores.opening import open_store
 from processor.storing import PART as STORE_PART
 from processor.storing import StoreWriter
 from processor.tuning import Tuning
+from processor.wall import SteadyWall
 
 _STRATEGY: Final = "partition.assignment.strategy"
 _CHECK_S: Final = 15.0
@@ -145,7 +146,10 @@ def _run_loop(
     membership = Membership(consumer, config.topics.notifications, cooperative="cooperative" in strategy)
     stack.callback(membership.leave)
     reader = stack.enter_context(LogReader(config.kafka, name))
-    rebuilder = Rebuilder(reader, membership, config.operations.timers, tuning.call_s, _tell_replay)
+    wall = SteadyWall()
+    rebuilder = Rebuilder(
+        reader, membership, config.operations.timers, tuning.call_s, on_replay=_tell_replay, wall_ms=wall.now_ms
+    )
     place = Place(config.topics.notifications, config.topics.operations, 0, config.group)
     assignment = Assignment(membership, rebuilder, health, place)
     faults = FaultPoints()
@@ -175,7 +179,7 @@ def _run_loop(
         )
     )
     steps = Steps(config.topics, membership, writer, transactions, faults)
-    clock = WallClock(membership, lambda: int(time() * _MS_PER_S), tuning.margin_ms, tuning.call_s)
+    clock = WallClock(membership, wall.now_ms, tuning.margin_ms, tuning.call_s)
     Loop(
         membership=membership,
         assignment=assignment,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from time import time
+from time import monotonic, time
 
 from confluent_kafka import Message, TopicPartition
 
@@ -70,20 +70,21 @@ class Steps:
         if not self._transactions.begun:
             self._transactions.begin(self._progress(busy))
         outputs = [output for held in busy for output in chain(self._decisions(held), self._letters(held))]
-        lows = [held.low() for held in busy]
+        memos = [held.memo() for held in busy]
         offsets = [
             TopicPartition(
                 self._topics.notifications,
                 held.number,
                 held.frontier,
-                metadata=commits.write(commits.Memo(low, held.partitions, held.state.clock_ms)),
+                metadata=commits.write(memo),
             )
-            for held, low in zip(busy, lows, strict=True)
+            for held, memo in zip(busy, memos, strict=True)
         ]
         self._transactions.commit(outputs, offsets, self._membership.metadata())
-        for held, low in zip(busy, lows, strict=True):
-            held.low_committed = low
+        for held, memo in zip(busy, memos, strict=True):
+            held.low_committed = memo.low
             telling.tell(held.out, held.letters)
+            telling.tell_ahead(held, monotonic(), time())
             held.letters = []
         metrics.ROUNDS.inc()
         self._faults.hit("step4:after")

@@ -8,8 +8,11 @@ from precache.contract.operation import Operation as OperationRecord
 from precache.service.logs import log
 from processor import metrics
 from processor.core.effects import Effects, Point
+from processor.held import Held
 
 _SAMPLE: Final = 50
+_AHEAD_AGAIN_S: Final = 60.0
+_MS_PER_S: Final = 1_000
 _LOUD: Final = frozenset({"stalled", "abandoned"})
 
 
@@ -27,6 +30,25 @@ def tell(out: Effects, letters: Iterable[DeadLetter]) -> None:
     metrics.EVENTS.labels("repeated").inc(out.repeated)
     metrics.EVENTS.labels("ignored").inc(out.ignored)
     metrics.EVENTS.labels("sign").inc(len(out.signs))
+
+
+def tell_ahead(held: Held, now_s: float, wall_s: float) -> None:
+    """Count the records whose timestamps were distrusted; log them, once a minute."""
+    out = held.out
+    if not out.ahead:
+        return
+    metrics.AHEAD.inc(out.ahead)
+    if now_s - held.ahead_logged_s < _AHEAD_AGAIN_S:
+        return
+    held.ahead_logged_s = now_s
+    log.error(
+        "processor.stamped_ahead",
+        partition=held.number,
+        records=out.ahead,
+        before=held.frontier,
+        ahead_s=round(out.ahead_ms / _MS_PER_S - wall_s),
+        advice="the clock of a broker is ahead, or this machine's is behind: check NTP on both; no data is lost",
+    )
 
 
 def tell_points(points: list[Point], now_s: float) -> None:

@@ -28,12 +28,13 @@ def bridge_checks(config: "BridgeConfig", config_file: str) -> list[Check]:
 def processor_checks(config: "ProcessorConfig", config_file: str) -> list[Check]:
     """Return the checks for a processor: Kafka, its group, and the store."""
     from console.configs import KafkaSettings
-    from console.doctor import store
+    from console.doctor import clock, store
 
     settings = KafkaSettings(kafka=config.kafka, topics=config.topics)
 
     return [
         kafka.check(config.kafka, config.topics, _PROCESSOR_ROLES, config_file),
         kafka.check_group(settings, config.group),
+        clock.check(settings, config.group),
         store.check(config),
     ]

@@ -36,7 +36,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     ]
     revision: Annotated[
         int,
-        field("0 until the first final result, which is 1; one more for each late event that changed the result"),
+        field("0 until the first final result, which is 1; one more for what came late, 2 s at a time"),
     ]
     hosts_total: Annotated[int, field("that the operation is for", "hosts")]
     hosts_done: Annotated[int, field("that have reported, failures included", "hosts")]

@@ -31,7 +31,7 @@ class Agenda:
 
     def arm(self, operation: Operation) -> None:
         """Note that the operation's due time may be earlier than it was."""
-        due = due_ms(operation.facts, operation.status, operation.final_at_ms, self._timers)
+        due = self._due_ms(operation)
         if operation.armed_ms is None or due < operation.armed_ms:
             operation.armed_ms = due
             heappush(self._heap, (due, operation.id, operation))
@@ -52,6 +52,9 @@ class Agenda:
         self.next_ms = self._heap[0][0] if self._heap else NEVER
         return due, operation
 
+    def _due_ms(self, operation: Operation) -> int:
+        return due_ms(operation.facts, operation.status, operation.final_at_ms, operation.revise_at_ms, self._timers)
+
     def _settle(self, until_ms: int) -> None:
         """Put true due times in the place of those that are out of date, until the first one is true or after then."""
         heap = self._heap
@@ -60,7 +63,7 @@ class Agenda:
             if operation.armed_ms != armed:
                 heappop(heap)  # a newer entry stands for it
                 continue
-            due = due_ms(operation.facts, operation.status, operation.final_at_ms, self._timers)
+            due = self._due_ms(operation)
             if due <= armed:
                 break
             operation.armed_ms = due

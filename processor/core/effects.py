@@ -63,9 +63,20 @@ class Effects:
         signs: the bridges' signs of life.
         changed: the operations whose row must be written, closed ones included.
         ignored, repeated: records that meant nothing here, and those that told nothing new.
+        ahead: records whose timestamp was too far ahead of wall time; ``ahead_ms``: the largest such timestamp.
     """
 
-    __slots__ = ("changed", "decisions", "ignored", "points", "refused", "repeated", "signs")
+    __slots__ = (
+        "ahead",
+        "ahead_ms",
+        "changed",
+        "decisions",
+        "ignored",
+        "points",
+        "refused",
+        "repeated",
+        "signs",
+    )
 
     def __init__(self) -> None:
         self.points: list[Point] = []
@@ -75,3 +86,4 @@ class Effects:
         self.changed: dict[Operation, None] = {}
         self.ignored = 0
         self.repeated = 0
+        self.ahead = self.ahead_ms = 0

@@ -123,6 +123,11 @@ class Facts:
         self._touch(ts_ms, event)
         return True
 
+    @property
+    def told(self) -> int:
+        """Return how many events told something new; a record's counts say of how many it tells."""
+        return self.done + (self.start_at is not None) + (self.end_at is not None)
+
     def silent_hosts(self) -> Iterator[str]:
         """Return the hosts that were named and did not report."""
         return (host for host, tally in self.hosts.items() if tally is None)

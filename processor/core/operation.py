@@ -23,6 +23,7 @@ class Operation:
         time_ns: the time of its point: that event's, with the operation's spare digits.
         status, revision, sequence, final_at_ms: the decision; ``opening`` and zeros until the first.
         record: the last record of a final operation: the only source of its row.
+        revise_at_ms: when late events that the last record does not tell become a revision; ``None``: there are none.
         armed_ms: the earliest time at which the partition's timers will look at it.
     """
 
@@ -37,6 +38,7 @@ class Operation:
         "id",
         "record",
         "request_id",
+        "revise_at_ms",
         "revision",
         "sequence",
         "spare",
@@ -61,6 +63,7 @@ class Operation:
         self.sequence = 0
         self.final_at_ms: int | None = None
         self.record: OperationRecord | None = None
+        self.revise_at_ms: int | None = None
         self.armed_ms: int | None = None
 
     @classmethod
@@ -91,6 +94,18 @@ class Operation:
         """Whether the last decision was a final one."""
         return self.status in FINAL_STATUSES
 
+    @property
+    def untold(self) -> int:
+        """How many events the last record, a final one, does not tell; negative while some that it tells are missing.
+
+        Each event that told something new added a host, START or END, and the record says how many of these it knew.
+        """
+        record = self.record
+        if record is None:
+            return 0
+        known = record.hosts_done + (not record.start_missing) + (not record.end_missing)
+        return self.facts.told - known
+
     def become(self, status: Status, final_at_ms: int | None) -> None:
         """Take a decision: one more record, and one more revision when it is final.
 
@@ -101,6 +116,7 @@ class Operation:
         self.status = status
         self.final_at_ms = final_at_ms
         self.record = None
+        self.revise_at_ms = None
         self.sequence += 1
         if final_at_ms is not None:
             self.revision += 1

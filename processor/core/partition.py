@@ -4,7 +4,8 @@ Live, :meth:`Partition.apply` and :meth:`Partition.advance` decide, and gather e
 :meth:`Partition.restore` takes the decisions from the records of ``precache.operations``, :meth:`Partition.replay`
 takes in the facts again, silently, and :meth:`Partition.resume` arms the timers.
 
-The clock follows the records' timestamps, and what :meth:`Partition.advance` is told; it never goes back.
+The clock follows the records' timestamps, and what :meth:`Partition.advance` is told. A timestamp far ahead of wall
+time does not move it; a clock that stands there already goes back (:meth:`Partition.observe`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ from precache.contract.operation import Operation as OperationRecord
 from precache.contract.operation import Status
 from precache.contract.points import point_time_ns
 from precache.contract.progress import Progress
-from processor.core.agenda import Agenda
+from processor.core.agenda import NEVER, Agenda
 from processor.core.decode import Boundary, Report, Sign, read
 from processor.core.effects import Decision, Effects, Heard, Point, Refused
 from processor.core.explain import MAX_NAME_BYTES, Unreadable, shown
@@ -28,6 +29,8 @@ from processor.core.transitions import ON_EVENT, on_timer, situation
 
 # Of a point that was replayed: where it came from is not asked then.
 NO_OFFSET: Final = -1
+# Timestamps and clocks may be so far ahead of wall time; clocks that NTP keeps differ by less.
+MAX_AHEAD_MS: Final = 5 * 60_000
 
 
 class Partition:
@@ -35,19 +38,36 @@ class Partition:
 
     Args:
         timers: how long things may take.
+        clock_ms: where the clock stood at the last commit; ``None``: there was none.
+        revise_at_ms: when the revisions that were owed then are due.
+        wall_ms: wall time, for a replay.
+
+    Attributes:
         clock_ms: where the clock stands.
+        revise_at_ms: when late events become revisions; in the past, or ``None``: the next one starts the timer.
     """
 
-    def __init__(self, timers: Timers, clock_ms: int = 0) -> None:
-        self.clock_ms = clock_ms
+    def __init__(
+        self, timers: Timers, clock_ms: int | None = None, revise_at_ms: int | None = None, wall_ms: int = 0
+    ) -> None:
+        self.clock_ms = clock_ms or 0
+        self.revise_at_ms = revise_at_ms
         self._timers = timers
         self._agenda = Agenda(timers)
         self._roster = Roster()
+        # A timestamp beyond this is distrusted. Had one been trusted before the commit, the clock would stand there: so
+        # a replay decides as the first run did.
+        self._latest_ms = NEVER if clock_ms is None else clock_ms
+        self._wall_ms = wall_ms
+        self._ensure_revisions_come()
 
     def apply(self, ts_ms: int, offset: int, key: bytes | None, value: bytes, out: Effects) -> None:
         """Fire the timers that are due at or before a record's timestamp, then apply the record."""
-        if ts_ms > self.clock_ms:  # noqa: PLR1730 - a call of max() costs more
-            self.clock_ms = ts_ms
+        if ts_ms > self.clock_ms:
+            if ts_ms > self._latest_ms:
+                ts_ms = self._distrust(out, ts_ms)
+            else:
+                self.clock_ms = ts_ms
         if self._agenda.next_ms <= self.clock_ms:
             self._fire(out)
         try:
@@ -67,6 +87,23 @@ class Partition:
         """Move the clock and fire the timers due by then: only to a time at which nothing was left to be applied."""
         self.clock_ms = max(self.clock_ms, clock_ms)
         self._fire(out)
+
+    def observe(self, wall_ms: int) -> int:
+        """Take note of wall time, before the records that were read by then are applied.
+
+        A record that is stamped more than :data:`MAX_AHEAD_MS` later is distrusted: it does not move the clock, and
+        counts as stamped with wall time. A clock that stands there is taken back to wall time.
+
+        Returns:
+            How far the clock was taken back, in milliseconds; 0, as a rule.
+        """
+        self._wall_ms = wall_ms
+        self._latest_ms = wall_ms + MAX_AHEAD_MS
+        ahead_ms = self.clock_ms - believed_ms(self.clock_ms, wall_ms)
+        if ahead_ms:
+            self.clock_ms = wall_ms
+            self._ensure_revisions_come()
+        return ahead_ms
 
     def due_at(self) -> int | None:
         """Return when the first timer is due; ``None`` when there is none."""
@@ -111,8 +148,11 @@ class Partition:
         Returns:
             Whether the record is of no operation, or of a known one; ``False`` tells that a decision is missing.
         """
-        if ts_ms > self.clock_ms:  # noqa: PLR1730 - a call of max() costs more
-            self.clock_ms = ts_ms
+        if ts_ms > self.clock_ms:
+            if ts_ms > self._latest_ms:
+                ts_ms = self._instead_ms()
+            else:
+                self.clock_ms = ts_ms
         try:
             event = read(value)
             if event is None or isinstance(event, Sign):
@@ -124,25 +164,29 @@ class Partition:
                 return self._roster.is_closed(_operation_id(key, event))
         except Unreadable:
             return True
-        if not self._was_closed(operation, ts_ms):
+        if not self._was_closed(operation):
             if isinstance(event, Boundary):
                 operation.facts.boundary(ts_ms, event)
             elif operation.facts.report(ts_ms, event) and out is not None:
                 out.points.append(_point(operation, event, NO_OFFSET))
         return True
 
-    def _was_closed(self, operation: Operation, ts_ms: int) -> bool:
-        """Return whether an event came when its operation, by its last record, had been closed.
+    def _was_closed(self, operation: Operation) -> bool:
+        """Return whether the next event of an operation came when, by its last record, it had been closed.
 
-        It is the clock that closes. An event that is stamped no later than the end came before it, though: with a
-        clock that was set back, by no more than ``keep``, it may be both.
+        It is the clock that closes; but the events that the last record tells came before that, whatever their stamps.
         """
-        final_at_ms = operation.final_at_ms
-        return final_at_ms is not None and ts_ms > final_at_ms and self.clock_ms >= final_at_ms + self._timers.keep_ms
+        closed_ms = None if operation.final_at_ms is None else operation.final_at_ms + self._timers.keep_ms
+        return closed_ms is not None and self.clock_ms >= closed_ms and operation.untold >= 0
 
     def resume(self) -> None:
-        """Arm the timers of what was restored, once its facts are there."""
+        """Arm the timers of what was restored, once its facts are there.
+
+        An operation whose facts have more than its last record still owes a revision, due when it was before.
+        """
         for operation in self._roster:
+            if operation.untold > 0:
+                self._owe_revision(operation)
             self._agenda.arm(operation)
 
     def _on_report(self, ts_ms: int, offset: int, key: bytes | None, event: Report, out: Effects) -> None:
@@ -152,7 +196,8 @@ class Partition:
             out.repeated += 1
             return
         out.points.append(_point(operation, event, offset))
-        out.changed[operation] = None
+        if operation.record is None:  # a final one's row is its record's
+            out.changed[operation] = None
         # By far the most reports change nothing else.
         if operation.status != "running" or facts.whole_ms is not None:
             self._decide(operation, ts_ms, out)
@@ -162,7 +207,8 @@ class Partition:
         if not operation.facts.boundary(ts_ms, event):
             out.repeated += 1
             return
-        out.changed[operation] = None
+        if operation.record is None:
+            out.changed[operation] = None
         self._decide(operation, ts_ms, out)
 
     def _find(self, key: bytes | None, event: Report | Boundary) -> Operation | None:
@@ -191,28 +237,64 @@ class Partition:
         step = ON_EVENT[operation.status, situation(operation.facts)]
         if step == "final":
             self._settle(operation, ts_ms, ts_ms, out)
-        elif step == "revise" and operation.final_at_ms is not None:
-            self._settle(operation, operation.final_at_ms, ts_ms, out)
+        elif step == "revise":
+            self._owe_revision(operation)
         elif step in ("running", "ending"):
             self._decided(operation, step, None, ts_ms, out)
         self._agenda.arm(operation)
+
+    def _owe_revision(self, operation: Operation) -> None:
+        """Have the partition's timer for revisions, started if it does not run, make one of what came late."""
+        if operation.revise_at_ms is None:
+            if self.revise_at_ms is None or self.revise_at_ms <= self.clock_ms:
+                self.revise_at_ms = self.clock_ms + self._timers.revise_after_ms
+            operation.revise_at_ms = self.revise_at_ms
+
+    def _ensure_revisions_come(self) -> None:
+        """See to it that no revision is due later than one that would be owed from now on: the clock was taken back."""
+        latest_ms = self.clock_ms + self._timers.revise_after_ms
+        if self.revise_at_ms is not None and self.revise_at_ms > latest_ms:
+            self.revise_at_ms = latest_ms
+            for operation in self._roster:
+                if operation.revise_at_ms is not None:
+                    operation.revise_at_ms = latest_ms
+                    self._agenda.arm(operation)
+
+    def _distrust(self, out: Effects, ts_ms: int) -> int:
+        """Note a timestamp that lies too far ahead; return the one to count with."""
+        out.ahead += 1
+        out.ahead_ms = max(out.ahead_ms, ts_ms)
+        return self._instead_ms()
+
+    def _instead_ms(self) -> int:
+        """Return what counts in place of a timestamp that lies too far ahead; in a replay, no earlier than before."""
+        return max(self.clock_ms, self._wall_ms)
 
     def _fire(self, out: Effects) -> None:
         """Fire every timer due by now, each at its own due time, in order."""
         while (due := self._agenda.take(self.clock_ms)) is not None:
             due_ms, operation = due
             out.changed[operation] = None
-            step = on_timer(operation.status, operation.facts)
+            step = on_timer(operation.status, operation.facts, operation.revise_at_ms)
             if step == "close":
                 self._roster.close(operation)
                 continue
             if step == "final":
                 self._settle(operation, due_ms, due_ms, out)
+            elif step == "revise":
+                self._revise(operation, due_ms, out)
             elif step == "abandon":
                 self._decided(operation, "abandoned", due_ms, due_ms, out)
             elif step == "stalled":
                 self._decided(operation, "stalled", None, due_ms, out)
             self._agenda.arm(operation)
+
+    def _revise(self, operation: Operation, at_ms: int, out: Effects) -> None:
+        """Decide what late events make of a final operation."""
+        if operation.final_at_ms is not None and ON_EVENT[operation.status, situation(operation.facts)] == "revise":
+            self._settle(operation, operation.final_at_ms, at_ms, out)
+        else:  # only after a restart that could read more than the process before it: the table has the step
+            self._decide(operation, at_ms, out)
 
     def _settle(self, operation: Operation, final_at_ms: int, at_ms: int, out: Effects) -> None:
         facts = operation.facts
@@ -224,7 +306,13 @@ class Partition:
         record, value = fitted(operation_record(operation))
         if final_at_ms is not None:
             operation.record = record
+        out.changed[operation] = None
         out.decisions.append(Decision(at_ms, record, value))
+
+
+def believed_ms(clock_ms: int, wall_ms: int) -> int:
+    """Return where a clock stands: where it says, but for one too far ahead of wall time, which is not believed."""
+    return clock_ms if clock_ms <= wall_ms + MAX_AHEAD_MS else wall_ms
 
 
 def _point(operation: Operation, report: Report, offset: int) -> Point:

@@ -64,7 +64,7 @@ def test_a_killed_predecessors_open_transaction_is_waited_out(make_arena: Callab
 def test_a_round_that_only_a_timer_caused_is_fenced(make_arena: Callable[..., Arena], max_poll_s: int) -> None:
     arena = make_arena(
         partitions=1,
-        operations={"stall_after": "3s"},
+        operations={"stall_after": "3s", "settle": "1s"},
         consumer=SESSION | {"max.poll.interval.ms": max_poll_s * S_MS},
     )
     with arena.start("sleeper", "step4:before:stop:2") as sleeper, arena.start("successor") as successor:

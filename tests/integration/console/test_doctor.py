@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from confluent_kafka import Consumer, TopicPartition
 
 from tests.services.testing import Bucket, Cloud, Servers, Topics
 from tests.support import captures
@@ -157,6 +158,24 @@ def test_a_processor(bridge: dict[str, Any], topics: Topics, bucket: Bucket, tmp
     assert (group["state"], group["text"]) == ("WARN", "no processor runs; nothing is committed yet")
     assert {finding["state"] for finding in found.values()} == {"ok"}
     assert any(check.startswith("store ") for check in found)
+
+
+def test_a_committed_clock_that_is_ahead(
+    bridge: dict[str, Any], topics: Topics, bucket: Bucket, servers: Servers, tmp_path: Path
+) -> None:
+    consumer = Consumer({"bootstrap.servers": servers.kafka, "group.id": topics.group})
+    places = [
+        TopicPartition(topics.notifications, number, 0, metadata=f"v1;low=0;parts=4;clock={clock_ms}")
+        for number, clock_ms in enumerate((time.time_ns() // 1_000_000, time.time_ns() // 1_000_000 + 90_000_000))
+    ]
+    consumer.commit(offsets=places, asynchronous=False)
+    consumer.close()
+    code, found = doctor(tmp_path, processor(bridge, topics, bucket))
+    assert code == 0
+    clock = found[f"clock of {topics.group}"]
+    assert clock["state"] == "WARN"
+    assert clock["text"].startswith("ahead of this machine's: partition 1 by 89")
+    assert "NTP" in clock["remedy"]
 
 
 def test_a_processor_with_a_wrong_token(bridge: dict[str, Any], topics: Topics, bucket: Bucket, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_what_nova_may_leave_out_or_change(make_arena: Callable[..., Arena], str
 
 
 def test_an_abandoned_operation_is_taken_up_again(make_arena: Callable[..., Arena]) -> None:
-    arena = make_arena(partitions=1, operations={"stall_after": "1s", "abandon_after": "2s"})
+    arena = make_arena(partitions=1, operations={"settle": "1s", "stall_after": "1s", "abandon_after": "2s"})
     arena.send([(now_ms(), 0, NOVA.start(HOSTS))])
     with running(arena):
         arena.wait_final(1)

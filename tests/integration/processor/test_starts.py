@@ -111,7 +111,7 @@ def stalled() -> Any:
 
 
 def test_a_stalled_operation_is_told_once(make_arena: Callable[..., Arena], logged: list[dict[str, Any]]) -> None:
-    arena = make_arena(partitions=1, operations={"stall_after": "1s"})
+    arena = make_arena(partitions=1, operations={"settle": "1s", "stall_after": "1s"})
     arena.send([(now_ms(), 0, NOVA.start(HOSTS))])
     with running(arena):
         wait_until(lambda: named(logged, "operation.stalled"), "the stall")

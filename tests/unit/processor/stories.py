@@ -9,18 +9,23 @@ from msgspec import convert, to_builtins
 
 from precache.contract.measurements import BY_RECORD, Row
 from precache.contract.operation import Operation as OperationRecord
+from processor import commits
 from processor.core.effects import Effects
-from processor.core.partition import Partition
+from processor.core.partition import MAX_AHEAD_MS, Partition
 from processor.core.records import operation_record
 from processor.core.settings import Timers
+from processor.held import Held
 from processor.rows import operation_rows
 from processor.stores import WriteReport
 from tests.unit.processor.events import Event, Source
 
 TIMERS = Timers(settle_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, keep_ms=100_000_000)
-SHORT = Timers(settle_ms=50, stall_after_ms=200, abandon_after_ms=700, keep_ms=300)
+SHORT = Timers(settle_ms=50, stall_after_ms=200, abandon_after_ms=700, keep_ms=300, revise_after_ms=90)
 IMAGES = ("image-1", "image-2")
 HOSTS = tuple(f"host{number}" for number in range(4))
+GAPS_MS = (0, 1, 40, 60, 250, 800, -20, -120)
+# By so much, over a whole story, records' timestamps may go back.
+BACKWARDS_MS = 100_000
 # What somebody else may write: a key that names no aggregate, or another one than the payload; a value that is none.
 JUNK = (
     Event(b"paris", Source().start(HOSTS).body),
@@ -61,10 +66,14 @@ def operations(draw: st.DrawFn, source: Source | None = None) -> list[Event]:
 
 @dataclass(frozen=True)
 class Step:
-    """One record (``event``) or, without one, wall time (``advance``), ``gap_ms`` after the step before."""
+    """One record (``event``) or, without one, wall time (``advance``), ``gap_ms`` after the step before.
+
+    The record is stamped ``ahead_ms`` later than it was written.
+    """
 
     gap_ms: int
     event: Event | None
+    ahead_ms: int = 0
 
 
 @st.composite
@@ -82,7 +91,7 @@ def stories(draw: st.DrawFn) -> list[Step]:
         for event in draw(operations(source))
     ]
     chosen = draw(st.lists(st.sampled_from([*events, *JUNK, None]), min_size=len(events), max_size=2 * len(events) + 3))
-    return [Step(draw(st.sampled_from([0, 1, 40, 60, 250, 800, -20, -120])), event) for event in chosen]
+    return [Step(draw(st.sampled_from(GAPS_MS)), event) for event in chosen]
 
 
 class Table:
@@ -128,8 +137,12 @@ class Written:
     store: Table = field(default_factory=Table)
     log: list[tuple[int, Event]] = field(default_factory=list)
     frontier: int = 0
-    low: int = 0
-    clock_ms: int = 0
+    metadata: str = ""
+
+    @property
+    def memo(self) -> commits.Memo | None:
+        """What stands beside the committed offset."""
+        return commits.read(self.metadata)
 
     def take(self, out: Effects) -> None:
         """Write what a round led to."""
@@ -166,16 +179,17 @@ def play(steps: list[Step], timers: Timers, cuts: set[int], lost: set[int], *, c
             wall = now if step.event is None else wall
         if number in lost:
             written.store_points(_do(partition, step, now, len(log)))
-            partition = _restarted(written, log, timers)
+            partition = _restarted(written, log, timers, now)
         if step.event is not None:
-            log.append((now, step.event))
+            log.append((now + step.ahead_ms, step.event))
         out = _do(partition, step, now, len(log) - 1)
+        assert partition.clock_ms <= now + BACKWARDS_MS + MAX_AHEAD_MS, "moved by a timestamp far ahead"
         written.take(out)
-        written.frontier, written.clock_ms = len(log), partition.clock_ms
-        written.low = partition.low(len(log))
+        written.frontier = len(log)
+        written.metadata = commits.write(Held(0, partition, len(log), 1).memo())
         partition.forget()
         if number in cuts:
-            partition = _restarted(written, log, timers)
+            partition = _restarted(written, log, timers, now)
             out = Effects()
             out.changed.update(dict.fromkeys(partition.operations()))
             written.take(out)
@@ -184,18 +198,22 @@ def play(steps: list[Step], timers: Timers, cuts: set[int], lost: set[int], *, c
 
 def _do(partition: Partition, step: Step, now: int, offset: int) -> Effects:
     out = Effects()
+    assert not partition.observe(now), "nothing took the clock there"
     if step.event is None:
         partition.advance(now, out)
     else:
-        partition.apply(now, offset, step.event.key, step.event.value, out)
+        partition.apply(now + step.ahead_ms, offset, step.event.key, step.event.value, out)
     return out
 
 
-def _restarted(written: Written, log: list[tuple[int, Event]], timers: Timers) -> Partition:
-    partition = Partition(timers, written.clock_ms)
+def _restarted(written: Written, log: list[tuple[int, Event]], timers: Timers, now: int) -> Partition:
+    memo = written.memo
+    if memo is None:
+        return Partition(timers)
+    partition = Partition(timers, memo.clock_ms, memo.revise_at_ms, now)
     last = {record["operation"]: convert(record, OperationRecord) for _, record in written.decisions}
-    partition.restore(last.values(), written.low)
-    for ts_ms, event in log[written.low : written.frontier]:
+    partition.restore(last.values(), memo.low)
+    for ts_ms, event in log[memo.low : written.frontier]:
         assert partition.replay(ts_ms, event.key, event.value), "an event without a decision"
     partition.resume()
     return partition

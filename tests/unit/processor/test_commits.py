@@ -11,6 +11,13 @@ def test_as_it_stands_in_kafka() -> None:
     assert read(text) == Memo(123, 4, 1_790_000_000_000)
 
 
+def test_a_revision_that_is_owed_stands_beside_them() -> None:
+    text = write(Memo(123, 4, 1_790_000_000_000, 1_790_000_002_000))
+    assert text == "v1;low=123;parts=4;clock=1790000000000;revise=1790000002000"
+    assert read(text) == Memo(123, 4, 1_790_000_000_000, 1_790_000_002_000)
+    assert read("v1;low=1;parts=2;clock=3;revise=soon") == Memo(1, 2, 3)
+
+
 def test_the_order_of_the_words_and_further_ones_do_not_matter() -> None:
     assert read("v1;clock=3;later=x;parts=2;low=1") == Memo(1, 2, 3)
 

@@ -46,6 +46,10 @@ def test_names_come_from_the_file(tmp_path: Path) -> None:
             "operations: {stall_after: 1h, abandon_after: 1h}",
             "processor.yaml:3: operations.abandon_after: should be longer than stall_after: stalled",
         ),
+        (
+            "operations: {settle: 36m}",
+            "processor.yaml:3: operations.stall_after: should not be shorter than settle: a result that is waited for",
+        ),
         ("operations: {settle: 0s}", "processor.yaml:3: operations.settle: should be greater than 0"),
         ("operations: {keep: -1s}", "processor.yaml:3: operations.keep"),
         ("operations: {setle: 5s}", "processor.yaml:3: operations.setle"),

@@ -72,9 +72,41 @@ def test_what_began_before_low_costs_a_digest_and_is_late() -> None:
         lambda record: record | {"status": []},
         lambda record: record | {"operation": "another/one/too"},
         lambda record: record | {"request_id": 7},
+        lambda record: record | {"time": "yesterday"},
+        lambda record: record | {"time": ""},
+        lambda record: record | {"time": "0001-01-01T00:00:00.000000000Z"},
+        lambda record: record | {"time": 7},
+        lambda record: record | {"first_offset": -1},
+        lambda record: record | {"first_offset": True},
+        lambda record: record | {"first_offset": 2},
+        lambda record: record | {"sequence": "1"},
+        lambda record: record | {"revision": None},
+        lambda record: record | {"hosts_done": 2**63},
+        lambda record: record | {"hosts_total": 1.5},
+        lambda record: record | {"percent": "100"},
+        lambda record: record | {"images": "image-1"},
+        lambda record: record | {"silent_hosts": [1]},
+        lambda record: record | {"image_counts": []},
+        lambda record: record | {"image_counts": {"image-1": 3}},
+        lambda record: record | {"image_counts": {"image-1": {"hosts_cached": 1}}},
+        lambda record: record | {"image_counts": {"image-1": {"hosts_cached": -1, "hosts_failed": 0}}},
+        lambda record: record | {"final_at": "2026-11-22T06:24:38.695Z"},
+        lambda record: record | {"status": "completed", "final_at": ""},
+        lambda record: record | {"status": "completed", "final_at": "then"},
+        lambda record: record | {"aggregate_name": None},
+        lambda record: msgspec.json.encode(record).replace(b"my-application", b"\xff"),
+        lambda record: msgspec.json.encode(record).replace(b"my-application", b"\\ud800"),
+        lambda record: msgspec.json.encode(record)[:-1] + b',"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
 def test_what_is_not_ours_is_counted_and_passed_over(change: Any) -> None:
-    decisions = Decisions(low=0)
+    decisions = Decisions(low=0, end=2)
     assert decisions.take(message(change(decided(1)[0]))) is None
     assert (decisions.unreadable, len(decisions)) == (1, 0)
+
+
+def test_a_key_that_a_later_version_adds_is_passed_over() -> None:
+    decisions = Decisions(low=0)
+    (record,) = decided(1)[:1]
+    decisions.take(message(record | {"conductor": "ctrl01", "later": {"x": [1]}}))
+    assert [structs.asdict(kept) for kept in decisions.records.values()] == [record | {"conductor": "ctrl01"}]

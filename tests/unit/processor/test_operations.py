@@ -142,6 +142,9 @@ def test_a_late_report_revises_and_keeps_final_at() -> None:
     story = Story().feed(0, NOVA.start(["a", "b"])).feed(1, NOVA.report("a")).feed(2, NOVA.end(["a", "b"])).wait(6_000)
     before = story.last
     story.feed(7_000, NOVA.report("b"))
+    assert story.last == before, "what comes late is gathered first"
+    assert story.partition.due_at() == 9_000
+    story.wait(9_000)
     assert (before["status"], before["revision"]) == ("completed_with_errors", 1)
     assert (story.last["status"], story.last["revision"]) == ("completed", 2)
     assert story.last["final_at"] == before["final_at"]
@@ -151,7 +154,7 @@ def test_a_late_report_revises_and_keeps_final_at() -> None:
 def test_a_late_end_takes_end_missing_away() -> None:
     story = Story().feed(0, NOVA.start(["a"])).feed(1, NOVA.report("a")).wait(10_000)
     assert story.last["end_missing"] is True
-    story.feed(11_000, NOVA.end(["a"]))
+    story.feed(11_000, NOVA.end(["a"])).wait(13_000)
     assert (story.last["end_missing"], story.last["revision"], story.last["status"]) == (False, 2, "completed")
 
 
@@ -168,9 +171,10 @@ def test_hosts_that_only_a_late_start_names_make_it_run_again() -> None:
 def test_after_keep_it_is_closed_and_what_comes_is_late() -> None:
     story = Story().feed(0, NOVA.start(["a", "b"])).feed(1, NOVA.end(["a", "b"])).wait(5_001)
     story.feed(1_005_000, NOVA.report("a"))
-    assert story.statuses[-1] == "completed_with_errors"
-    assert story.last["revision"] == 2, "one millisecond before it is closed"
     story.feed(1_005_001, NOVA.report("b"))
+    assert story.statuses[-1] == "completed_with_errors"
+    assert (story.last["revision"], story.last["silent_hosts"]) == (2, ["b"]), "one millisecond before it is closed"
+    assert story.out.decisions[-1].at_ms == 1_005_001, "closing waits for no revision, and drops none"
     assert [refused.reason for refused in story.out.refused] == ["late"]
     assert len(story.out.points) == 1
     assert list(story.partition.operations()) == []
@@ -307,7 +311,9 @@ def test_replay_says_when_a_decision_is_missing() -> None:
 
 def test_timers_must_be_in_order() -> None:
     with pytest.raises(ValueError, match="abandon_after must be longer"):
-        Timers(stall_after_ms=10, abandon_after_ms=10)
+        Timers(settle_ms=5, stall_after_ms=10, abandon_after_ms=10)
+    with pytest.raises(ValueError, match="settle must not be longer than stall_after"):
+        Timers(settle_ms=11, stall_after_ms=10, abandon_after_ms=20)
     with pytest.raises(ValueError, match="longer than zero"):
         Timers(settle_ms=0)
 

@@ -1,6 +1,7 @@
 """Invariants of the core, by name."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import to_builtins
 
 from processor.core.effects import Effects
-from processor.core.partition import Partition
+from processor.core.partition import MAX_AHEAD_MS, Partition
 from tests.unit.processor.events import Event, Source
 from tests.unit.processor.oracle import comparable, final_record
 from tests.unit.processor.stories import SHORT, TIMERS, Step, operations, play, stories
@@ -111,6 +112,59 @@ def test_a_repeated_event_writes_and_emits_nothing(steps: list[Step], data: st.D
     assert [_without_offset(record) for record in twice.decisions] == [
         _without_offset(record) for record in once.decisions
     ]
+
+
+AHEAD_MS = st.sampled_from([0, 0, MAX_AHEAD_MS // 2, MAX_AHEAD_MS + 1_000, 25 * 3_600_000])
+
+
+@given(deliveries(), st.data())
+def test_records_stamped_ahead_change_no_result(
+    case: tuple[list[Event], list[tuple[int, Event]]], data: st.DataObject
+) -> None:
+    events, delivered = case
+    partition, out, now = Partition(TIMERS), Effects(), 1_000_000
+    for offset, (gap_ms, event) in enumerate(delivered):
+        now += gap_ms
+        partition.observe(now)
+        partition.apply(now + data.draw(AHEAD_MS), offset, event.key, event.value, out)
+        assert partition.clock_ms <= now + MAX_AHEAD_MS
+    partition.advance(now + 1_000_000, out)
+    assert comparable(to_builtins(out.decisions[-1].record)) == final_record(events)
+
+
+@given(stories(), st.data())
+def test_a_log_with_records_stamped_ahead_cut_anywhere_gives_the_same_results(
+    steps: list[Step], data: st.DataObject
+) -> None:
+    cuts = data.draw(st.sets(st.integers(0, len(steps) - 1)))
+    lost = data.draw(st.sets(st.integers(0, len(steps) - 1)))
+    ahead = [replace(step, ahead_ms=data.draw(AHEAD_MS) if step.event else 0) for step in steps]
+    told = [*ahead, Step(1_000_000, None)]
+    undisturbed, disturbed = play(told, TIMERS, set(), set()), play(told, TIMERS, cuts, lost)
+    note(f"{sum(step.ahead_ms > MAX_AHEAD_MS for step in ahead)} distrusted")
+    assert disturbed.points == undisturbed.points
+    assert disturbed.refused == undisturbed.refused
+    assert _last(disturbed.decisions) == _last(undisturbed.decisions)
+
+
+def _last(decisions: list[tuple[int, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    return {record["operation"]: comparable(record) for _, record in decisions}
+
+
+@given(st.lists(st.integers(0, 150), min_size=1, max_size=60), st.data())
+def test_late_events_make_one_revision_a_period(gaps: list[int], data: st.DataObject) -> None:
+    """However many come: two revisions are apart by the period, and the last one tells all."""
+    hosts = [f"host{number}" for number in range(len(gaps))]
+    steps = [Step(0, Source().start(hosts)), Step(0, Source().end(hosts)), Step(SHORT.settle_ms, None)]
+    steps += [Step(gap, Source().report(host)) for gap, host in zip(gaps, hosts, strict=True)]
+    cuts = data.draw(st.sets(st.integers(0, len(steps) - 1)))
+    late = replace(SHORT, keep_ms=100_000)
+    written = play([*steps, Step(1_000, None)], late, cuts, set())
+    assert written.decisions == play([*steps, Step(1_000, None)], late, set(), set()).decisions
+    revisions = [(at_ms, record) for at_ms, record in written.decisions if record["revision"] > 1]
+    assert all(later - sooner >= SHORT.revise_after_ms for (sooner, _), (later, _) in pairwise(revisions))
+    assert revisions[-1][1]["status"] == "completed"
+    assert [record["revision"] for _, record in revisions] == list(range(2, len(revisions) + 2))
 
 
 def _without_offset(decision: tuple[int, dict[str, Any]]) -> tuple[int, dict[str, Any]]:

@@ -1,0 +1,56 @@
+"""Looks at the clocks that a processor's group has committed: one far ahead gives operations up too early."""
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+
+from console.configs import KafkaSettings
+from console.doctor.findings import Check, Finding, fail, ok, warn
+from precache.service.kafka import clients
+from precache.service.kafka.errors import KafkaFault, translate
+from processor import commits
+from processor.core.partition import MAX_AHEAD_MS
+
+_TIMEOUT_S: Final = 12.0
+_MS_PER_S: Final = 1_000
+_REMEDY: Final = (
+    "check NTP on this machine, the brokers and the processors; a processor takes the clock back by itself when it "
+    "starts, and logs processor.clock_taken_back"
+)
+
+
+def check(settings: KafkaSettings, group: str) -> Check:
+    """Return the check of the clocks that a group has committed."""
+    return Check(f"clock of {group}", lambda: [_look(settings, group)])
+
+
+def found(what: str, clocks_ms: Mapping[int, int], now_ms: int) -> Finding:
+    """Return what the committed clocks of partitions, by number, say at a given wall time (milliseconds)."""
+    if not clocks_ms:
+        return ok(what, "nothing is committed yet")
+    ahead = {number: clock_ms - now_ms for number, clock_ms in clocks_ms.items() if clock_ms - now_ms > MAX_AHEAD_MS}
+    if not ahead:
+        return ok(what, f"{len(clocks_ms)} partitions, none ahead of this machine's")
+    told = ", ".join(f"partition {number} by {ms // _MS_PER_S} s" for number, ms in sorted(ahead.items()))
+    return warn(what, f"ahead of this machine's: {told}", _REMEDY)
+
+
+def _look(settings: KafkaSettings, group: str) -> Finding:
+    what = f"clock of {group}"
+    try:
+        admin = clients.admin(settings.kafka, "precache-doctor")
+        asked = ConsumerGroupTopicPartitions(group)
+        listed = admin.client.list_consumer_group_offsets([asked], request_timeout=_TIMEOUT_S)[group].result()
+    except KafkaFault as error:
+        return fail(what, str(error), "see the check of Kafka")
+    except KafkaException as error:
+        return fail(what, str(translate(error)), "see the check of Kafka")
+    memos = {
+        place.partition: commits.read(place.metadata)
+        for place in listed.topic_partitions
+        if place.topic == settings.topics.notifications
+    }
+    clocks_ms = {number: memo.clock_ms for number, memo in memos.items() if memo is not None}
+    return found(what, clocks_ms, time.time_ns() // 1_000_000)
