@@ -106,7 +106,7 @@ def _mismatch(text: str, place: Place) -> SourceFault | None:
         f"{kind} {name!r} in virtual host {place.virtual_host!r} is there already, declared otherwise: {argument}:"
         f" {values}. Set amqp_durable_queues and rabbit_quorum_queue in oslo_messaging_rabbit to what it was made with,"
         " or choose another name for the pool, or remove it (its messages go too):"
-        f" rabbitmqctl delete_queue -p {shlex.quote(place.virtual_host)} {shlex.quote(name)}"
+        f" rabbitmqctl -p {shlex.quote(place.virtual_host)} delete_queue {shlex.quote(name)}"
     )
 
 

@@ -78,3 +78,9 @@ def test_what_it_means(error: Exception, kind: type[SourceFault], words: str) ->
     assert type(fault) is kind
     assert words in str(fault)
     assert fault.loud == (kind is SourceRefused)
+
+
+def test_a_command_can_be_pasted_whatever_the_names_hold() -> None:
+    place = Place("o'brien; rm", "a b", "nova", "mine")
+    closed = exceptions.ChannelClosedByBroker(403, "ACCESS_REFUSED")
+    assert """set_permissions -p 'a b' 'o'"'"'brien; rm' CONFIGURE""" in str(fault_of(closed, place))
