@@ -32,8 +32,8 @@ Stops = tuple[Callable[[Node], None], Callable[[Node], None]]
 NOVA = Source()
 HOSTS = ["a", "b"]
 TOPICS = Topics("test-restarted")
-# Within so long of Kafka's return; below 10 s where Kafka starts soon. On a loaded machine its start outlasts the session,
-# and the group is joined anew.
+# Within so long of Kafka's return; below 10 s where Kafka starts soon. On a loaded machine its start outlasts the
+# session, and the group is joined anew.
 BACK_S = 40.0
 # How long a commit may take to give up, with a timeout of 1 s for each call.
 AWAY_S = 10.0
