@@ -111,6 +111,20 @@ def load_kafka(path: Path) -> KafkaSettings:
         raise Failure(_told(path, error), USAGE) from error
 
 
+def abandon_after_s(path: Path) -> float:
+    """Return how long an operation may need its log, in seconds: as a processor's file says, else the default."""
+    from precache.service.kafka.durability import ABANDON_AFTER_S
+
+    if kind_of(path) != "processor":
+        return ABANDON_AFTER_S
+    try:
+        config = load(path, model_of("processor"), environ=_Lenient())
+    except ConfigError:
+        return ABANDON_AFTER_S  # told by whoever needs the whole file
+    found: float = config.operations.abandon_after  # type: ignore[attr-defined]
+    return found
+
+
 def kafka_at(bootstrap: str) -> KafkaSettings:
     """Return the settings for a plain ``HOST:PORT``, default topics.
 

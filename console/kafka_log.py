@@ -18,6 +18,8 @@ _ATTEMPT_S: Final = 3.0
 _PAUSE_S: Final = 0.2
 _PROBE_EVERY_S: Final = 5.0
 _BATCH: Final = 1_000
+_FIRST_STEP: Final = 2_000
+_STEP_GROWS: Final = 4
 # A broker that has just started may not know its topics yet.
 _RETURN_S: Final = 30.0
 _NO_TOPIC: Final = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"})
@@ -36,6 +38,15 @@ class Span(NamedTuple):
     partition: int
     low: int
     high: int
+
+
+def backwards(span: Span) -> Iterator[Span]:
+    """Yield the parts of a span, the last one first: what is looked for is recent as a rule."""
+    high, step = span.high, _FIRST_STEP
+    while high > span.low:
+        low = max(span.low, high - step)
+        yield span._replace(low=low, high=high)
+        high, step = low, step * _STEP_GROWS
 
 
 class LogReader:
@@ -113,6 +124,21 @@ class LogReader:
                 quiet = Deadline.after(quiet_s)
             elif quiet.passed:
                 raise CannotReadError(f"Kafka sent nothing for {quiet_s:g} s, before the end was reached: try again")
+
+    def read_span(self, topic: str, span: Span, quiet_s: float) -> Iterator[Message]:
+        """Yield the records of a span of a topic.
+
+        Raises:
+            CannotReadError: as :meth:`read`.
+        """
+        if span.low >= span.high:
+            return
+        for message in self.read([TopicPartition(topic, span.partition, span.low)], quiet_s):
+            offset = message.offset() or 0
+            if offset < span.high:
+                yield message
+            if offset >= span.high - 1:
+                return
 
     @property
     def at_the_end(self) -> bool:

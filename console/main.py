@@ -28,7 +28,7 @@ _COMMANDS: Final = {
     "deadletters": Entry("console.commands.deadletters", "deadletters", "List, show and replay what was unusable."),
     "demo": Entry("console.commands.demo", "demo", "The whole path on three simulated clouds, no server."),
     "check-config": Entry("console.commands.check_config", "check_config", "Tell every fault of configuration files."),
-    "topics": Entry("console.commands.topics", "topics", "Create the Kafka topics."),
+    "topics": Entry("console.commands.topics", "topics", "Create and check the Kafka topics."),
 }
 
 # What the contract has for "cannot go on", where it is not the usual 1.

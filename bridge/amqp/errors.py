@@ -20,6 +20,8 @@ _NOT_ALLOWED: Final = 530
 
 _INEQUIVALENT: Final = re.compile(r"inequivalent arg '([^']+)' for (\w+) '([^']+)'.*?: (received .+)")
 
+_SPECIAL: Final = re.compile(r"[.^$*+?()\[\]{}\\|]")
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -64,13 +66,8 @@ def _bad_credentials(place: Place) -> SourceFault:
 def _no_virtual_host(place: Place) -> SourceFault:
     return SourceRefused(
         f"there is no virtual host {place.virtual_host!r}, or user {place.username!r} has no permissions in it: correct"
-        f" transport_url, or run: {_set_permissions(place)}"
+        f" transport_url, or {_grant(place)}"
     )
-
-
-def _set_permissions(place: Place) -> str:
-    virtual_host, user = shlex.quote(place.virtual_host), shlex.quote(place.username)
-    return f"rabbitmqctl set_permissions -p {virtual_host} {user} CONFIGURE WRITE READ"
 
 
 def _channel_closed(code: int, text: str, place: Place) -> SourceFault:
@@ -78,14 +75,29 @@ def _channel_closed(code: int, text: str, place: Place) -> SourceFault:
         return _missing(text, place)
     if code == _ACCESS_REFUSED:
         return SourceRefused(
-            f"user {place.username!r} may not do that in virtual host {place.virtual_host!r}: {text};"
-            f" run: {_set_permissions(place)}"
+            f"user {place.username!r} may not do that in virtual host {place.virtual_host!r}: {text}; {_grant(place)}"
         )
     if code == _RESOURCE_LOCKED:
         return SourceRefused(f"queue {place.queue!r} is another connection's alone: {text}")
     if code == _PRECONDITION_FAILED:
         return _mismatch(text, place) or SourceLost(f"RabbitMQ closed the channel: {text}")
     return SourceLost(f"RabbitMQ closed the channel: {code} {text}")
+
+
+def _grant(place: Place) -> str:
+    """Return the command that gives a user the rights that this takes, and no others (docs/operations.md)."""
+    own = "precache-watch-.*" if place.queue.startswith("precache-watch-") else _literal(place.queue)
+    makes, reads = (f"^{own}$", f"^({own}|{_literal(place.exchange)})$") if place.is_pool else ("^$", f"^{own}$")
+    words = ["rabbitmqctl", "set_permissions", "-p", place.virtual_host, place.username, makes, makes, reads]
+    return (
+        "if precache is the only one to use this user (its rights in the virtual host are replaced), run: "
+        f"{shlex.join(words)}"
+    )
+
+
+def _literal(name: str) -> str:
+    """Return a name as a pattern that matches it alone."""
+    return _SPECIAL.sub(r"\\\g<0>", name)
 
 
 def _missing(text: str, place: Place) -> SourceFault:

@@ -1,67 +1,120 @@
 """`precache topics`."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from console.configs import CONFIG_PATH, kind_of, load_kafka, load_or_fail, model_of
+from console.configs import CONFIG_PATH, abandon_after_s, kind_of, load_kafka, load_or_fail, model_of
 from console.exits import FATAL, OK
 from console.invocation import Invocation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from precache.service.config import TopicsBlock
     from precache.service.deadline import Deadline
     from precache.service.kafka.clients import Admin
+    from precache.service.kafka.settings import TopicFault
 
 _TIMEOUT_S: Final = 30.0
+_CONFIG_HELP: Final = "A bridge's or a processor's."
 
-_EPILOG = """\b
+_CREATE_EPILOG = """\b
 Examples:
   precache topics create --config processor.yaml --dry-run
   precache topics create --config bridge.yaml      # those that it forwards to, as well
+  precache topics create --config processor.yaml --fix
 
 \b
 Exit codes:
-  0  all topics are there, with the settings that they need
-  1  Kafka can't be reached or refuses, or a topic that is there has other settings (with the command that mends it)
+  0  all topics are there, with the settings that they need (a warning is for you to judge)
+  1  Kafka can't be reached or refuses, or a topic that is there has other settings (with the command that fixes it)
+  2  bad configuration
+"""
+
+_CHECK_EPILOG = """\b
+Examples:
+  precache topics check --config processor.yaml
+
+\b
+Exit codes:
+  0  all topics are there, with the settings that they need (a warning is for you to judge)
+  1  Kafka can't be reached or refuses, or a topic is missing or has other settings (with the command that fixes it)
   2  bad configuration
 """
 
 
 @click.group()
 def topics() -> None:
-    """Create the Kafka topics with the settings that they need."""
+    """Create and check the Kafka topics."""
 
 
-@topics.command(epilog=_EPILOG)
-@click.option("--config", "path", metavar="FILE", type=CONFIG_PATH, required=True, help="A bridge's or a processor's.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@topics.command(epilog=_CREATE_EPILOG)
+@click.option("--config", "path", metavar="FILE", type=CONFIG_PATH, required=True, help=_CONFIG_HELP)
+@click.option("--fix", is_flag=True, help="Set what may be set on topics that are there.")
+@click.option("--dry-run", is_flag=True, help="Report what would be done, and do nothing.")
 @click.pass_obj
-def create(invocation: Invocation, path: Path, dry_run: bool) -> int:  # noqa: FBT001 - click's signature
-    """Create the topics that are not there. What is there is left alone, and checked. May be run again at any time."""
+def create(invocation: Invocation, path: Path, fix: bool, dry_run: bool) -> int:  # noqa: FBT001 - click's signature
+    """Create the topics that are missing. Check the others; with --fix, set their settings right.
+
+    May be run again at any time.
+    """
+    from precache.service.kafka import topics as kafka_topics
+
+    place = _open(invocation, path)
+    if dry_run:
+        missing = _dry_run(place)
+    else:
+        missing = frozenset()
+        for outcome in kafka_topics.create(place.admin, place.block, place.deadline, place.forward):
+            click.echo(str(outcome))
+    faults = [fault for fault in _faults(place) if fault.topic not in missing]
+    if fix:
+        faults = _fix(place, faults, dry_run=dry_run)
+    return _report(faults)
+
+
+@topics.command(epilog=_CHECK_EPILOG)
+@click.option("--config", "path", metavar="FILE", type=CONFIG_PATH, required=True, help=_CONFIG_HELP)
+@click.pass_obj
+def check(invocation: Invocation, path: Path) -> int:
+    """Check that the topics are there, with the settings that they need. Changes nothing."""
     from precache.service.config.blocks import ROLES
+    from precache.service.kafka.topics import partition_counts
+
+    place = _open(invocation, path)
+    faults = _faults(place)
+    wrong = {fault.topic for fault in faults}
+    names = [place.block.name(role) for role in ROLES]
+    for name, partitions in partition_counts(place.admin, names, place.deadline).items():
+        if name not in wrong:
+            click.echo(f"{name}: ok, {partitions} partitions")
+    return _report(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A Kafka, and the topics that a file names there."""
+
+    admin: "Admin"
+    block: "TopicsBlock"
+    forward: tuple[str, ...]
+    deadline: "Deadline"
+    path: Path
+    abandon_after_s: float
+
+
+def _open(invocation: Invocation, path: Path) -> _Place:
     from precache.service.deadline import Deadline
     from precache.service.kafka import clients
-    from precache.service.kafka import topics as kafka_topics
 
     invocation.configure_logs(default_level="error")
     settings = load_kafka(path)
-    forward = _forwarded(path)
-    admin = clients.admin(settings.kafka)
     deadline = Deadline.after(_TIMEOUT_S)
-    if dry_run:
-        missing = _dry_run(admin, settings.topics, forward, deadline)
-    else:
-        missing = frozenset()
-        for outcome in kafka_topics.create(admin, settings.topics, deadline, forward):
-            click.echo(str(outcome))
-    faults = kafka_topics.check(admin, settings.topics, ROLES, deadline, str(path))
-    real = [fault for fault in faults if fault.topic not in missing]
-    for fault in real:
-        click.echo(f"precache: {fault}", err=True)
-    return FATAL if real else OK
+    admin = clients.admin(settings.kafka)
+    return _Place(admin, settings.topics, _forwarded(path), deadline, path, abandon_after_s(path))
 
 
 def _forwarded(path: Path) -> tuple[str, ...]:
@@ -72,19 +125,60 @@ def _forwarded(path: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(topic for cloud in config.clouds for topic in cloud.forward))  # type: ignore[attr-defined]
 
 
-def _dry_run(admin: "Admin", block: "TopicsBlock", forward: Iterable[str], deadline: "Deadline") -> frozenset[str]:
-    """Say what would be done; return the topics that are missing."""
+def _faults(place: _Place) -> "list[TopicFault]":
+    """Return what is wrong, then what may lose records one day."""
+    from precache.service.config.blocks import ROLES
+    from precache.service.kafka import durability
+    from precache.service.kafka import topics as kafka_topics
+
+    return [
+        *kafka_topics.check(place.admin, place.block, ROLES, place.deadline, str(place.path)),
+        *durability.check(place.admin, place.block, ROLES, place.deadline, place.abandon_after_s),
+    ]
+
+
+def _fix(place: _Place, faults: "Sequence[TopicFault]", *, dry_run: bool) -> "list[TopicFault]":
+    """Set what may be set; return what is still wrong after that."""
+    from precache.service.kafka import settings
+
+    fixable = [fault for fault in faults if fault.setting is not None]
+    if not dry_run:
+        settings.fix(place.admin, fixable, place.deadline)
+    for fault in fixable:
+        key, value = fault.setting or ("", "")
+        click.echo(f"{fault.topic}: {'would set' if dry_run else 'set'} {key}={value}")
+    return [fault for fault in faults if fault.setting is None]
+
+
+def _report(faults: "Sequence[TopicFault]") -> int:
+    for fault in faults:
+        click.echo(f"precache: {'warning: ' if fault.is_warning else ''}{fault}", err=True)
+    return OK if all(fault.is_warning for fault in faults) else FATAL
+
+
+def _dry_run(place: _Place) -> frozenset[str]:
+    """Report what would be done; return the topics that are missing."""
     from precache.contract.topics import SPECS
     from precache.service.config.blocks import ROLES
-    from precache.service.kafka.topics import FORWARD_SETTINGS, partition_counts
+    from precache.service.kafka.durability import copy_settings
+    from precache.service.kafka.topics import FORWARD_SETTINGS, copies_for, partition_counts
 
-    settings = {block.name(role): SPECS[role].settings for role in ROLES}
-    settings |= {name: dict(FORWARD_SETTINGS) for name in forward if name not in settings}
-    there = partition_counts(admin, settings, deadline)
-    for name, config in settings.items():
+    copies = copies_for(place.admin, place.block, place.deadline)
+    wanted = {place.block.name(role): SPECS[role].settings for role in ROLES}
+    wanted |= {name: dict(FORWARD_SETTINGS) for name in place.forward if name not in wanted}
+    there = partition_counts(place.admin, wanted, place.deadline)
+    for name, config in wanted.items():
         if name in there:
             click.echo(f"{name}: is there already, {there[name]} partitions")
         else:
-            listed = ", ".join(f"{key}={value}" for key, value in config.items())
-            click.echo(f"{name}: would be created, {block.partitions} partitions, {listed}")
-    return frozenset(settings.keys() - there.keys())
+            made_of = f"{place.block.partitions} partitions, {_number(copies, 'copy', 'copies')}"
+            click.echo(f"{name}: would be created, {made_of}, {_listed(config | copy_settings(copies))}")
+    return frozenset(wanted.keys() - there.keys())
+
+
+def _listed(config: dict[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in config.items())
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Final
 
-from console.doctor import kafka
+from console.configs import KafkaSettings
+from console.doctor import group, kafka, nova
 from console.doctor.findings import Check
 from precache.contract.topics import Role
 
@@ -22,19 +23,29 @@ def bridge_checks(config: "BridgeConfig", config_file: str) -> list[Check]:
     return [
         *(rabbit.check(cloud) for cloud in config.clouds),
         kafka.check(config.kafka, config.topics, _BRIDGE_ROLES, config_file, tuple(forward)),
+        nova.check(
+            KafkaSettings(kafka=config.kafka, topics=config.topics),
+            {cloud.name: cloud.queue.rpartition(".")[0] or cloud.queue for cloud in config.clouds},
+        ),
     ]
 
 
 def processor_checks(config: "ProcessorConfig", config_file: str) -> list[Check]:
     """Return the checks for a processor: Kafka, its group, and the store."""
-    from console.configs import KafkaSettings
     from console.doctor import clock, store
 
     settings = KafkaSettings(kafka=config.kafka, topics=config.topics)
 
     return [
-        kafka.check(config.kafka, config.topics, _PROCESSOR_ROLES, config_file),
-        kafka.check_group(settings, config.group),
+        kafka.check(
+            config.kafka,
+            config.topics,
+            _PROCESSOR_ROLES,
+            config_file,
+            abandon_after_s=config.operations.abandon_after,
+        ),
+        group.check(settings, config.group),
         clock.check(settings, config.group),
+        nova.check(settings),
         store.check(config),
     ]

@@ -8,9 +8,9 @@ with the first report, and a final record after or with the last one that it cou
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import Message
 
-from console.kafka_log import LogReader, Span
+from console.kafka_log import LogReader, Span, backwards
 from console.watch.feed import OperationRecord, ProgressRecord, Record
 from precache.contract.identity import SEPARATOR
 from precache.contract.operation import FINAL_STATUSES, Operation, read_operation
@@ -19,9 +19,6 @@ from precache.contract.progress import Progress, read_progress
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
 from precache.service.deadline import Deadline
 
-# Who watches an operation by its id wants a recent one as a rule; each further step back is larger.
-_FIRST_STEP: Final = 2_000
-_STEP_GROWS: Final = 4
 # Processors take over from each other within an operation: their clocks may differ by this much.
 _CLOCKS_MS: Final = 5 * 60_000
 # A later version of a record has another type: it is not for this one.
@@ -63,15 +60,6 @@ def operations_span(operation: str, spans: list[Span]) -> Span:
     """Return the partition of ``precache.operations`` with an operation's records: the one of its notifications."""
     aggregate_key, _, _ = operation.rpartition(SEPARATOR)
     return spans[partition_of(aggregate_key.encode(), len(spans))]
-
-
-def backwards(span: Span) -> Iterator[Span]:
-    """Yield the parts of a span, the last one first."""
-    high, step = span.high, _FIRST_STEP
-    while high > span.low:
-        low = max(span.low, high - step)
-        yield span._replace(low=low, high=high)
-        high, step = low, step * _STEP_GROWS
 
 
 class Past:
@@ -131,10 +119,6 @@ class Past:
 
     def _messages(self, topic: str, span: Span) -> Iterator[Message]:
         """Yield the operation's messages within a span."""
-        if span.low >= span.high:
-            return
-        for message in self._reader.read([TopicPartition(topic, span.partition, span.low)], self._quiet_s):
-            if (message.offset() or 0) >= span.high:
-                return
+        for message in self._reader.read_span(topic, span, self._quiet_s):
             if message.key() == self._key:
                 yield message

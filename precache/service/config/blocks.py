@@ -27,14 +27,17 @@ TopicName = Annotated[str, AfterValidator(_check_topic_name)]
 
 
 class TopicsBlock(Block):
-    """The topics. ``partitions`` and ``replication_factor`` are what ``precache topics create`` makes them with."""
+    """The topics. ``partitions`` and ``replication_factor`` are what ``precache topics create`` makes them with.
+
+    Without ``replication_factor``, there are as many copies as fit the number of brokers: three where it can be.
+    """
 
     notifications: TopicName = "nova.notifications"
     progress: TopicName = "precache.progress"
     operations: TopicName = "precache.operations"
     deadletters: TopicName = Field(default="precache.deadletters", validate_default=True)
     partitions: int = Field(default=4, ge=1, le=10_000)
-    replication_factor: int = Field(default=1, ge=1, le=32_767)
+    replication_factor: int | None = Field(default=None, ge=1, le=32_767)
 
     def name(self, role: Role) -> str:
         """Return the name of the topic that has this role."""

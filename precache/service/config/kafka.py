@@ -56,6 +56,14 @@ class KafkaBlock(RootModel[dict[str, Scalar]]):
         return str(next(self.root[key] for key in sorted(_SERVERS) if key in self.root))
 
     @property
+    def principal(self) -> str:
+        """Whom Kafka takes this client for, such as ``User:precache``; ``""`` where only Kafka's own rules tell."""
+        if name := self.root.get("sasl.username"):
+            return f"User:{name}"
+        protocol = str(self.root.get("security.protocol", "plaintext")).lower()
+        return "User:ANONYMOUS" if protocol == "plaintext" else ""
+
+    @property
     def max_batch_bytes(self) -> int:
         """The most that a producer puts into one batch: librdkafka's defaults unless the file says otherwise."""
         return min(self._bytes("batch.size"), self.max_message_bytes)

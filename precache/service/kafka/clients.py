@@ -85,12 +85,14 @@ class Admin:
         servers: the bootstrap servers as the file has them.
         connection: what is known of the connection.
         max_batch_bytes: the most that a producer of the same block puts into one batch.
+        principal: whom Kafka takes it for, such as ``User:precache``; ``""`` when that is not known.
     """
 
     client: AdminClient
     servers: str
     connection: Connection
     max_batch_bytes: int
+    principal: str = ""
 
 
 def producer(
@@ -147,7 +149,7 @@ def admin(block: KafkaBlock, client_id: str = "precache-admin", **ours: Any) -> 
     """
     connection = Connection(client_id)
     client = _made(AdminClient, {**_CHOSEN, **block.client("admin"), **_PROMISED}, client_id, ours, connection)
-    return Admin(client, block.servers, connection, block.max_batch_bytes)
+    return Admin(client, block.servers, connection, block.max_batch_bytes, block.principal)
 
 
 def _made(

@@ -8,23 +8,22 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
 
-# They are public by confluent-kafka's documentation, but its types do not export them.
-from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
+# It is public by confluent-kafka's documentation, but its types do not export it.
+from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from precache.contract.topics import SPECS, Role, TopicSpec
 from precache.service.config.blocks import ROLES, TopicsBlock
 from precache.service.deadline import Deadline
 from precache.service.kafka.clients import Admin
-from precache.service.kafka.errors import KafkaFault, KafkaRetry, translate
+from precache.service.kafka.durability import copy_settings, fitting_copies
+from precache.service.kafka.errors import KafkaRetry
+from precache.service.kafka.settings import TopicFault, alter, explained, settings_of
 
 # A record may have 900 kB (precache.contract.topics), a dead letter 256 KiB; key and headers come on top. One that is
 # larger than a batch may be travels in a batch of its own.
 _MIN_BYTES: Final[Mapping[Role, int]] = {"progress": 1_000_000, "operations": 1_000_000, "deadletters": 400_000}
 FORWARD_SETTINGS: Final[Mapping[str, str]] = {"cleanup.policy": "delete"}
-_CONFIGS: Final = "kafka-configs.sh"
 _LOOK_AGAIN_S: Final = 0.1
-# Kafka's errors for a request that was cut short by its own deadline.
-_UNREACHABLE: Final = frozenset({"_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN", "_RESOLVE", "_WAIT_COORD"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +38,6 @@ class Outcome:
         return f"{self.topic}: {'created' if self.created else 'is there already'}, {self.partitions} partitions"
 
 
-@dataclass(frozen=True, slots=True)
-class TopicFault:
-    """What is wrong with a topic.
-
-    Attributes:
-        topic: its name.
-        text: the setting, what it is, what it has to be, and why.
-        command: what mends it.
-        is_hidden: it may well be as it has to be: this user may not see it.
-    """
-
-    topic: str
-    text: str
-    command: str
-    is_hidden: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.topic}: {self.text}; to mend it: {self.command}"
-
-
 def partition_counts(admin: Admin, names: Iterable[str], deadline: Deadline) -> dict[str, int]:
     """Return the number of partitions of those of the named topics that exist.
 
@@ -71,8 +50,23 @@ def partition_counts(admin: Admin, names: Iterable[str], deadline: Deadline) -> 
         # All topics: to ask for one by name would create it, where brokers create topics on their own.
         found = admin.client.list_topics(timeout=max(deadline.left(), 0.1)).topics
     except KafkaException as error:
-        raise _explained(admin, error, "look up the topics") from error
+        raise explained(admin, error, "look up the topics") from error
     return {name: len(found[name].partitions) for name in wanted if name in found and found[name].error is None}
+
+
+def copies_for(admin: Admin, topics: TopicsBlock, deadline: Deadline) -> int:
+    """Return how many copies of each partition to make: what the file says, else what fits the number of brokers.
+
+    Raises:
+        KafkaRetry: Kafka cannot be reached before the deadline.
+        KafkaFault: Kafka refused.
+    """
+    if topics.replication_factor is not None:
+        return topics.replication_factor
+    try:
+        return fitting_copies(len(admin.client.list_topics(timeout=max(deadline.left(), 0.1)).brokers))
+    except KafkaException as error:
+        raise explained(admin, error, "count the brokers") from error
 
 
 def create(admin: Admin, topics: TopicsBlock, deadline: Deadline, forward: Iterable[str] = ()) -> list[Outcome]:
@@ -92,8 +86,9 @@ def create(admin: Admin, topics: TopicsBlock, deadline: Deadline, forward: Itera
     for name in forward:
         settings.setdefault(name, FORWARD_SETTINGS)
     there = partition_counts(admin, settings, deadline)
+    copies = copies_for(admin, topics, deadline)
     missing = [
-        NewTopic(name, topics.partitions, topics.replication_factor, config=dict(config))
+        NewTopic(name, topics.partitions, copies, config={**config, **copy_settings(copies)})
         for name, config in settings.items()
         if name not in there
     ]
@@ -124,7 +119,7 @@ def _create(admin: Admin, missing: list[NewTopic], deadline: Deadline) -> frozen
             made.add(name)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise _explained(admin, error, f"create topic {name}") from error
+                raise explained(admin, error, f"create topic {name}") from error
     return frozenset(made)
 
 
@@ -159,10 +154,10 @@ def check(
         for name in names.values()
         if name not in counts
     ]
-    settings, hidden = _settings(admin, [name for name in names.values() if name in counts], deadline)
+    settings, hidden = settings_of(admin, [name for name in names.values() if name in counts], deadline)
     if hidden and not tell_hidden:
         raise next(iter(hidden.values()))
-    faults += [_hidden(admin.servers, name) for name in hidden]
+    faults += [_hidden(admin, name) for name in hidden]
     for role, name in names.items():
         if name in settings:
             faults += _setting_faults(admin.servers, SPECS[role], name, settings[name])
@@ -170,32 +165,12 @@ def check(
     return faults + _partition_faults(names, counts, create_command)
 
 
-def _settings(
-    admin: Admin, names: list[str], deadline: Deadline
-) -> tuple[dict[str, dict[str, str]], dict[str, KafkaFault]]:
-    """Return the settings by topic; and of those whose settings this user may not see, the refusals."""
-    if not names:
-        return {}, {}
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    result, hidden = dict[str, dict[str, str]](), dict[str, KafkaFault]()
-    futures = admin.client.describe_configs(resources, request_timeout=max(deadline.left(), 0.1))
-    for resource, future in futures.items():
-        try:
-            result[resource.name] = {key: str(entry.value) for key, entry in future.result().items()}
-        except KafkaException as error:
-            fault = _explained(admin, error, f"read the settings of topic {resource.name}")
-            if fault.name != "TOPIC_AUTHORIZATION_FAILED":
-                raise fault from error
-            hidden[resource.name] = fault
-    return result, hidden
-
-
-def _hidden(servers: str, name: str) -> TopicFault:
-    command = (
-        f"kafka-acls.sh --bootstrap-server {servers} --add --allow-principal User:NAME --operation DescribeConfigs"
-        f" --topic {name}"
-    )
+def _hidden(admin: Admin, name: str) -> TopicFault:
     text = "its settings can't be seen with these rights: grant DescribeConfigs to see them"
+    if not admin.principal:
+        return TopicFault(name, text, "kafka-acls.sh, for the user that this file names", is_hidden=True)
+    words = ["kafka-acls.sh", "--bootstrap-server", admin.servers, "--add", "--allow-principal", admin.principal]
+    command = shlex.join([*words, "--operation", "DescribeConfigs", "--topic", name])
     return TopicFault(name, text, command, is_hidden=True)
 
 
@@ -205,7 +180,7 @@ def _setting_faults(servers: str, spec: TopicSpec, name: str, found: dict[str, s
         needed = spec.settings[setting]
         if _as_set(found.get(setting, "")) != _as_set(needed):
             text = f"{setting} is {found.get(setting, 'unset')}, but has to be {needed}"
-            faults.append(TopicFault(name, text, _alter(servers, name, setting, needed)))
+            faults.append(TopicFault(name, text, alter(servers, name, setting, needed), setting=(setting, needed)))
     return faults
 
 
@@ -216,20 +191,12 @@ def _size_faults(admin: Admin, role: Role, name: str, found: dict[str, str]) -> 
     if most >= needed:
         return []
     text = f"max.message.bytes is {most}, but a batch of ours may have {needed} bytes, and would be refused whole"
-    return [TopicFault(name, text, _alter(admin.servers, name, "max.message.bytes", str(needed)))]
+    setting = ("max.message.bytes", str(needed))
+    return [TopicFault(name, text, alter(admin.servers, name, *setting), setting=setting)]
 
 
 def _as_set(value: str) -> set[str]:
     return {part.strip() for part in value.split(",")}
-
-
-def _alter(servers: str, name: str, setting: str, value: str) -> str:
-    # kafka-configs.sh takes a value with commas in brackets.
-    value = f"[{value}]" if "," in value else value
-    return (
-        f"{_CONFIGS} --bootstrap-server {servers} --alter --entity-type topics --entity-name {name} "
-        f"--add-config '{setting}={value}'"
-    )
 
 
 def _partition_faults(names: dict[Role, str], counts: dict[str, int], create_command: str) -> list[TopicFault]:
@@ -242,19 +209,3 @@ def _partition_faults(names: dict[Role, str], counts: dict[str, int], create_com
     )
     command = f"name new topics in the topics block (and a new group.id, if there is data), then {create_command}"
     return [TopicFault(written, text, command)]
-
-
-def _explained(admin: Admin, error: KafkaException, doing: str) -> KafkaFault:
-    """Return our exception; for a broker that does not answer, one that says which, and what the client saw."""
-    admin.client.poll(0)
-    fault = translate(error, doing)
-    if fault.name not in _UNREACHABLE:
-        return fault
-    refusal = admin.connection.refusal(doing)
-    if refusal is not None:
-        return refusal
-    seen = f" ({admin.connection.last_error})" if admin.connection.last_error else ""
-    text = (
-        f"no answer from Kafka at {admin.servers}{seen}: check bootstrap.servers in the kafka block, and that it runs"
-    )
-    return KafkaRetry(doing, fault.name, text, loud=fault.loud)

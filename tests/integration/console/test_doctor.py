@@ -1,6 +1,7 @@
 """`precache doctor` on real servers: a healthy set-up, and each thing that can be wrong, with its remedy."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -10,8 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
+from precache.contract.topics import BRIDGE_TYPE, NOVA_TYPE_PREFIX
 from tests.services.testing import Bucket, Cloud, Servers, Topics
 from tests.support import captures
 from tests.support.captures import declare_as_nova, publish
@@ -83,10 +85,36 @@ def test_a_healthy_bridge(bridge: dict[str, Any], cloud: Cloud, topics: Topics, 
     queue = found.pop(f"paris: queue {cloud.topic}.info")
     assert (queue["state"], queue["text"]) == ("WARN", "2 messages ready, 0 consumers")
     assert "precache bridge" in queue["remedy"]
+    # No bridge has run yet.
+    assert found.pop("paris: notifications")["text"] == "no heartbeat of a bridge is in Kafka"
     assert {finding["state"] for finding in found.values()} == {"ok"}
     assert f"topic {topics.notifications}" in found
     # Nothing was taken, and nothing counted as a delivery.
     assert doctor(tmp_path, bridge)[1][f"paris: queue {cloud.topic}.info"]["text"] == queue["text"]
+
+
+def test_when_nova_was_heard_last(bridge: dict[str, Any], servers: Servers, topics: Topics, tmp_path: Path) -> None:
+    producer = Producer({"bootstrap.servers": servers.kafka, "partitioner": "murmur2_random"})
+
+    def write(key: str, kind: str, value: dict[str, Any]) -> None:
+        producer.produce(topics.notifications, json.dumps(value), key, headers=[("ce_type", kind.encode())])
+        assert producer.flush(30) == 0
+
+    def heartbeat(received: int) -> None:
+        write("paris", BRIDGE_TYPE, {"instance": "one", "counts": {"received": received}})
+
+    heartbeat(4)
+    heartbeat(4)
+    found = doctor(tmp_path, bridge)[1]["paris: notifications"]
+    assert found["state"] == "WARN"
+    assert "notification_format" in found["remedy"]
+    heartbeat(5)
+    write("paris/ccf82bd4-a15e-43c5-83ad-b23970338139", f"{NOVA_TYPE_PREFIX}aggregate.cache_images.end", {})
+    found = doctor(tmp_path, bridge)[1]["paris: notifications"]
+    assert found["state"] == "ok"
+    assert re.fullmatch(
+        r"last notification of image caching: \d+s ago; last message of the queue: \d+s ago", found["text"]
+    )
 
 
 def test_what_is_not_there(bridge: dict[str, Any], topics: Topics, tmp_path: Path) -> None:
@@ -156,6 +184,7 @@ def test_a_processor(bridge: dict[str, Any], topics: Topics, bucket: Bucket, tmp
     assert code == 0
     group = found.pop(f"group {topics.group}")
     assert (group["state"], group["text"]) == ("WARN", "no processor runs; nothing is committed yet")
+    assert found.pop("notifications")["state"] == "WARN"
     assert {finding["state"] for finding in found.values()} == {"ok"}
     assert any(check.startswith("store ") for check in found)
 

@@ -20,6 +20,7 @@ from precache.service.deadline import Deadline
 from precache.service.kafka import clients
 from precache.service.kafka import topics as kafka_topics
 from precache.service.kafka.errors import KafkaFatal, KafkaRetry
+from precache.service.kafka.settings import TopicFault
 from tests.services.testing import Servers, Topics
 
 
@@ -58,7 +59,7 @@ def run(admin: clients.Admin, command: str) -> None:
         future.result(30)
 
 
-def mend(admin: clients.Admin, found: Iterable[kafka_topics.TopicFault]) -> None:
+def mend(admin: clients.Admin, found: Iterable[TopicFault]) -> None:
     for fault in found:
         run(admin, fault.command)
 

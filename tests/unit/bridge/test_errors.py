@@ -10,6 +10,7 @@ from bridge.amqp.errors import Place, fault_of
 from bridge.amqp.frames import FrameError
 from bridge.sources import SourceFault, SourceLost, SourceRefused, SourceWaiting
 
+OWN = "'^precache-watch-.*$'"
 PLACE = Place("nova", "/", "nova", "precache.info")
 ALL = [kind for _, kind in inspect.getmembers(exceptions, inspect.isclass) if issubclass(kind, exceptions.AMQPError)]
 
@@ -83,4 +84,26 @@ def test_what_it_means(error: Exception, kind: type[SourceFault], words: str) ->
 def test_a_command_can_be_pasted_whatever_the_names_hold() -> None:
     place = Place("o'brien; rm", "a b", "nova", "mine")
     closed = exceptions.ChannelClosedByBroker(403, "ACCESS_REFUSED")
-    assert """set_permissions -p 'a b' 'o'"'"'brien; rm' CONFIGURE""" in str(fault_of(closed, place))
+    assert """set_permissions -p 'a b' 'o'"'"'brien; rm' '^$' '^$' '^mine$'""" in str(fault_of(closed, place))
+
+
+@pytest.mark.parametrize(
+    ("place", "command"),
+    [
+        (PLACE, r"rabbitmqctl set_permissions -p / nova '^$' '^$' '^precache\.info$'"),
+        (
+            Place("my user", "a b", "nova", "mine.own", is_pool=True),
+            r"rabbitmqctl set_permissions -p 'a b' 'my user' '^mine\.own$' '^mine\.own$' '^(mine\.own|nova)$'",
+        ),
+        (
+            Place("nova", "/", "nova", "precache-watch-5f0d8a52", is_pool=True),
+            f"rabbitmqctl set_permissions -p / nova {OWN} {OWN} '^(precache-watch-.*|nova)$'",
+        ),
+    ],
+)
+def test_a_remedy_has_the_rights_that_it_takes(place: Place, command: str) -> None:
+    for error in (
+        exceptions.ChannelClosedByBroker(403, "ACCESS_REFUSED"),
+        exceptions.ConnectionClosedByBroker(530, "NOT_ALLOWED - vhost"),
+    ):
+        assert str(fault_of(error, place)).endswith(f"(its rights in the virtual host are replaced), run: {command}")

@@ -15,7 +15,12 @@ from console.doctor.findings import Check, ok, run_all
 from console.main import _COMMANDS
 from precache import __version__
 
-SUBCOMMANDS = [[name] for name in _COMMANDS] + [["topics", "create"], ["deadletters", "list"], ["deadletters", "show"]]
+SUBCOMMANDS = [[name] for name in _COMMANDS] + [
+    ["topics", "create"],
+    ["topics", "check"],
+    ["deadletters", "list"],
+    ["deadletters", "show"],
+]
 GROUPS = [["topics"], ["deadletters"]]
 
 

@@ -13,6 +13,7 @@ from precache.service.kafka import topics
 from precache.service.kafka.clients import Admin
 from precache.service.kafka.connection import Connection
 from precache.service.kafka.errors import KafkaFault
+from precache.service.kafka.settings import TopicFault
 
 BLOCK = TopicsBlock()
 DELETE = {"cleanup.policy": "delete"}
@@ -46,7 +47,7 @@ class FakeAdminClient:
         return 0
 
 
-def check(found: Found, *, tell_hidden: bool) -> list[topics.TopicFault]:
+def check(found: Found, *, tell_hidden: bool) -> list[TopicFault]:
     admin = Admin(cast("Any", FakeAdminClient(found)), "kafka:9092", Connection("unit"), 1_000_000)
     return topics.check(
         admin, BLOCK, ["notifications", "deadletters"], Deadline.after(5), "bridge.yaml", tell_hidden=tell_hidden
