@@ -8,22 +8,24 @@ from typing import Any, Final
 from bridge import reasons
 from bridge.poison import Poison
 
-# The largest body that is looked into at all. Kafka's default limit for a record is 1 MB.
-MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+# The largest body that is looked into, unless Kafka is said to take more than its default of 1 MB a record: the record
+# is shorter, since it has no envelope and little of the context.
+MAX_BODY_BYTES: Final = 2_000_000
 
 _JSON: Final = "application/json"
 _UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
-Open = Callable[[bytes], bytes]
+# Decompresses a body, and stops after so many bytes.
+Open = Callable[[bytes, int], bytes]
 
 
-def _unzip(body: bytes) -> bytes:
+def _unzip(body: bytes, most: int) -> bytes:
     # kombu calls it gzip, but writes zlib's format; 32 takes either.
-    return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS).decompress(body, MAX_BODY_BYTES + 1)
+    return zlib.decompressobj(wbits=32 + zlib.MAX_WBITS).decompress(body, most)
 
 
-def _bunzip(body: bytes) -> bytes:
-    return bz2.BZ2Decompressor().decompress(body, MAX_BODY_BYTES + 1)
+def _bunzip(body: bytes, most: int) -> bytes:
+    return bz2.BZ2Decompressor().decompress(body, most)
 
 
 # Source: kombu/compression.py, and oslo.messaging's kombu_compression.
@@ -55,23 +57,41 @@ def opener(properties: Mapping[str, Any]) -> Open | None:
     return _COMPRESSIONS[compression]
 
 
-def opened(body: bytes, open_: Open) -> bytes:
-    """Return a body decompressed, at most one byte more than :data:`MAX_BODY_BYTES` of it.
+def check_size(body: bytes, most: int) -> None:
+    """Refuse a body that is too large to be looked into.
 
     Raises:
-        Poison: it can't be.
+        Poison: it has more than ``most`` bytes.
     """
+    if len(body) > most:
+        raise Poison(reasons.TOO_LARGE, f"the body has {len(body)} bytes, more than {most} are not looked into")
+
+
+def opened(body: bytes, open_: Open, most: int) -> bytes:
+    """Return a body decompressed, at most ``most`` bytes of it.
+
+    Raises:
+        Poison: it can't be, or what came has more than ``most`` bytes itself, or it decompresses to more.
+    """
+    check_size(body, most)
+    unpacked = _unpacked(body, open_, most + 1)
+    if len(unpacked) > most:
+        raise Poison(reasons.TOO_LARGE, f"the body decompresses to more than {most} bytes, which are not looked into")
+    return unpacked
+
+
+def _unpacked(body: bytes, open_: Open, most: int) -> bytes:
     try:
-        return open_(body)
+        return open_(body, most)
     except (zlib.error, OSError, ValueError, EOFError) as error:
         raise Poison(reasons.CONTENT_ENCODING, f"the body can't be decompressed: {error}") from None
 
 
-def opened_if_possible(body: bytes, properties: Mapping[str, Any]) -> bytes:
-    """Return a body decompressed if it says that it is compressed, and can be; else as it came."""
+def opened_if_possible(body: bytes, properties: Mapping[str, Any], most: int) -> bytes:
+    """Return at most ``most`` bytes of a body decompressed if it says that it is, and can be; else as it came."""
     open_ = _COMPRESSIONS.get(_compression(properties))
     try:
-        return body if open_ is None else opened(body, open_)
+        return body if open_ is None or len(body) > most else _unpacked(body, open_, most)
     except Poison:
         return body
 

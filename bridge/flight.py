@@ -53,7 +53,7 @@ class Flight:
         buried: why, of each pending message that goes to the dead letters.
         attempts: how often a message was sent again.
         alone: the records that were sent in a batch of their own, as (tag, topic).
-        bytes: of the pending bodies.
+        bytes: of what is pending: the bodies, or the records made of them where these are larger; and of what waits.
     """
 
     def __init__(self) -> None:
@@ -64,6 +64,8 @@ class Flight:
         self.attempts: dict[int, int] = {}
         self.alone: set[tuple[int, str]] = set()
         self.bytes = 0
+        self._waiting: Sequence[Delivery] = ()
+        self._beyond: dict[int, int] = {}  # by how much records are larger than the bodies, where they are
         self._ledger = Ledger()
         self._delivered: list[int] = []
         self._several: dict[int, set[str]] = {}
@@ -79,14 +81,37 @@ class Flight:
         self._ledger.received(deliveries[-1].tag, len(deliveries))
         self._batches.append((deliveries[-1].tag, now_s))
 
+    def leave(self, deliveries: Sequence[Delivery], now_s: float) -> None:
+        """Leave the last of the messages that came for later, as if they had not come yet."""
+        if not deliveries:
+            return
+        self._ledger.unreceived(len(deliveries))
+        self._batches[-1] = (deliveries[0].tag - 1, now_s)
+        self._waiting = deliveries
+        self.bytes += sum(len(delivery.body) for delivery in deliveries)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages were left for later."""
+        return len(self._waiting)
+
+    def take_waiting(self) -> Sequence[Delivery]:
+        """Return the messages that were left for later, once."""
+        taken, self._waiting = self._waiting, ()
+        self.bytes -= sum(len(delivery.body) for delivery in taken)
+        return taken
+
     def settle_unwanted(self, tag: int) -> None:
         """Note that nothing is to be done for a message but to acknowledge it."""
         self._ledger.settle(tag)
 
-    def sending(self, delivery: Delivery, topics: Sequence[str]) -> None:
-        """Note that a message goes to these topics: it is settled when each has confirmed it."""
+    def sending(self, delivery: Delivery, topics: Sequence[str], size: int) -> None:
+        """Note that a message goes to these topics, as so many bytes: it is settled when each has confirmed it."""
         self.pending[delivery.tag] = delivery
         self.bytes += len(delivery.body)
+        if size > len(delivery.body):  # it came compressed, as a rule
+            self._beyond[delivery.tag] = size - len(delivery.body)
+            self.bytes += self._beyond[delivery.tag]
         if len(topics) > 1:
             self._several[delivery.tag] = set(topics)
 
@@ -131,6 +156,8 @@ class Flight:
         for tag in delivered:
             size += len(pending.pop(tag).body)
             settle(tag)
+        if self._beyond:
+            size += sum(self._beyond.pop(tag, 0) for tag in delivered)
         self.bytes -= size
         reasons = [self.buried.pop(tag).reason for tag in delivered if tag in self.buried] if self.buried else []
         if self.attempts:
@@ -162,6 +189,10 @@ class Flight:
         if due:
             self._retries = [retry for retry in self._retries if retry.due_s > now_s]
         return due
+
+    def not_yet(self, retries: Sequence[Retry]) -> None:
+        """Have these due another time: there was no time for them."""
+        self._retries += retries
 
     def take_prefix(self) -> int:
         """Return the tag up to which to acknowledge, once; 0 when there is none."""

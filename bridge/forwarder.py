@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -29,10 +29,20 @@ _SAY_EVERY_S: Final = 60.0
 _REBUILD_EVERY_S: Final = 1.0
 _TOO_LARGE: Final = frozenset({"MSG_SIZE_TOO_LARGE", "INVALID_MSG_SIZE", "RECORD_LIST_TOO_LARGE"})
 _MAX_CANARIES: Final = 16
+# After so long the rest of a round's messages is left for the next one: acknowledgements and heartbeats are due.
+_ROUND_S: Final = 0.05
 
 
 class Forwarder:
     """The path of one cloud's messages to Kafka.
+
+    Args:
+        cloud: its name.
+        decoder: makes records of messages.
+        letters: makes dead letters of what it can't.
+        outlet: the way to Kafka.
+        metrics: where messages are counted.
+        clock: seconds that only ever grow.
 
     Attributes:
         fault: Kafka's last refusal; ``None`` once it takes records again.
@@ -46,6 +56,8 @@ class Forwarder:
         outlet: Outlet,
         metrics: CloudMetrics,
         breaker: Breaker,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._breaker = breaker
         self._cloud = cloud
@@ -53,30 +65,33 @@ class Forwarder:
         self._letters = letters
         self._outlet = outlet
         self._metrics = metrics
+        self._clock = clock
         self.fault: KafkaFault | None = None
         self._said_at: dict[str, float] = {}
         self._rebuilt_at = float("-inf")
 
     # Taking
 
-    def take(self, flight: Flight, deliveries: Sequence[Delivery], now_s: float) -> None:
+    def take(self, flight: Flight, deliveries: Sequence[Delivery], now_s: float) -> int:
         """Send messages on their way; what nobody wants is settled at once.
 
-        When the breaker opens, the rest of them is left alone: unsettled, to go back to the queue.
+        Return how many there was time for, at least one; the flight has the others, for the next round. When the
+        breaker opens, the rest of them is left alone: unsettled, to go back to the queue.
         """
         if self._breaker.is_open:
-            return
+            return 0
         flight.received(deliveries, now_s)
         decode, produce = self._decode, self._outlet.produce
-        report, sending = flight.report, flight.sending
-        filtered = counted = 0
-        for delivery in deliveries:
+        report, sending, clock = flight.report, flight.sending, self._clock
+        until_s = clock() + _ROUND_S
+        taken = filtered = counted = 0
+        for taken, delivery in enumerate(deliveries, 1):
             outcome = decode(delivery)
             if outcome is None:
                 flight.settle_unwanted(delivery.tag)
                 filtered += 1
             elif type(outcome) is Forward:
-                sending(delivery, outcome.topics)
+                sending(delivery, outcome.topics, len(outcome.value))
                 for topic in outcome.topics:
                     try:
                         produce(
@@ -90,17 +105,20 @@ class Forwarder:
                         self._not_queued(flight, delivery, topic, translate(error, "produce"))
             else:
                 poison: Poison = outcome  # type: ignore[assignment]
-                readable = delivery.tag - deliveries[0].tag - filtered - counted
+                readable = taken - 1 - filtered - counted
                 counted += readable + 1
                 self._breaker.readable(readable)
                 if self._breaker.unreadable(poison.reason, now_s):
                     break
                 self._bury(flight, delivery, poison)
-        else:
-            self._breaker.readable(len(deliveries) - filtered - counted)
-        if filtered:
-            self._metrics.filtered.inc(filtered)
-        self._metrics.received(len(deliveries), now_s)
+            if clock() > until_s:
+                break
+        if not self._breaker.is_open:
+            self._breaker.readable(taken - filtered - counted)
+            flight.leave(deliveries[taken:], now_s)
+        self._metrics.filtered.inc(filtered)
+        self._metrics.received(taken, now_s)
+        return taken
 
     def _decode(self, delivery: Delivery) -> Forward | Poison | None:
         try:
@@ -126,21 +144,25 @@ class Forwarder:
 
     def _not_queued(self, flight: Flight, delivery: Delivery, topic: str, fault: KafkaFault) -> None:
         if isinstance(fault, KafkaRejected):
-            self._bury(flight, delivery, _refusal(fault), instead_of=topic)
+            self._bury_instead(flight, Failure(delivery.tag, topic, fault), now_s=0.0)
         else:
             flight.failures.append(Failure(delivery.tag, topic, fault))
 
-    def _bury(self, flight: Flight, delivery: Delivery, poison: Poison, instead_of: str = "") -> None:
-        """Send a message to the dead letters, once, however many topics refuse it."""
-        if delivery.tag in flight.buried:
-            flight.done_with(delivery.tag, instead_of)
-            return
-        if instead_of:
-            flight.redirected(delivery.tag, instead_of, self._letters.topic)
-        else:
-            flight.sending(delivery, (self._letters.topic,))
+    def _bury(self, flight: Flight, delivery: Delivery, poison: Poison) -> None:
+        """Send a message to the dead letters."""
+        letter = self._letters.letter(delivery, poison)
+        flight.sending(delivery, (letter.topic,), len(letter.value))
         flight.buried[delivery.tag] = poison
-        self._send(flight, delivery.tag, self._letters.letter(delivery, poison))
+        self._send(flight, delivery.tag, letter)
+
+    def _bury_instead(self, flight: Flight, failure: Failure, now_s: float) -> None:
+        """Have a message sent to the dead letters that a topic refuses: once, however many topics do."""
+        if failure.tag in flight.buried:
+            flight.done_with(failure.tag, failure.topic)
+            return
+        flight.redirected(failure.tag, failure.topic, self._letters.topic)
+        flight.buried[failure.tag] = _refusal(failure.fault)
+        flight.retry_later(failure._replace(topic=self._letters.topic), now_s, 0.0)
 
     def _send(self, flight: Flight, tag: int, record: Record, *, alone: bool = False) -> None:
         try:
@@ -181,7 +203,7 @@ class Forwarder:
                 if isinstance(failure.fault, KafkaFenced | KafkaFatal):
                     self._outlet.void = self._outlet.void or failure.fault
             elif was_alone:
-                self._bury(flight, flight.pending[failure.tag], _refusal(failure.fault), instead_of=failure.topic)
+                self._bury_instead(flight, failure, now_s)
             else:
                 flight.retry_later(failure, now_s, 0.0, alone=True)
 
@@ -204,25 +226,28 @@ class Forwarder:
         return topic != self._letters.topic
 
     def _send_again(self, flight: Flight, now_s: float) -> None:
-        due = flight.take_due(now_s)
-        for retry in due:
+        due, sent = flight.take_due(now_s), 0
+        until_s = self._clock() + _ROUND_S
+        for sent, retry in enumerate(due, 1):  # noqa: B007 - how many: looked at after the loop
             self._send(flight, retry.tag, self._record(flight, retry.tag, retry.topic), alone=retry.alone)
-        if due:
-            self._metrics.kafka_retries.inc(len(due))
+            if self._clock() > until_s:
+                break
+        flight.not_yet(due[sent:])
+        if sent:
+            self._metrics.kafka_retries.inc(sent)
 
     def _record(self, flight: Flight, tag: int, topic: str) -> Record:
         """Make a pending message's record for a topic again: decoding is pure, so it is the same."""
-        records = {record.topic: record for record in self._records(flight, tag)}
-        return records[topic]
+        if topic == self._letters.topic:
+            return self._letters.letter(flight.pending[tag], flight.buried[tag])
+        (record,) = [record for record in self._forwards(flight, tag) if record.topic == topic]
+        return record
 
-    def _records(self, flight: Flight, tag: int) -> list[Record]:
-        delivery, records = flight.pending[tag], list[Record]()
-        outcome = self._decode(delivery)
-        if isinstance(outcome, Forward):
-            records += [Record(topic, outcome.key, outcome.value, outcome.headers) for topic in outcome.topics]
-        if tag in flight.buried:
-            records.append(self._letters.letter(delivery, flight.buried[tag]))
-        return records
+    def _forwards(self, flight: Flight, tag: int) -> list[Record]:
+        outcome = self._decode(flight.pending[tag])
+        if not isinstance(outcome, Forward):
+            return []
+        return [Record(topic, outcome.key, outcome.value, outcome.headers) for topic in outcome.topics]
 
     def _note(self, fault: KafkaFault, now_s: float) -> None:
         if fault.name not in PURGED:
@@ -255,6 +280,8 @@ class Forwarder:
         for tag in flight.pending:
             if len(records) >= _MAX_CANARIES:
                 break
+            if self._is_letter_alone(flight, tag) and any(topic == self._letters.topic for topic, _ in records):
+                continue  # all dead letters of a cloud have one key
             for record in self._unconfirmed(flight, tag):
                 records.setdefault((record.topic, record.key), record)
         return list(records.values())
@@ -265,9 +292,18 @@ class Forwarder:
 
     def _unconfirmed(self, flight: Flight, tag: int) -> list[Record]:
         """Return the records of a message that Kafka has not confirmed; not one that it refused for good."""
-        records, topics = self._records(flight, tag), flight.waits_for(tag)
-        # Of a message with one topic that is the only record, or its dead letter, which comes last.
-        return records[-1:] if topics is None else [record for record in records if record.topic in topics]
+        if self._is_letter_alone(flight, tag):
+            return [self._record(flight, tag, self._letters.topic)]
+        topics = flight.waits_for(tag)
+        if topics is None:
+            return self._forwards(flight, tag)
+        found = [record for record in self._forwards(flight, tag) if record.topic in topics]
+        return found + [self._record(flight, tag, topic) for topic in topics if topic == self._letters.topic]
+
+    @staticmethod
+    def _is_letter_alone(flight: Flight, tag: int) -> bool:
+        """Whether all that is wanted of a message is a dead letter."""
+        return tag in flight.buried and flight.waits_for(tag) is None
 
 
 def _refusal(fault: KafkaFault) -> Poison:

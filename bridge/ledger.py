@@ -37,6 +37,10 @@ class Ledger:
             raise ValueError(f"delivery tag {last} after {self._last} and {count} more: not of this channel")
         self._last = last
 
+    def unreceived(self, count: int) -> None:
+        """Note that the last deliveries are not looked at yet after all: they are noted again as received later."""
+        self._last -= count
+
     def settle(self, tag: int) -> None:
         """Note that nothing more is to be done for a delivery but to acknowledge it.
 

@@ -28,7 +28,7 @@ INTERNAL: Final = "internal-error"
 
 REASONS: Final[dict[str, str]] = {
     EMPTY_BODY: "The body has no bytes.",
-    TOO_LARGE: "The body, or the record made of it, is larger than Kafka takes.",
+    TOO_LARGE: "The body, unpacked, or the record made of it, is larger than Kafka takes, or it holds too many values.",
     CONTENT_TYPE: "The AMQP content type is not application/json.",
     CONTENT_ENCODING: "The AMQP content encoding is not utf-8, or the body can't be decompressed as it says.",
     NOT_UTF8: "The body, or the message in its envelope, is not UTF-8 text.",

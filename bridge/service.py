@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from bridge import transport
+from bridge import contenttype, transport
 from bridge.breaker import Breaker
 from bridge.config import BridgeConfig, CloudBlock
 from bridge.decode import Decoder
@@ -30,6 +30,8 @@ from precache.service.watchdog import Limits, Watchdog, Watched
 _CRASH_PAUSE_S: Final = 5.0
 # What fifty clouds and more get.
 _MOST_LINGER_MS: Final = 20
+# Whatever Kafka takes: the other clouds wait while a body is looked into.
+_MOST_BODY_BYTES: Final = 16_000_000
 
 
 def run(config: BridgeConfig, stop: Stop, limits: Limits | None = None) -> None:
@@ -107,8 +109,9 @@ def make_worker(  # noqa: PLR0917 - what all workers share, and what is this clo
         clients.producer, config.kafka, client_id, connection, linger_ms=linger_ms(len(config.clouds))
     )
     outlet = Outlet(make_producer, partial(make_producer, **{"batch.num.messages": 1}), connection)
-    decoder = Decoder(cloud.name, cloud.routes(config.topics), source.properties)
-    letters = Letters(config.topics.deadletters, cloud.name, source.queue, source.properties)
+    most = max_body_bytes(config.kafka.max_message_bytes)
+    decoder = Decoder(cloud.name, cloud.routes(config.topics), source.properties, most)
+    letters = Letters(config.topics.deadletters, cloud.name, source.queue, source.properties, most)
     settings = CloudSettings(
         name=cloud.name,
         instance=config.instance,
@@ -131,6 +134,11 @@ def make_worker(  # noqa: PLR0917 - what all workers share, and what is this clo
         stop=stop,
         watched=watched,
     )
+
+
+def max_body_bytes(max_message_bytes: int) -> int:
+    """Return the largest body that is looked into: twice what Kafka takes, since a record is shorter than its body."""
+    return min(max(contenttype.MAX_BODY_BYTES, 2 * max_message_bytes), _MOST_BODY_BYTES)
 
 
 def linger_ms(clouds: int) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -12,6 +13,13 @@ from bridge.poison import Poison
 
 _INT64_MIN: Final = -(2**63)
 _UINT64_MAX: Final = 2**64 - 1
+# Values cost far more than the bytes that they are written with, and no other thread runs while they are made.
+MAX_VALUES: Final = 150_000
+# A number that may not survive: with 16 digits or more, or an exponent of three. All others do, by the definition of a
+# double. That it may stand in a string does no harm.
+_DOUBTFUL: Final = re.compile(rb"[\[,:\s]-?(?:[\d.]{16}|[\d.]{1,15}[eE][+-]?\d{3})")
+_MAX_SURE_CHARS: Final = 16
+_SURE: Final = (1e-300, 1e300)
 
 
 def parse(text: bytes, where: str) -> dict[str, Any]:
@@ -22,8 +30,10 @@ def parse(text: bytes, where: str) -> dict[str, Any]:
         where: how to call it in the poison's detail.
 
     Raises:
-        Poison: not UTF-8, not JSON, no object, or too deep.
+        Poison: not UTF-8, not JSON, no object, too deep, or of too many values.
     """
+    if len(text) > MAX_VALUES:
+        _check_values(text, where)
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -49,6 +59,15 @@ def check(text: bytes, value: dict[str, Any], where: str) -> None:
         _check_slowly(text, where)
 
 
+def _check_values(text: bytes, where: str) -> None:
+    # One of these marks stands before each value but those of an object: then it stands before the key.
+    found = sum(map(text.count, (b"[", b"{", b",")))
+    if found > MAX_VALUES:
+        raise Poison(
+            reasons.TOO_LARGE, f"{where} holds some {found} values, more than {MAX_VALUES} are not looked into"
+        )
+
+
 def _fault(text: bytes, where: str, error: orjson.JSONDecodeError) -> Poison:
     words = str(error)
     try:
@@ -69,8 +88,14 @@ def _check_slowly(text: bytes, where: str) -> None:
             raise Poison(reasons.DUPLICATE_KEY, f"{where}: a key stands twice in one object")
         return made
 
+    is_doubtful = _DOUBTFUL.search(text) is not None
     try:
-        json.loads(text, object_pairs_hook=pairs, parse_int=_check_int, parse_float=_check_float)
+        json.loads(
+            text,
+            object_pairs_hook=pairs,
+            parse_int=_check_int if is_doubtful else str,
+            parse_float=_check_float if is_doubtful else str,
+        )
     except RecursionError:
         raise Poison(reasons.TOO_DEEP, f"{where} is nested too deep") from None
     except ValueError as error:  # what orjson took and json does not: not known to happen
@@ -86,10 +111,17 @@ def _check_int(digits: str) -> int:
 
 def _check_float(digits: str) -> float:
     value = float(digits)
-    try:
-        same = math.isfinite(value) and Decimal(repr(value)) == Decimal(digits)
-    except InvalidOperation:
-        same = False
-    if not same:
+    # With a point or an exponent so few characters have 15 digits at most, which a double holds.
+    is_sure = len(digits) <= _MAX_SURE_CHARS and _SURE[0] < abs(value) < _SURE[1]
+    if not is_sure and not _survives(digits, value):
         raise Poison(reasons.NUMBER, "a number with more digits, or a larger exponent, than a double holds")
     return 0.0
+
+
+def _survives(digits: str, value: float) -> bool:
+    if value == 0.0:
+        return not digits.lower().partition("e")[0].strip("-0.")
+    try:
+        return math.isfinite(value) and Decimal(repr(value)) == Decimal(digits)
+    except InvalidOperation:
+        return False

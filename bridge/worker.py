@@ -25,11 +25,11 @@ from bridge.forwarder import Forwarder
 from bridge.losses import Losses
 from bridge.metrics import CloudMetrics
 from bridge.outlet import PURGED, Outlet
+from bridge.pace import rest_s
 from bridge.proving import SLOW_S, KafkaGate
 from bridge.pulse import Pulse
 from bridge.signs import Record, sign_of_life
 from bridge.sources import Source, SourceFault
-from bridge.turn import Turn
 from precache.contract.heartbeat import State
 from precache.service.health import Health
 from precache.service.kafka.errors import KafkaFault
@@ -120,7 +120,6 @@ class Worker:
             not_ready=self._not_ready,
             clock=clock,
         )
-        self._turn = Turn()
         self._proved = False
         self._throttled = False
         self._losses = Losses(settings.name, settings.backoff_base_s, settings.backoff_cap_s, metrics, clock=clock)
@@ -214,24 +213,26 @@ class Worker:
     def _round(self, flight: Flight) -> float:
         """Take what has come, settle what Kafka confirmed, acknowledge it; return the oldest message's age."""
         self._watched.turn()
-        self._turn.rest()
         # What brings more is waited for: messages, or Kafka's reports of those that are to be acknowledged first.
         for_kafka = flight.unsettled >= self._source.saturated_at
-        deliveries = self._source.receive(0.0 if for_kafka else _BUSY_S if flight.unsettled else _IDLE_S)
-        now_s = self._clock()
+        wait_s = 0.0 if for_kafka or flight.waiting else _BUSY_S if flight.unsettled else _IDLE_S
+        deliveries = [*flight.take_waiting(), *self._source.receive(wait_s)]
+        now_s, began_s = self._clock(), time.thread_time()
         if for_kafka and not deliveries:
             self._outlet.poll(_BUSY_S)
-        with self._turn:
-            if deliveries:
-                self._forwarder.take(flight, deliveries, now_s)
-            self._outlet.poll()
-        if not for_kafka:  # else RabbitMQ waits for acknowledgements
-            self._turn.had(len(deliveries))
+        taken = self._forwarder.take(flight, deliveries, now_s) if deliveries else 0
+        self._outlet.poll()
         age_s = flight.head_age_s(now_s)
         self._forwarder.settle(flight, now_s)
         self._acknowledge(flight, age_s)
         self._bound(flight)
+        self._rest(time.thread_time() - began_s, taken)
         return flight.head_age_s(now_s)
+
+    def _rest(self, spent_s: float, taken: int) -> None:
+        pause_s = rest_s(spent_s, taken)
+        if pause_s:
+            self._stop.wait(pause_s)
 
     def _bound(self, flight: Flight) -> None:
         """Keep the memory bounded: hardly more is read while there is too much of it in flight."""
@@ -283,7 +284,7 @@ class Worker:
         self._forwarder.settle_confirmed(flight)
         self._canaries = self._forwarder.canaries(flight)
         self._acknowledge_all(flight)
-        given_back, held_s = flight.unsettled, round(flight.head_age_s(self._clock()), 1)
+        given_back, held_s = flight.unsettled + flight.waiting, round(flight.head_age_s(self._clock()), 1)
         self._source.release()
         self._metrics.given_back.inc(given_back)
         if given_back:
@@ -385,12 +386,12 @@ class Worker:
             if not asked and not self._throttled:
                 asked = True
                 self._source.cancel()
-            if self._source.cancelled and not flight.pending:
+            if self._source.cancelled and not flight.pending and not flight.waiting:
                 break
             self._round(flight)
         self._acknowledge_all(flight)
         self._pulse.send(flight.unsettled)
-        log.info("bridge.drained", cloud=self._settings.name, given_back=flight.unsettled)
+        log.info("bridge.drained", cloud=self._settings.name, given_back=flight.unsettled + flight.waiting)
 
     # Readiness
 

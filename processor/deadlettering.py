@@ -8,13 +8,13 @@ from typing import Final
 
 import msgspec
 
-from precache.contract.deadletters import DeadLetter
+from precache.contract.deadletters import MAX_BYTES, DeadLetter
 from precache.contract.heartbeat import Heartbeat
 from precache.contract.identity import SEPARATOR
 from precache.contract.measurements import BY_RECORD
 from precache.contract.operation import ImageResult
 from precache.contract.times import rfc3339_ms
-from precache.service.bytemasking import mask
+from precache.service.bytemasking import mask, mask_beginning
 from processor.core.effects import Refused
 from processor.stores import RefusedRow
 
@@ -26,18 +26,17 @@ _KEY_CHARS: Final = 1_000
 def of_record(refused: Refused, topic: str, partition: int) -> DeadLetter:
     """Return the dead letter of a record of the input: its value as it came, but for credentials."""
     origin = f"{topic}/{partition}/{refused.offset}"
-    key = mask(refused.key or b"")[: 4 * _KEY_CHARS].decode(errors="replace")[:_KEY_CHARS]
-    body = mask(refused.value)
+    key = mask_beginning(refused.key or b"", 4 * _KEY_CHARS).decode(errors="replace")[:_KEY_CHARS]
     return DeadLetter(
         reason=refused.reason,
         detail=_masked(refused.detail),
         cloud=key.partition(SEPARATOR)[0],
         origin=origin,
         received_at=rfc3339_ms(refused.ts_ms),
-        body=body,
+        body=mask_beginning(refused.value, MAX_BYTES),
+        whole=refused.value,
         properties={"key": key},
         identity=f"{origin} {refused.ts_ms} {refused.reason}",
-        masked=body != refused.value,
     )
 
 
@@ -56,18 +55,17 @@ def of_row(
     record = refused.row.record
     measurement = BY_RECORD[type(record)].name
     image = record.image if isinstance(record, ImageResult) else ""
-    plain = msgspec.json.encode(record) if body is None else body
-    masked = mask(plain)
+    whole = msgspec.json.encode(record) if body is None else body
     return DeadLetter(
         reason=REFUSED_POINT,
         detail=_masked(refused.why),
         cloud=record.cloud,
         origin=origin,
         received_at=rfc3339_ms(at_ms),
-        body=masked,
+        body=mask_beginning(whole, MAX_BYTES),
+        whole=whole,
         properties={"row": measurement} if isinstance(record, Heartbeat) else {"operation": record.operation},
         identity=f"{origin} {measurement} {refused.row.time_ns} {sequence or 0} {image}",
-        masked=masked != plain,
     )
 
 

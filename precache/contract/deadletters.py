@@ -44,12 +44,12 @@ class DeadLetter:
         cloud: the cloud's name; ``""`` when even that can't be told.
         origin: where it lay: a queue's name, or ``topic/partition/offset``.
         received_at: RFC 3339, UTC.
-        body: the bytes, credentials already masked.
+        body: the bytes, credentials already masked. What is longer than :data:`MAX_BYTES` may be cut already.
         properties: AMQP properties or whatever else came beside the body; JSON-serialisable. Past
             :data:`MAX_PROPERTIES_BYTES` the beginning of their JSON stands in ``cut``, its length in ``length``.
         identity: what tells it from every other dead letter, where that is known: one that is written a second time
             then has the same ``ce_id``. ``""``: each one is an event of its own.
-        masked: credentials were masked in the body: it is not what came.
+        whole: the bytes as they came, of which ``body`` is the masked beginning. ``None``: nothing was masked or cut.
     """
 
     reason: str
@@ -60,7 +60,7 @@ class DeadLetter:
     body: bytes
     properties: dict[str, object]
     identity: str = ""
-    masked: bool = False
+    whole: bytes | None = None
 
     def key(self) -> bytes:
         """Return the record's key: the cloud."""
@@ -72,6 +72,7 @@ class DeadLetter:
 
     def headers(self) -> cloudevents.Headers:
         """Return the CloudEvents headers and those that say why, whence and, for a cut body, how long it was."""
+        whole = self.body if self.whole is None else self.whole
         extra: cloudevents.Headers = [
             (REASON, self.reason.encode()),
             (DETAIL, self.detail[:MAX_DETAIL_CHARS].encode(errors="replace")),
@@ -79,11 +80,11 @@ class DeadLetter:
             (ORIGIN, self.origin.encode()),
             (RECEIVED_AT, self.received_at.encode()),
             (PROPERTIES, _bounded(orjson.dumps(self.properties, default=str))),
-            (MASKED, b"true" if self.masked else b"false"),
+            (MASKED, b"false" if whole.startswith(self.body) else b"true"),
         ]
-        if len(self.body) > MAX_BYTES:
-            extra.append((LENGTH, str(len(self.body)).encode()))
-            extra.append((SHA256, hashlib.sha256(self.body).hexdigest().encode()))
+        if len(whole) > MAX_BYTES:
+            extra.append((LENGTH, str(len(whole)).encode()))
+            extra.append((SHA256, hashlib.sha256(whole).hexdigest().encode()))
         event = cloudevents.headers(
             event_id=str(_id_of(self.identity) if self.identity else uuid4()),
             source_path=cloudevents.source("precache", self.cloud),

@@ -2,6 +2,9 @@ r"""Credentials out of bodies that go to the dead letters: byte-wise, since such
 
 Works in flat JSON, in JSON inside of JSON at any depth of escaping (``\"auth_token\": \"...\"``), in Python's ``repr``
 and in UTF-16. Rather too much is masked than too little: a value whose end can't be found is masked to the body's end.
+
+The time is in proportion to the length, whatever the body: no pattern gives back what it took, and none looks further
+than a few hundred bytes ahead of a word.
 """
 
 import re
@@ -9,29 +12,32 @@ from typing import Final
 
 MASK: Final = b"***"
 
+# Looked for in the body in small letters, in half the time that ignoring the case takes.
 _WORD: Final = re.compile(
-    rb"(?i)(?:token|passw(?:or)?d|passphrase|admin[_-]?pass|user[_-]?data|secret|credential|service[_-]?catalog"
-    rb"|api[_-]?key|private[_-]?key|authorization)"
+    rb"token|passw(?:or)?d|passphrase|admin[_-]?pass|user[_-]?data|secret|credential|service[_-]?catalog"
+    rb"|api[_-]?key|private[_-]?key|authorization"
 )
 # The rest of a quoted key with such a word in it, and the colon: `\\" : `. Group 1 is the quote with its escapes.
-_REST_OF_KEY: Final = re.compile(rb"[^\"'\\]{0,200}(\\{0,127}[\"'])\s{0,50}[:=]\s{0,50}")
+_REST_OF_KEY: Final = re.compile(rb"[^\"'\\]{0,200}+(\\{0,127}+[\"'])\s{0,50}+[:=]\s{0,50}+")
 # password=..., X-Auth-Token: ... outside of quotes.
-_REST_OF_BARE: Final = re.compile(rb"[\w-]{0,40}\s{0,20}[=:]\s{0,20}(?=[^\s\"'\\,;&{}\[\]])")
+_REST_OF_BARE: Final = re.compile(rb"[\w-]{0,40}+\s{0,20}+[=:]\s{0,20}+(?=[^\s\"'\\,;&{}\[\]])")
 _BARE_VALUE: Final = re.compile(rb"[^\s\"'\\,;&{}\[\]]*")
 # Keystone's Fernet tokens, wherever they stand.
 _FERNET: Final = re.compile(rb"gAAAAA[A-Za-z0-9_=-]{20,}")
 # scheme://user:password@host
-_USERINFO: Final = re.compile(rb"(://[^\s/:@\"'\\]{0,200}:)[^\s/@\"'\\]{1,400}@")
+_USERINFO: Final = re.compile(rb"(://[^\s/:@\"'\\]{0,200}+:)[^\s/@\"'\\]{1,400}+@")
 _TOKEN_END: Final = re.compile(rb"[\s,}\])]")
 _OPENING: Final = (b"[", b"{", b"(")
 _BRACKETS: Final = {mark: re.compile(rb"[\[\](){}" + mark + rb"]") for mark in (b'"', b"'")}
 _NOTHING: Final = frozenset({b"null", b"None", b"[]", b"{}"})
 _BACKSLASH: Final = 0x5C
+# No secret that is told by its own form is longer: a URL's userinfo with "://" and "@", what tells a Fernet token.
+_LONGEST_UNNAMED: Final = 1024
 
 
 def mask(body: bytes) -> bytes:
     """Return the body with the values of credentials replaced by ``***``; the same object when there are none."""
-    if b"\x00" in body and _is_wide(body):
+    if b"\x00" in body:
         # UTF-16 or -32: the letters stand between zeros. What is masked is kept without them.
         narrow = body.replace(b"\x00", b"")
         masked = mask(narrow)
@@ -41,25 +47,33 @@ def mask(body: bytes) -> bytes:
     return _USERINFO.sub(rb"\1" + MASK + b"@", masked)
 
 
-def _is_wide(body: bytes) -> bool:
-    return _WORD.search(body.replace(b"\x00", b"")) is not None
+def mask_beginning(body: bytes, most: int) -> bytes:
+    """Return the masked beginning of a body, at most about ``most`` bytes: no more than that is looked at.
+
+    A secret that the cut goes through does not show. One with a name is masked to the end, as its end can't be found.
+    For one without a name, that is told by its own form, some more is looked at than is returned.
+    """
+    if len(body) <= most:
+        return mask(body)
+    return mask(body[: most + _LONGEST_UNNAMED])[:-_LONGEST_UNNAMED]
 
 
 def _mask_named(body: bytes) -> bytes:
     """Mask the values whose names say that they are credentials."""
     pieces: list[bytes] = []
     done = 0
-    found = _WORD.search(body)
+    small = body.lower()
+    found = _WORD.search(small)
     while found is not None:
         place = _value_of_key(body, found.end()) or _value_of_bare(body, found.end())
         if place is None:
-            found = _WORD.search(body, found.end())
+            found = _WORD.search(small, found.end())
             continue
         start, end, quote = place
         if body[start:end] not in _NOTHING:
             pieces += (body[done:start], quote, MASK, quote)
             done = end
-        found = _WORD.search(body, max(end, found.end()))
+        found = _WORD.search(small, max(end, found.end()))
     if not done:
         return body
     pieces.append(body[done:])

@@ -102,7 +102,7 @@ def _kinds() -> dict[str, PoisonMessage]:
         ),
         "30-megabytes": PoisonMessage(reasons.TOO_LARGE, envelope(progress(), padding="x" * 30_000_000)),
         "too-large-for-kafka": PoisonMessage(
-            reasons.TOO_LARGE, changed(lambda m: data(m).update(images_cached=["i" * 36] * 60_000))
+            reasons.TOO_LARGE, changed(lambda m: data(m).update(images_cached=["i" * 36] * 30_000))
         ),
     }
     return kinds | _wrong_fields() | _wrong_payloads()

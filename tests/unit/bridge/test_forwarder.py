@@ -1,7 +1,8 @@
 """What becomes of messages by what Kafka says of their records."""
 
+import zlib
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -14,6 +15,8 @@ from bridge.forwarder import Forwarder
 from bridge.letters import Letters
 from bridge.metrics import CloudMetrics
 from bridge.outlet import Outlet
+from bridge.poison import Poison
+from bridge.signs import Record
 from bridge.sources import Delivery
 from precache.service.kafka.connection import Connection
 from tests.integration.bridge.poisons import envelope, progress
@@ -23,18 +26,33 @@ DEAD = "dead"
 LATER = 1_000_000.0
 
 
+class CountingLetters(Letters):
+    made = 0
+
+    def letter(self, delivery: Delivery, poison: Poison) -> Record:
+        self.made += 1
+        return super().letter(delivery, poison)
+
+
 class Bench:
-    def __init__(self, script: Callable[[str, int], str], *topics: str) -> None:
+    def __init__(
+        self,
+        script: Callable[[str, int], str],
+        *topics: str,
+        clock: Callable[[], float] = lambda: 0.0,
+        properties: dict[str, Any] | None = None,
+    ) -> None:
         self.made: list[FakeProducer] = []
         self.sent: list[str] = []
         self.script = script
         self.outlet = Outlet(self._make, self._make, Connection("unit"))
         self.flight = Flight()
         routes = [Route(topic, ("*",)) for topic in topics or ("a",)]
-        letters = Letters(DEAD, "paris", "queue", lambda _: {})
-        decoder = Decoder("paris", routes)
+        self.letters = CountingLetters(DEAD, "paris", "queue", lambda _: properties or {})
+        decoder = Decoder("paris", routes, lambda _: properties or {})
         self.breaker = Breaker("paris", Limits())
-        self.forwarder = Forwarder("paris", decoder, letters, self.outlet, CloudMetrics("unit"), self.breaker)
+        metrics = CloudMetrics("unit")
+        self.forwarder = Forwarder("paris", decoder, self.letters, self.outlet, metrics, self.breaker, clock=clock)
 
     def _make(self) -> Producer:
         self.made.append(FakeProducer(self.script, self.sent))
@@ -43,6 +61,13 @@ class Bench:
     def take(self, *bodies: bytes) -> None:
         deliveries = [Delivery(tag, body, b"") for tag, body in enumerate(bodies, 1)]
         self.forwarder.take(self.flight, deliveries, 0.0)
+
+    def take_waiting(self) -> list[str]:
+        """Take what was left for later; return the topics of the records that this made."""
+        before = len(self.sent)
+        self.forwarder.take(self.flight, self.flight.take_waiting(), 0.0)
+        self.rounds(1)
+        return self.sent[before:]
 
     def rounds(self, count: int = 12) -> list[str]:
         """Poll and settle as often; return the topics of all records sent."""
@@ -53,6 +78,65 @@ class Bench:
 
 
 GOOD = envelope(progress())
+SLOW_S = 1.0
+
+
+class Clock:
+    """Each look at it costs as long as it says."""
+
+    def __init__(self, look_s: float) -> None:
+        self.look_s, self.now_s = look_s, 0.0
+
+    def __call__(self) -> float:
+        self.now_s += self.look_s
+        return self.now_s
+
+
+def test_what_there_is_no_time_for_is_left_for_the_next_round_and_counted_in_the_memory() -> None:
+    bench = Bench(lambda _topic, _attempt: "", clock=Clock(SLOW_S))
+    bench.take(GOOD, b"not json", GOOD)
+    flight, size = bench.flight, len(GOOD)
+    assert (bench.rounds(1), flight.unsettled, flight.waiting, flight.take_prefix()) == (["a"], 0, 2, 1)
+    assert flight.bytes == size + len(b"not json")
+    assert flight.head_age_s(5.0) == 0, "what waits does not make Kafka look slow"
+    assert bench.take_waiting() == [DEAD]
+    assert bench.take_waiting() == ["a"]
+    assert (flight.unsettled, flight.waiting, flight.take_prefix(), flight.bytes) == (0, 0, 3, 0)
+
+
+def test_where_there_is_time_all_are_taken() -> None:
+    bench = Bench(lambda _topic, _attempt: "", clock=Clock(0.0))
+    bench.take(*[GOOD] * 100)
+    assert (bench.flight.waiting, len(bench.rounds(1))) == (0, 100)
+
+
+def test_what_is_sent_again_goes_over_rounds_if_it_takes_long() -> None:
+    bench = Bench(lambda topic, _attempt: "!MSG_SIZE_TOO_LARGE" if topic == "a" else "", clock=Clock(0.0))
+    bench.take(*[GOOD] * 3)
+    bench.forwarder._clock = Clock(SLOW_S)
+    assert [bench.rounds(1).count(DEAD) for _ in range(4)] == [1, 2, 3, 3]
+    assert bench.flight.unsettled == 0
+
+
+def test_a_record_that_is_larger_than_its_body_counts_as_it_is() -> None:
+    packed = zlib.compress(GOOD.replace(b"guaranine", b"g" * 100_000))
+    bench = Bench(lambda _topic, _attempt: "?", properties={"headers": {"compression": "gzip"}})
+    bench.take(packed)
+    assert len(packed) < 10_000
+    assert bench.flight.bytes > 100_000
+    bench.made[0].script = lambda _topic, _attempt: ""
+    for report in bench.made[0].undecided:
+        report(None, None)
+    bench.forwarder.settle(bench.flight, 0.0)
+    assert bench.flight.bytes == 0
+
+
+def test_what_is_given_back_is_proved_by_one_dead_letter_and_decoded_no_further() -> None:
+    bench = Bench(lambda _topic, _attempt: "?")
+    bench.take(b"not json", GOOD, *[b"not json"] * 10)
+    made = bench.letters.made
+    assert [record.topic for record in bench.forwarder.canaries(bench.flight)] == [DEAD, "a"]
+    assert bench.letters.made == made + 1
 
 
 def test_what_kafka_confirms_is_settled() -> None:

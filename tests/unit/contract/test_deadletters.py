@@ -43,6 +43,15 @@ def test_a_long_body_is_cut_and_its_length_and_hash_are_kept() -> None:
     assert headers["precache_sha256"] == hashlib.sha256(body).hexdigest().encode()
 
 
+def test_of_a_body_that_was_cut_before_it_was_masked_the_whole_is_told() -> None:
+    whole = b"x" * (MAX_BYTES + 10)
+    dead = replace(letter(b"masked"), whole=whole)
+    assert dead.value() == b"masked"
+    assert dict(dead.headers())["precache_length"] == str(len(whole)).encode()
+    assert dict(dead.headers())["precache_sha256"] == hashlib.sha256(whole).hexdigest().encode()
+    assert "precache_length" not in dict(replace(dead, whole=b"short").headers())
+
+
 def test_each_dead_letter_is_an_event_of_its_own() -> None:
     dead = letter(b"{}")
     assert dict(dead.headers())["ce_id"] != dict(dead.headers())["ce_id"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precache.service.bytemasking import mask
+from precache.service.bytemasking import mask, mask_beginning
 from tests.integration.bridge.poisons import KINDS
 
 SECRET = "hunter2"
@@ -114,3 +114,40 @@ def test_masking_takes_time_in_proportion(body: bytes) -> None:
     began = time.process_time()
     mask(body)
     assert time.process_time() - began < 10
+
+
+STRADDLING = [
+    '{"x": 1, "auth_token": "%s", "after": 1}',
+    '{"oslo.message": "{\\"auth_token\\": \\"%s\\", \\"x\\": 1}"}',
+    '{"service_catalog": [{"a": "%s"}, ["%s"]], "x": 1}',
+    "password=%s&user=x",
+    "X-Auth-Token: %s\r\nHost: x",
+    "postgresql://nova:%s@db/nova",
+    "gAAAAAB%s anything",
+]
+# 70 characters, of which no six are the same.
+LONG = "".join(f"{number:02d}" for number in range(35))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-16-le"])
+@pytest.mark.parametrize("form", STRADDLING)
+def test_a_secret_that_the_cut_goes_through_does_not_show(form: str, encoding: str) -> None:
+    text = form.replace("%s", LONG)
+    body = ('{"password": "x"} ' + text).encode(encoding) + b"." * 5_000
+    for most in range(len(body) - 5_000 + 1):
+        shown = mask_beginning(body, most).replace(b"\0", b"").decode(errors="replace")
+        assert not any(LONG[at : at + 6] in shown for at in range(len(LONG) - 5)), (most, shown)
+
+
+def test_the_beginning_is_kept_as_it_came_but_for_secrets() -> None:
+    body = b'{"a": "b", "token": "hunter2", "c": "' + b"x" * 10_000 + b'"}'
+    masked = mask(body)
+    assert mask_beginning(body, 1_000)[:990] == masked[:990]
+    assert mask_beginning(body, len(body)) == masked
+    assert 900 < len(mask_beginning(body, 1_000)) <= 1_000
+
+
+def test_no_more_than_the_beginning_is_looked_at() -> None:
+    began = time.process_time()
+    mask_beginning(b'"token' * 50_000_000, 256 * 1024)
+    assert time.process_time() - began < 2
