@@ -91,7 +91,7 @@ class Assignment:
         waiting = self.waiting
         metrics.PARTITIONS.labels("ready").set(len(self.held))
         metrics.PARTITIONS.labels("rebuilding").set(len(waiting))
-        if not self._membership.joined:
+        if not self._membership.shares:
             self._health.set(PART, False, "waiting for the group to give out its partitions")
         elif waiting:
             self._health.set(PART, False, f"rebuilding partitions {sorted(waiting)}")

@@ -1,24 +1,28 @@
 """What a commit of the frontier carries beside it: a few words in the offset's metadata.
 
-``v1;low=123;parts=4;clock=1790000000000``: the first offset that an operation in memory needs, the number of
-partitions, and where the partition's clock stood (milliseconds), so that a restart does not set it back. While late
-events wait for their revision, ``revise=...`` is when it is due, on that clock.
+``v1;low=123;parts=4;clock=1790000000000;txn=precache-processor-central-1``: the first offset that an operation in
+memory needs, the number of partitions, where the partition's clock stood (milliseconds), so that a restart does not set
+it back, and the transactional id of the processor that committed, percent-encoded. While late events wait for their
+revision, ``revise=...`` is when it is due, on that clock. Readers pass over keys that they don't know.
 """
 
 from typing import Final, NamedTuple
+from urllib.parse import quote, unquote
 
 VERSION: Final = "v1"
 _KEYS: Final = ("low", "parts", "clock")
 _REVISE: Final = "revise"
+_TRANSACTIONAL_ID: Final = "txn"
 
 
 class Memo(NamedTuple):
-    """A commit's metadata."""
+    """A commit's metadata; the transactional id is ``""`` in commits of versions that did not name it."""
 
     low: int
     partitions: int
     clock_ms: int
     revise_at_ms: int | None = None
+    transactional_id: str = ""
 
 
 def write(memo: Memo) -> str:
@@ -26,6 +30,8 @@ def write(memo: Memo) -> str:
     words = [VERSION, *(f"{key}={value}" for key, value in zip(_KEYS, memo[: len(_KEYS)], strict=True))]
     if memo.revise_at_ms is not None:
         words.append(f"{_REVISE}={memo.revise_at_ms}")
+    if memo.transactional_id:
+        words.append(f"{_TRANSACTIONAL_ID}={quote(memo.transactional_id, safe='')}")
     return ";".join(words)
 
 
@@ -37,4 +43,5 @@ def read(text: str | None) -> Memo | None:
         return None
     revise = values.get(_REVISE, "")
     low, partitions, clock_ms = (int(values[key]) for key in _KEYS)
-    return Memo(low, partitions, clock_ms, int(revise) if revise.isdecimal() else None)
+    due_ms = int(revise) if revise.isdecimal() else None
+    return Memo(low, partitions, clock_ms, due_ms, unquote(values.get(_TRANSACTIONAL_ID, "")))

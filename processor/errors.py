@@ -9,5 +9,9 @@ class Fatal(ProcessorError):  # noqa: N818 - the name is the decision
     """Neither waiting nor starting over helps: somebody must act."""
 
 
+class Replaced(Fatal):
+    """Another process of the same ``instance`` took this one's place in the group."""
+
+
 class StartOver(ProcessorError):  # noqa: N818 - the name is the decision
     """This round's work is void (a partition was taken away while it was done): drop what is in memory and rebuild."""

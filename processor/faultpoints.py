@@ -1,5 +1,6 @@
 """A hook for tests: end, stop or delay this process at a named point of the loop.
 
+The sides of a step are ``before`` and ``after``; step 4 has an ``inside``, too: offsets are sent, and not committed.
 ``PRECACHE_FAULT=step4:after:kill`` kills the process the first time that it passes the point ``step4:after``; ``:stop``
 sends SIGSTOP, ``:fail`` raises. ``PRECACHE_FAULT=step4:after:kill:3`` does it the third time. Read once, at start;
 without it a point costs one comparison.

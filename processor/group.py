@@ -2,15 +2,27 @@
 
 The callbacks of a rebalance only note what happened: a partition is read from when its state was rebuilt, which takes
 longer than a callback may. Until then it is the group's promise to us, and not yet assigned to the client.
+
+Members are static (``group.instance.id``): a processor that is started again after a kill takes its own place at once,
+where an unknown newcomer would wait for the end of the dead one's session.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import Any, Final
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from precache.service.kafka.errors import kafka_errors
+from precache.service.kafka.errors import KafkaFault, kafka_errors, translate
 from precache.service.logs import log
+from processor.errors import Fatal, Replaced
+
+_FENCED: Final = KafkaError.FENCED_INSTANCE_ID
+# What librdkafka says of a static member that was replaced, as `_FATAL`: only its text tells which error it was.
+_FENCED_TEXT: Final = KafkaError(_FENCED).str()
+_LEAVE_S: Final = 2.0
+_LOOK_S: Final = 0.02
 
 
 class Membership:
@@ -18,12 +30,13 @@ class Membership:
 
     Attributes:
         owned: the partitions that the group gave us.
-        joined: the group has given us a share, be it an empty one.
+        shares: how often the group has given us a share, be it an empty one.
     """
 
-    def __init__(self, consumer: Consumer, topic: str, *, cooperative: bool) -> None:
+    def __init__(self, consumer: Consumer, topic: str, instance: str, *, cooperative: bool) -> None:
         self.owned: set[int] = set()
-        self.joined = False
+        self.shares = 0
+        self._instance = instance
         self._consumer = consumer
         self._topic = topic
         self._cooperative = cooperative
@@ -34,21 +47,33 @@ class Membership:
 
     def join(self) -> None:
         """Ask for a share of the topic's partitions."""
-        with kafka_errors("subscribe"):
+        with self._calls("subscribe"):
             self._consumer.subscribe(
                 [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
 
     def poll(self, records: int, timeout_s: float) -> list[Message]:
         """Serve the group and return what there is to read: what comes within the time, then only what is there."""
-        with kafka_errors("read"):
+        with self._calls("read"):
             messages = self._consumer.consume(1, timeout_s)
+            for message in messages:
+                self.check(message)
             return messages + self._consumer.consume(records - 1, 0) if messages else messages
 
     def more(self, records: int) -> list[Message]:
         """Return what is there to be read at once."""
-        with kafka_errors("read"):
+        with self._calls("read"):
             return self._consumer.consume(records, 0)
+
+    def check(self, message: Message) -> None:
+        """See whether a message says that this client is of no use any more: it says so once.
+
+        Raises:
+            Fatal: it does.
+        """
+        error = message.error()
+        if error is not None and error.code() == KafkaError._FATAL:  # noqa: SLF001 - the library's own name for it
+            raise self._fatal(translate(error, "read"))
 
     def take_lost(self) -> set[int]:
         """Return the partitions that were taken away since this was last called; some may be owned again."""
@@ -74,7 +99,7 @@ class Membership:
         if not added and not removed:
             return
         self._resume(removed)
-        with kafka_errors("assign partitions"):
+        with self._calls("assign partitions"):
             if not self._cooperative:
                 self._consumer.assign(self._places(frontiers))
             else:
@@ -88,7 +113,7 @@ class Membership:
         """Read nothing for a while; the group is still to be served by :meth:`poll`."""
         if added := self._reading - self._paused:
             self._paused |= added
-            with kafka_errors("pause"):
+            with self._calls("pause"):
                 self._consumer.pause([TopicPartition(self._topic, number) for number in added])
 
     def resume(self) -> None:
@@ -105,23 +130,33 @@ class Membership:
         Raises:
             KafkaRetry: no answer in time; among others while a killed processor's transaction is open.
         """
-        with kafka_errors("read the committed offset"):
+        with self._calls("read the committed offset"):
             return self._consumer.committed([TopicPartition(self._topic, number)], timeout=timeout_s)[0]
 
     def end_offset(self, number: int, timeout_s: float) -> int:
         """Return, from the broker, the offset that the partition's next record will have."""
-        with kafka_errors("read the end offset"):
+        with self._calls("read the end offset"):
             place = TopicPartition(self._topic, number)
             offsets = self._consumer.get_watermark_offsets(place, timeout=timeout_s, cached=False)
             return int(offsets[1])
 
     def known_end_offset(self, number: int) -> int:
         """Return the end offset as the last fetch told it; negative when none did."""
-        with kafka_errors("read the end offset"):
+        with self._calls("read the end offset"):
             return int(self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)[1])
 
     def leave(self) -> None:
-        """Leave the group, so that others take over at once."""
+        """Leave the group, so that others take over at once.
+
+        The client's ``close`` does not tell the group that a static member leaves; its ``unsubscribe`` does, once the
+        partitions are given back.
+        """
+        # Where that fails, others take over when the session has ended.
+        with suppress(KafkaFault), kafka_errors("leave the group"):
+            self._consumer.unsubscribe()
+            end = monotonic() + _LEAVE_S
+            while self._consumer.memberid() and monotonic() < end:
+                self._consumer.consume(1, _LOOK_S)
         with kafka_errors("leave the group"):
             self._consumer.close()
 
@@ -129,8 +164,32 @@ class Membership:
         """Take the pause away. Before a partition is let go, too: the client would not read it when it comes back."""
         if paused := numbers & self._paused:
             self._paused -= paused
-            with kafka_errors("resume"):
+            with self._calls("resume"):
                 self._consumer.resume([TopicPartition(self._topic, number) for number in paused])
+
+    @contextmanager
+    def _calls(self, doing: str) -> Iterator[None]:
+        """Raise as ours what the client raises; what it can't recover from is fatal.
+
+        Raises:
+            KafkaFault: one of its kinds.
+            Fatal: the client is of no use any more.
+        """
+        try:
+            with kafka_errors(doing):
+                yield
+        except KafkaFault as fault:
+            if fault.name in {"_FATAL", "FENCED_INSTANCE_ID"}:
+                raise self._fatal(fault) from fault
+            raise
+
+    def _fatal(self, fault: KafkaFault) -> Fatal:
+        if fault.name == "_FATAL" and _FENCED_TEXT not in fault.text:
+            return Fatal(f"the group's client can't go on: {fault}")
+        return Replaced(
+            f"another processor uses the name {self._instance!r}, and took this one's place in the group: give every "
+            "processor an `instance:` of its own; if it replaced this one for good, all is well"
+        )
 
     def _places(self, frontiers: Mapping[int, int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, number, offset) for number, offset in frontiers.items()]
@@ -138,7 +197,7 @@ class Membership:
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         numbers = {place.partition for place in places}
         log.info("processor.assigned", partitions=sorted(numbers))
-        self.joined = True
+        self.shares += 1
         if self._cooperative:
             self.owned |= numbers
             consumer.incremental_assign([])

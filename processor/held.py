@@ -79,14 +79,13 @@ class Held:
         """Return the first offset that an operation in memory needs."""
         return self.state.low(self.frontier)
 
-    def memo(self) -> commits.Memo:
-        """Return what a commit tells beside the frontier."""
+    def memo(self, transactional_id: str) -> commits.Memo:
+        """Return what a commit of this processor tells beside the frontier."""
         state = self.state
         # Once it was due it was fired, and the next late event starts another.
         running = state.revise_at_ms is not None and state.revise_at_ms > state.clock_ms
-        return commits.Memo(
-            self.low(), self.partitions, state.clock_ms, revise_at_ms=state.revise_at_ms if running else None
-        )
+        due_ms = state.revise_at_ms if running else None
+        return commits.Memo(self.low(), self.partitions, state.clock_ms, due_ms, transactional_id)
 
     def next_round(self) -> None:
         """Begin a round: nothing happened yet; what could not be used in the last one's rows is still to be told."""

@@ -173,6 +173,7 @@ class Loop:
 
     def _on_error(self, message: Message, error: KafkaError) -> None:
         """Take what a partition, or the group, has to say other than records."""
+        self._membership.check(message)
         fault = translate(error, "read")
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the library's own name for it
             log.warning("processor.out_of_range", partition=message.partition(), why=str(fault))

@@ -1,7 +1,6 @@
 """The transactional producer through its failures: aborted, replaced, or given up for good."""
 
 from collections.abc import Callable, Iterable
-from time import monotonic
 from typing import Any, Final
 
 from confluent_kafka import Producer, TopicPartition
@@ -10,16 +9,14 @@ from precache.service.backoff import backoff_s
 from precache.service.kafka.errors import KafkaFault, KafkaFenced, KafkaHanging, KafkaRetry, kafka_errors
 from precache.service.logs import log
 from precache.service.watchdog import Watched
-from processor.errors import Fatal, StartOver
+from processor.errors import StartOver
+from processor.faultpoints import FaultPoints
 from processor.patience import Patience
 from processor.publishing import Output, Publisher
 
-# These say that a producer with the same transactional id came after this one (or that Kafka ended the transaction).
+# These say that a producer with the same transactional id came after this one, or that Kafka ended the transaction:
+# this process slept too long. (Whether another one has its name, the group says: Membership.)
 _REPLACED: Final = frozenset({"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"})
-# Being replaced once is a process that slept too long. Being replaced again and again, each time after taking the place
-# back, is another process that does the same.
-_MAX_REPLACED: Final = 3
-_WITHIN_S: Final = 60.0
 
 
 class Transactions:
@@ -27,37 +24,39 @@ class Transactions:
 
     Args:
         make: returns a transactional producer that was not initialised.
-        instance: its name, for texts.
+        transactional_id: the producer's.
         call_s: how long one call may take.
         limit_s: the transaction's timeout.
         serve: called between attempts, with seconds to pass: serves the group.
         patience: once it ended, what Kafka does not answer is left to the next start: it aborts what was begun.
         watched: has a beat with each call.
+        faults: has the point within a commit.
     """
 
     def __init__(
         self,
         make: Callable[[], Producer],
         *,
-        instance: str,
+        transactional_id: str,
         call_s: float,
         limit_s: float,
         serve: Callable[[float], None],
         patience: Patience,
         watched: Watched,
+        faults: FaultPoints,
     ) -> None:
+        self.transactional_id = transactional_id
         self._make = make
-        self._instance = instance
         self._call_s = call_s
         self._limit_s = limit_s
         self._serve = serve
         self._patience = patience
         self._watched = watched
+        self._faults = faults
         self._producer: Producer | None = None
         self._begun = False
         # Why a record of the open transaction was not taken.
         self._refused: KafkaFault | None = None
-        self._replaced_s: list[float] = []
 
     def ready(self) -> None:
         """Have a producer whose predecessors of the same name are fenced, their transactions aborted.
@@ -119,25 +118,20 @@ class Transactions:
         # Once Kafka refused a record, librdkafka takes no more of the transaction, and gives no reason: that comes with
         # the offsets.
         publisher.add_offsets(offsets, group)
+        self._faults.hit("step4:inside")
         if self._refused is not None:
             raise self._refused
         publisher.commit()
         self._begun = False
 
     def give_up(self, fault: Exception | None = None) -> None:
-        """Abort what was begun; where that can't be, drop the producer: the next one fences it.
-
-        Raises:
-            Fatal: another process goes by the same name.
-        """
+        """Abort what was begun; where that can't be, drop the producer: the next one fences it."""
         if not self._begun or self._producer is None:
             return
         self._begun = False
-        if isinstance(fault, KafkaFenced) and fault.name in _REPLACED:
-            self._note_replaced()
-        elif not isinstance(fault, KafkaHanging) and self._publisher(self._producer).abort():
-            return
-        self.drop()
+        gone = isinstance(fault, KafkaHanging) or (isinstance(fault, KafkaFenced) and fault.name in _REPLACED)
+        if gone or not self._publisher(self._producer).abort():
+            self.drop()
 
     def drop(self) -> None:
         """Let go of the producer, and of what it holds."""
@@ -151,12 +145,3 @@ class Transactions:
 
     def _publisher(self, producer: Producer) -> Publisher:
         return Publisher(producer, self._call_s, self._limit_s, self._patience, self._watched)
-
-    def _note_replaced(self) -> None:
-        now = monotonic()
-        self._replaced_s = [*(then for then in self._replaced_s if now - then < _WITHIN_S), now]
-        if len(self._replaced_s) >= _MAX_REPLACED:
-            raise Fatal(
-                f"another processor uses the name {self._instance!r}: each fences the other's transactions; give every "
-                "processor an `instance:` of its own"
-            )

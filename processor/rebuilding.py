@@ -27,11 +27,14 @@ from processor.errors import Fatal
 from processor.group import Membership
 from processor.held import Held
 from processor.logreader import LogReader
+from processor.predecessors import Predecessors
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
 
 _SAY_AGAIN_S: Final = 10.0
+# What Kafka does not tell of a predecessor in so many attempts does not hold up the rebuild.
+_ATTEMPTS: Final = 3
 _NOWHERE: Final = 2**63  # after every offset
 _NEW_START: Final = (
     "name new topics in the topics block and a new kafka: group.id, create them (precache topics create), and let the "
@@ -136,14 +139,16 @@ class Rebuilder:
         self,
         reader: LogReader,
         membership: Membership,
+        predecessors: Predecessors,
         timers: Timers,
-        call_s: float,
         *,
+        call_s: float,
         on_replay: Callable[[int, float], None],
         wall_ms: Callable[[], int],
     ) -> None:
         self._reader = reader
         self._membership = membership
+        self._predecessors = predecessors
         self._timers = timers
         self._call_s = call_s
         self._on_replay = on_replay
@@ -172,6 +177,9 @@ class Rebuilder:
         held = Held(place.number, state, frontier, partitions)
         held.touch(*state.operations())
         held.dirty = held.dirty or taken_back
+        if memo is not None and memo.transactional_id != self._predecessors.own:
+            # Committed soon, so that whoever comes after us knows whose transaction to end.
+            held.dirty = True
         took_s = monotonic() - began
         self._on_replay(replayed, took_s)
         log.info(
@@ -201,9 +209,14 @@ class Rebuilder:
         return Partition(self._timers, clock_ms, memo.revise_at_ms, wall_ms), clock_ms != memo.clock_ms
 
     def _committed(self, place: Place) -> Steps["_Commit"]:
-        """Return the committed offset; it waits out the open transaction of a processor that was killed."""
+        """Return the committed offset; it ends, or waits out, the open transaction of a processor that was killed."""
         said = monotonic()
+        attempts = 0
         while True:
+            if not self._predecessors.end_transaction(place.number) and attempts < _ATTEMPTS:
+                attempts += 1
+                yield
+                continue
             try:
                 found = self._membership.committed(place.number, self._call_s)
             except KafkaRetry as fault:

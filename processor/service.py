@@ -7,6 +7,8 @@ from dataclasses import replace
 from time import time
 from typing import Final
 
+from confluent_kafka import Producer
+
 from precache.service import metrics as build
 from precache.service.backoff import backoff_s
 from precache.service.config.blocks import ROLES
@@ -23,7 +25,7 @@ from processor.assignment import PART as PARTITIONS_PART
 from processor.assignment import Assignment
 from processor.clock import WallClock
 from processor.config import ProcessorConfig
-from processor.errors import Fatal, StartOver
+from processor.errors import Fatal, Replaced, StartOver
 from processor.faultpoints import FaultPoints
 from processor.gauges import PART as KAFKA_PART
 from processor.gauges import Gauges
@@ -31,6 +33,7 @@ from processor.group import Membership
 from processor.logreader import LogReader
 from processor.loop import Loop
 from processor.patience import Patience, finish_within
+from processor.predecessors import Predecessors
 from processor.producing import Transactions
 from processor.rebuild_store import StoreRebuild
 from processor.rebuilding import Place, Rebuilder
@@ -93,7 +96,13 @@ def _run(config: ProcessorConfig, stop: Stop, tuning: Tuning, *, check_topics: b
             return
         if not _patiently(store.check, STORE_PART, health, stop, watched):
             return
-        _run_loop(config, stop, tuning=tuning, health=health, store=store, stack=stack, watched=watched)
+        try:
+            _run_loop(config, stop, tuning=tuning, health=health, store=store, stack=stack, watched=watched)
+        except Replaced as fault:
+            health.set(PARTITIONS_PART, False, str(fault))
+            log.error("processor.replaced", why=str(fault), ending_in_s=tuning.replaced_wait_s)
+            stop.wait(tuning.replaced_wait_s)
+            raise
     log.info("processor.stopped", reason=stop.reason)
 
 
@@ -140,15 +149,24 @@ def _run_loop(
     stack: ExitStack,
     watched: Watched,
 ) -> None:
-    name = f"{config.group}-{config.instance}"
+    name = config.transactional_id
     strategy = str(config.kafka.client("consumer").get(_STRATEGY, "cooperative-sticky"))
-    consumer = clients.consumer(config.kafka, name, **{"group.id": config.group, _STRATEGY: strategy})
-    membership = Membership(consumer, config.topics.notifications, cooperative="cooperative" in strategy)
+    ours = {"group.id": config.group, "group.instance.id": config.instance, _STRATEGY: strategy}
+    consumer = clients.consumer(config.kafka, name, **ours)
+    cooperative = "cooperative" in strategy
+    membership = Membership(consumer, config.topics.notifications, config.instance, cooperative=cooperative)
     stack.callback(membership.leave)
     reader = stack.enter_context(LogReader(config.kafka, name))
     wall = SteadyWall()
+    predecessors = _predecessors(config, tuning, membership)
     rebuilder = Rebuilder(
-        reader, membership, config.operations.timers, tuning.call_s, on_replay=_tell_replay, wall_ms=wall.now_ms
+        reader,
+        membership,
+        predecessors,
+        config.operations.timers,
+        call_s=tuning.call_s,
+        on_replay=_tell_replay,
+        wall_ms=wall.now_ms,
     )
     place = Place(config.topics.notifications, config.topics.operations, 0, config.group)
     assignment = Assignment(membership, rebuilder, health, place)
@@ -156,21 +174,14 @@ def _run_loop(
     patience = Patience(stop, config.shutdown_timeout)
     gauges = Gauges(membership, assignment.held.values, health)
     transactions = Transactions(
-        lambda: clients.transactional_producer(
-            config.kafka,
-            name,
-            config.transactional_id,
-            **{
-                "transaction.timeout.ms": tuning.transaction_timeout_ms,
-                "message.timeout.ms": tuning.transaction_timeout_ms,
-            },
-        ),
-        instance=config.instance,
+        lambda: _producer(config, tuning, name),
+        transactional_id=name,
         call_s=tuning.call_s,
         limit_s=tuning.transaction_timeout_ms / _MS_PER_S,
         serve=lambda seconds: _serve(membership, gauges, stop, seconds),
         patience=patience,
         watched=watched,
+        faults=faults,
     )
     stack.callback(transactions.drop)
     writer = stack.enter_context(
@@ -192,6 +203,23 @@ def _run_loop(
         stop=stop,
         watched=watched,
     ).run()
+
+
+def _producer(config: ProcessorConfig, tuning: Tuning, transactional_id: str) -> Producer:
+    timeouts = dict.fromkeys(("transaction.timeout.ms", "message.timeout.ms"), tuning.transaction_timeout_ms)
+    return clients.transactional_producer(config.kafka, config.transactional_id, transactional_id, **timeouts)
+
+
+def _predecessors(config: ProcessorConfig, tuning: Tuning, membership: Membership) -> Predecessors:
+    return Predecessors(
+        config.kafka,
+        group=config.group,
+        topic=config.topics.notifications,
+        own=config.transactional_id,
+        make=lambda transactional_id: _producer(config, tuning, transactional_id),
+        membership=membership,
+        call_s=tuning.call_s,
+    )
 
 
 def _patient_s(config: ProcessorConfig, tuning: Tuning) -> float:

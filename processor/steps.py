@@ -70,7 +70,7 @@ class Steps:
         if not self._transactions.begun:
             self._transactions.begin(self._progress(busy))
         outputs = [output for held in busy for output in chain(self._decisions(held), self._letters(held))]
-        memos = [held.memo() for held in busy]
+        memos = [held.memo(self._transactions.transactional_id) for held in busy]
         offsets = [
             TopicPartition(
                 self._topics.notifications,

@@ -54,7 +54,7 @@ _CHOSEN_TRANSACTIONAL: Final[dict[str, Any]] = {
 }
 _PROMISED_TRANSACTIONAL: Final[dict[str, Any]] = {
     **{key: value for key, value in _PROMISED_PRODUCER.items() if key != "message.timeout.ms"},
-    # A killed processor's open transaction holds up its successor for this long.
+    # After so long Kafka ends a killed processor's open transaction, if nobody else does.
     "transaction.timeout.ms": 30_000,
     # librdkafka asks that it be no longer than the transaction.
     "message.timeout.ms": 30_000,
@@ -64,6 +64,10 @@ _CHOSEN_CONSUMER: Final[dict[str, Any]] = {
     "queued.max.messages.kbytes": 16_384,
     # A queue that was full is looked at again so soon: the default of a second leaves a fast reader idle for long.
     "fetch.queue.backoff.ms": 5,
+    # A group notices a killed member after this time; the default is 45 s. It is what Java's clients had until 3.0.
+    "session.timeout.ms": 10_000,
+    # The others hear of it, and of one that left, with their next heartbeat; the default is 3 s.
+    "heartbeat.interval.ms": 1_000,
 }
 _PROMISED_CONSUMER: Final[dict[str, Any]] = {
     **_PROMISED,

@@ -18,6 +18,7 @@ from precache.service.kafka import topics as kafka_topics
 from precache.service.kafka.errors import KafkaFault
 from precache.service.shutdown import Stop
 from precache.service.watchdog import Watched
+from processor.faultpoints import FaultPoints
 from processor.patience import Patience
 from processor.producing import Transactions
 from tests.services.kafka import Node
@@ -130,12 +131,13 @@ def test_a_commit_returns_while_the_groups_coordinator_is_away(node: Node) -> No
     kafka_topics.create(clients.admin(block), TopicsBlock(**TOPICS.config()), Deadline.after(30))
     transactions = Transactions(
         lambda: clients.transactional_producer(block, "p", "test-away"),
-        instance="one",
+        transactional_id="test-away",
         call_s=1.0,
         limit_s=3.0,
         serve=time.sleep,
         patience=Patience(Stop(), 30.0),
         watched=Watched("loop"),
+        faults=FaultPoints(""),
     )
     offsets = [TopicPartition(TOPICS.notifications, 0, 1)]
     transactions.ready()

@@ -13,7 +13,7 @@ from tests.unit.processor.events import Source
 S_MS = 1_000
 NOVA = Source()
 HOSTS = ["a", "b", "c"]
-PLACES = [f"step{step}:{side}" for step in (1, 2, 3, 4, 5, 6) for side in ("before", "after")]
+PLACES = [f"step{step}:{side}" for step in (1, 2, 3, 4, 5, 6) for side in ("before", "after")] + ["step4:inside"]
 # Longer than a loaded machine may keep the other one from its heartbeats.
 SESSION = {"session.timeout.ms": 3_000}
 # Committed, and the row not yet written: InfluxDB can't fence, so who wakes up here writes an older row over a newer.

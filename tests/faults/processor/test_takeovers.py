@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from processor import commits
@@ -19,8 +19,8 @@ HOSTS = ["a", "b"]
 SESSION = {"session.timeout.ms": 3_000}
 
 
-def open_transaction(arena: Arena, frontier: int, timeout_ms: int) -> Producer:
-    """Do what a processor does in step 4, all but the last call; what it processed are records of no operation."""
+def dead_producer(arena: Arena, timeout_ms: int) -> Producer:
+    """Return the producer of a processor called `dead`, within a transaction."""
     producer = Producer(
         {
             "bootstrap.servers": arena.kafka,
@@ -30,22 +30,28 @@ def open_transaction(arena: Arena, frontier: int, timeout_ms: int) -> Producer:
     )
     producer.init_transactions(10)
     producer.begin_transaction()
-    place = TopicPartition(
-        arena.topics.notifications, 0, frontier, metadata=commits.write(commits.Memo(frontier, arena.partitions, 0))
-    )
-    member = Consumer({"bootstrap.servers": arena.kafka, "group.id": arena.topics.group})
-    producer.send_offsets_to_transaction([place], member.consumer_group_metadata(), 10)
-    member.close()
     return producer
 
 
+def send_offset(arena: Arena, producer: Producer, frontier: int, name: str = "") -> None:
+    """Do what a processor does in step 4; what it processed are records of no operation."""
+    memo = commits.Memo(frontier, arena.partitions, 0, transactional_id=name)
+    place = TopicPartition(arena.topics.notifications, 0, frontier, metadata=commits.write(memo))
+    member = Consumer({"bootstrap.servers": arena.kafka, "group.id": arena.topics.group})
+    producer.send_offsets_to_transaction([place], member.consumer_group_metadata(), 10)
+    member.close()
+
+
 @pytest.mark.parametrize("ends", ["committed", "timed out"])
-def test_a_killed_predecessors_open_transaction_is_waited_out(make_arena: Callable[..., Arena], ends: str) -> None:
+def test_the_open_transaction_of_a_predecessor_without_a_name_is_waited_out(
+    make_arena: Callable[..., Arena], ends: str
+) -> None:
     arena = make_arena(partitions=1)
     now = int(time.time() * S_MS)
     arena.send([(now, 0, NOVA.end([])), (now, 0, OTHER.end([]))])
     # Of two operations: had the transaction written its decision, one would be told twice.
-    producer = open_transaction(arena, 1, 20_000 if ends == "committed" else 8_000)
+    producer = dead_producer(arena, 30_000 if ends == "committed" else 15_000)
+    send_offset(arena, producer, 1)
     with arena.start("one") as runner:
         runner.wait_event("processor.assigned")
         time.sleep(2)
@@ -58,6 +64,61 @@ def test_a_killed_predecessors_open_transaction_is_waited_out(make_arena: Callab
     expected = {OTHER.operation} if ends == "committed" else {NOVA.operation, OTHER.operation}
     assert rebuilt["frontier"] == (1 if ends == "committed" else 0)
     assert set(arena.last_decisions()) == expected
+
+
+def open_by_name(arena: Arena, holds: str) -> Producer:
+    """Commit a first offset, with a name, and leave a transaction open that holds up what a successor needs."""
+    producer = dead_producer(arena, 60_000)
+    send_offset(arena, producer, 0, f"{arena.topics.group}-dead")
+    producer.commit_transaction(10)
+    producer.begin_transaction()
+    if holds == "offsets":
+        send_offset(arena, producer, 1, f"{arena.topics.group}-dead")
+    else:
+        producer.produce(arena.topics.config()[holds], b"{}", b"key", partition=0)
+        assert producer.flush(10) == 0
+    return producer
+
+
+@pytest.mark.parametrize("holds", ["offsets", "operations", "progress"])
+def test_the_open_transaction_of_a_predecessor_that_is_gone_is_ended(
+    make_arena: Callable[..., Arena], holds: str
+) -> None:
+    arena = make_arena(partitions=1)
+    arena.send([(int(time.time() * S_MS), 0, NOVA.end(["a"])), (int(time.time() * S_MS), 0, NOVA.report("a"))])
+    producer = open_by_name(arena, holds)
+    with arena.start("one") as runner:
+        event = runner.wait_event("processor.predecessor_fenced", timeout_s=20)
+        assert event["predecessor"] == f"{arena.topics.group}-dead"
+        arena.wait_frontier([2], 20)
+        # Readers of committed records are not held up either.
+        wait_until(lambda: len(arena.derived().progress) == len(arena.derived().operations) - 1 == 1, "records", 20)
+        runner.stop()
+    with pytest.raises(KafkaException, match="fenced"):
+        producer.commit_transaction(10)
+    assert len(runner.events("processor.predecessor_fenced")) == 1
+
+
+def test_the_open_transaction_of_a_member_is_not_ended(make_arena: Callable[..., Arena]) -> None:
+    arena = make_arena(partitions=1, consumer={"session.timeout.ms": 10_000})
+    arena.send([(int(time.time() * S_MS), 0, NOVA.end([])), (int(time.time() * S_MS), 0, OTHER.end([]))])
+    name = f"{arena.topics.group}-dead"
+    settings = {"bootstrap.servers": arena.kafka, "group.id": arena.topics.group, "client.id": name}
+    member = Consumer(settings | {"partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 30_000})
+    member.subscribe([arena.topics.deadletters])
+    try:
+        wait_until(lambda: member.poll(0.1) is None and member.assignment(), "the member to have its share")
+        producer = open_by_name(arena, "offsets")
+        with arena.start("one") as runner:
+            wait_until(lambda: member.poll(0.1) is None and runner.events("processor.assigned"), "both to be members")
+            time.sleep(3)
+            assert runner.events("processor.rebuilt") == runner.events("processor.predecessor_fenced") == []
+            producer.commit_transaction(10)
+            wait_until(lambda: member.poll(0.1) is None and arena.frontiers() == [2], "the rest to be processed")
+            assert runner.events("processor.predecessor_fenced") == []
+    finally:
+        member.close()
+    assert set(arena.last_decisions()) == {OTHER.operation}
 
 
 @pytest.mark.parametrize("max_poll_s", [300, 4])

@@ -6,9 +6,20 @@ from processor.commits import Memo, read, write
 
 
 def test_as_it_stands_in_kafka() -> None:
-    text = write(Memo(123, 4, 1_790_000_000_000))
-    assert text == "v1;low=123;parts=4;clock=1790000000000"
-    assert read(text) == Memo(123, 4, 1_790_000_000_000)
+    memo = Memo(123, 4, 1_790_000_000_000, transactional_id="precache-processor-central-1")
+    text = "v1;low=123;parts=4;clock=1790000000000;txn=precache-processor-central-1"
+    assert write(memo) == text
+    assert read(text) == memo
+
+
+def test_a_commit_of_a_version_that_named_nobody() -> None:
+    assert read("v1;low=123;parts=4;clock=1790000000000") == Memo(123, 4, 1_790_000_000_000)
+
+
+@pytest.mark.parametrize("name", ["a;low=9", "a=b", "über %3B", "x" * 400])
+def test_any_name_stands_as_it_is(name: str) -> None:
+    memo = Memo(1, 2, 3, 4, name)
+    assert read(write(memo)) == memo
 
 
 def test_a_revision_that_is_owed_stands_beside_them() -> None:

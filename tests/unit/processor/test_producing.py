@@ -12,6 +12,7 @@ from precache.service.shutdown import Stop
 from precache.service.watchdog import Watched
 from processor import publishing
 from processor.errors import StartOver
+from processor.faultpoints import FaultPoints
 from processor.patience import Patience
 from processor.producing import Transactions
 from processor.publishing import Output
@@ -44,12 +45,13 @@ def transactions(made: list[Any]) -> Transactions:
 
     target = Transactions(
         make,
-        instance="a",
+        transactional_id="a",
         call_s=0.0,
         limit_s=0.0,
         serve=serve,
         patience=Patience(Stop(), 1.0),
         watched=Watched("loop"),
+        faults=FaultPoints(""),
     )
     target.ready()
     return target
