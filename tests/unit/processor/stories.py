@@ -186,7 +186,7 @@ def play(steps: list[Step], timers: Timers, cuts: set[int], lost: set[int], *, c
         assert partition.clock_ms <= now + BACKWARDS_MS + MAX_AHEAD_MS, "moved by a timestamp far ahead"
         written.take(out)
         written.frontier = len(log)
-        written.metadata = commits.write(Held(0, partition, len(log), 1).memo())
+        written.metadata = commits.write(Held(0, partition, len(log), 1).memo(""))
         partition.forget()
         if number in cuts:
             partition = _restarted(written, log, timers, now)

@@ -34,7 +34,7 @@ class Life:
 
     def restart(self) -> "Life":
         """End the process after its commit, and begin another one."""
-        text = commits.write(Held(0, self.partition, len(self.log), 1).memo())
+        text = commits.write(Held(0, self.partition, len(self.log), 1).memo(""))
         memo = commits.read(text)
         assert memo is not None
         self.partition = Partition(TIMERS, memo.clock_ms, memo.revise_at_ms)
