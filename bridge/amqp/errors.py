@@ -18,6 +18,15 @@ _RESOURCE_LOCKED: Final = 405
 _PRECONDITION_FAILED: Final = 406
 _NOT_ALLOWED: Final = 530
 
+# pika deduces these from the moment at which the connection ends. Where RabbitMQ said why, its words are in the text;
+# where the stream was only lost, the reason may as well be a RabbitMQ that starts, or one behind a load balancer.
+_DEDUCED: Final = (
+    exceptions.IncompatibleProtocolError,
+    exceptions.ProbableAuthenticationError,
+    exceptions.ProbableAccessDeniedError,
+)
+_LOST: Final = exceptions.StreamLostError.__name__
+
 _INEQUIVALENT: Final = re.compile(r"inequivalent arg '([^']+)' for (\w+) '([^']+)'.*?: (received .+)")
 
 _SPECIAL: Final = re.compile(r"[.^$*+?()\[\]{}\\|]")
@@ -40,6 +49,8 @@ def fault_of(error: BaseException, place: Place) -> SourceFault:
         return _channel_closed(error.reply_code, error.reply_text, place)
     if isinstance(error, exceptions.ConnectionClosedByBroker):
         return _connection_closed(error.reply_code, error.reply_text, place)
+    if isinstance(error, _DEDUCED) and _LOST in str(error):
+        return _lost_at_the_door()
     for kinds, fault in _FAULTS:
         if isinstance(error, kinds):
             return fault(place)
@@ -125,6 +136,13 @@ def _mismatch(text: str, place: Place) -> SourceFault | None:
 def _wrong_protocol(_place: Place) -> SourceFault:
     return SourceRefused(
         "what answers there does not speak AMQP 0-9-1, or expects TLS (ssl: true): correct transport_url or the options"
+    )
+
+
+def _lost_at_the_door() -> SourceFault:
+    return SourceLost(
+        "the other end closed the connection before it let us in: RabbitMQ is starting or stopping; if that stays so,"
+        " it expects TLS (ssl: true), or no RabbitMQ answers there"
     )
 
 

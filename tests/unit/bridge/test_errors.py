@@ -68,6 +68,11 @@ def test_every_exception_is_mapped(kind: type[Exception]) -> None:
         (exceptions.ConnectionClosedByBroker(320, "CONNECTION_FORCED - shutdown"), SourceLost, "shutdown"),
         (exceptions.ConnectionClosedByBroker(403, "ACCESS_REFUSED"), SourceRefused, "credentials of user 'nova'"),
         (exceptions.ConnectionClosedByBroker(530, "NOT_ALLOWED - vhost"), SourceRefused, "no virtual host '/'"),
+        # As pika words what it deduces: from RabbitMQ's own words, and from no more than an end.
+        (exceptions.ProbableAuthenticationError("ConnectionClosedByBroker: (403)"), SourceRefused, "credentials"),
+        (exceptions.ProbableAuthenticationError("StreamLostError: (104)"), SourceLost, "starting"),
+        (exceptions.ProbableAccessDeniedError("StreamLostError: (104)"), SourceLost, "starting"),
+        (exceptions.IncompatibleProtocolError("StreamLostError: (104)"), SourceLost, "expects TLS"),
         (exceptions.AMQPHeartbeatTimeout("x"), SourceLost, "heartbeat"),
         (FrameError("no AMQP"), SourceLost, "no AMQP"),
         (DialError("refused"), SourceLost, "refused"),
