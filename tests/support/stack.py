@@ -1,10 +1,11 @@
 """The whole path as processes: bridge and processor with configurations of one test's own."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from confluent_kafka import Consumer, TopicPartition
@@ -25,10 +26,14 @@ class Stack:
     cloud: Cloud
     topics: Topics
     bucket: Bucket
+    # Where the processes find the servers, when that is not where the test does: behind proxies.
+    proxied: Servers | None = None
+    # Of each topic.
+    copies: int = 1
 
-    def declare(self) -> None:
+    def declare(self, *, durable: bool = False) -> None:
         """Declare exchange and queue, and make the topics: what there is before the first process starts."""
-        declare_as_nova(self.cloud.transport_url, self.cloud.exchange, self.cloud.topic)
+        declare_as_nova(self.cloud.transport_url, self.cloud.exchange, self.cloud.topic, durable=durable)
         with self.precache("topics", "create", "--config", str(self.processor_file())) as created:
             assert created.wait_end() == 0, created.stderr + created.stdout
 
@@ -38,34 +43,44 @@ class Stack:
 
     def bridge(self, **cloud: Any) -> Precache:
         """Start a bridge for the one cloud (called `paris`) and wait until it consumes."""
+        return self.bridge_of([{"name": "paris", "topic": self.cloud.topic} | cloud])
+
+    def bridge_of(self, clouds: Sequence[Mapping[str, Any]]) -> Precache:
+        """Start a bridge for some clouds on the RabbitMQ of this one, and wait until it consumes."""
         port = free_port()
+        return self.precache("bridge", "--config", str(self.bridge_file(port, clouds)), http=port).wait_ready()
+
+    def bridge_file(self, port: int, clouds: Sequence[Mapping[str, Any]], instance: str = "paris-1") -> Path:
+        """Write a bridge's configuration and return where."""
+        place = {"transport_url": self.transport_url(), "exchange": self.cloud.exchange}
         config = {
-            "kafka": {"bootstrap.servers": self.servers.kafka},
-            "topics": self.topics.config(),
-            "clouds": [
-                {
-                    "name": "paris",
-                    "transport_url": self.cloud.transport_url,
-                    "exchange": self.cloud.exchange,
-                    "topic": self.cloud.topic,
-                }
-                | cloud
-            ],
-            "instance": "paris-1",
+            "kafka": {"bootstrap.servers": (self.proxied or self.servers).kafka},
+            "topics": self.topics.config() | {"replication_factor": self.copies},
+            "clouds": [{**place, **cloud} for cloud in clouds],
+            "instance": instance,
             "http": {"listen": f"127.0.0.1:{port}"},
         }
-        file = self._write("bridge.yaml", config)
-        return self.precache("bridge", "--config", str(file), http=port).wait_ready()
+        return self._write(f"bridge-{instance}.yaml", config)
+
+    def transport_url(self) -> str:
+        """Return where the processes find the cloud's RabbitMQ."""
+        if self.proxied is None:
+            return self.cloud.transport_url
+        return (
+            urlsplit(self.proxied.rabbitmq.transport_url)
+            ._replace(path=urlsplit(self.cloud.transport_url).path)
+            .geturl()
+        )
 
     def processor_file(self, port: int = 0, instance: str = "central-1", **more: Any) -> Path:
         """Write the processor's configuration and return where."""
         config = {
-            "kafka": {"bootstrap.servers": self.servers.kafka, "group.id": self.topics.group},
+            "kafka": {"bootstrap.servers": (self.proxied or self.servers).kafka, "group.id": self.topics.group},
             "instance": instance,
-            "topics": self.topics.config(),
+            "topics": self.topics.config() | {"replication_factor": self.copies},
             "store": {
                 "type": "influxdb",
-                "url": self.bucket.url,
+                "url": self.proxied.influx_url if self.proxied else self.bucket.url,
                 "org": self.bucket.org,
                 "bucket": self.bucket.name,
                 "token": self.bucket.token,
@@ -92,9 +107,10 @@ class Stack:
     def wait_processed(self, notifications: int, timeout_s: float = 60.0) -> None:
         """Wait until so many notifications are in Kafka, and the group has committed the end of each partition."""
         wait_until(lambda: self.forwarded() >= notifications, f"{notifications} notifications in Kafka", timeout_s)
-        wait_until(self._is_at_the_end, "the processor to commit the end of every partition", timeout_s)
+        wait_until(self.is_at_the_end, "the processor to commit the end of every partition", timeout_s)
 
-    def _is_at_the_end(self) -> bool:
+    def is_at_the_end(self) -> bool:
+        """Whether the group has committed the end of every partition."""
         # A partition without records may be without a commit.
         return all(high in (place.offset, 0) for place, high in self._places())
 

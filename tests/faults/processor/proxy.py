@@ -7,33 +7,37 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from tests.services.network import HOST, free_ports
+
 
 class Proxy:
-    """Stands between a client and a server at `url`; while cut, connections are refused and open ones are dropped.
+    """Stands between a client and a server at `url`; while cut, connections are taken and dropped at once.
 
-    While it holds, connections come about, and nothing passes.
+    While it refuses, nobody listens at its address. While it holds, connections come about, and nothing passes.
+    `target` is where the server listens; it may be set later than `url`, before the first client comes.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str = "") -> None:
         parts = urlsplit(url)
-        self._target = (parts.hostname or "", parts.port or 80)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.target = (parts.hostname or "", parts.port or 80)
+        # Below the ports that the kernel gives to others: it is left and taken again.
+        (self._port,) = free_ports(1)
+        self._listener: socket.socket | None = None
         self._open: set[socket.socket] = set()
         self._cut = False
         self._flowing = threading.Event()
         self._flowing.set()
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self.address = f"{HOST}:{self._port}"
+        self.url = f"http://{self.address}"
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._listen()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._listener.close()
-        self.cut()
+        self.refuse()
 
     def cut(self) -> None:
         """Drop what is open, and what will be opened."""
@@ -41,6 +45,15 @@ class Proxy:
         for end in list(self._open):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def refuse(self) -> None:
+        """Drop what is open, and listen no more."""
+        if self._listener is not None:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+        self.cut()
 
     def hold(self) -> None:
         """Let nothing pass, and nobody know."""
@@ -50,27 +63,40 @@ class Proxy:
         """Let all pass again."""
         self._cut = False
         self._flowing.set()
+        if self._listener is None:
+            self._listen()
 
-    def _accept(self) -> None:
+    def _listen(self) -> None:
+        self._listener = socket.create_server((HOST, self._port))
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
-            if self._cut:
+            server = self._connected()
+            if server is None:
                 client.close()
                 continue
-            server = socket.create_connection(self._target)
             for source, sink in ((client, server), (server, client)):
                 self._open.add(source)
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _connected(self) -> socket.socket | None:
+        """Return a connection to the server, unless it is cut off, or away itself."""
+        with contextlib.suppress(OSError):
+            return None if self._cut else socket.create_connection(self.target)
+        return None
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
                 self._flowing.wait()
                 sink.sendall(data)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_RDWR)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR if end is source else socket.SHUT_WR)
         self._open.discard(source)
         source.close()
