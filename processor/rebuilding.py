@@ -23,7 +23,7 @@ from processor.clock import tell_taken_back
 from processor.core.partition import Partition, believed_ms
 from processor.core.roster import digest
 from processor.core.settings import Timers
-from processor.errors import Fatal
+from processor.errors import Fatal, StartOver
 from processor.group import Membership
 from processor.held import Held
 from processor.logreader import LogReader
@@ -158,7 +158,7 @@ class Rebuilder:
         """Return a partition as it stood at the last commit.
 
         Raises:
-            KafkaRetry: to be begun anew.
+            KafkaRetry, StartOver: to be begun anew.
             Fatal: it can't be, and somebody must decide.
         """
         began = monotonic()
@@ -168,7 +168,13 @@ class Rebuilder:
         start, end = self._reader.bounds(place.notifications, place.number, self._call_s)
         first = memo.low if memo else (yield from self._first(place, commit.offset))
         decisions = yield from self._decisions(place, first, end if commit.offset >= 0 else _NOWHERE)
-        frontier = self._frontier(place, commit.offset, start, end, decisions)
+        try:
+            frontier = self._frontier(place, commit.offset, start, end, decisions)
+        except Fatal:
+            # Whoever lost its place in the group meanwhile, and does not know it yet, sees another one's work.
+            if (yield from self._committed(place)) != commit:
+                raise StartOver(f"another processor committed {place} while it was rebuilt here") from None
+            raise
         low = self._low(place, memo, commit.offset, start, decisions)
         state, taken_back = self._begin(place, memo)
         state.restore(decisions.records.values(), low, decisions.closed)
