@@ -55,13 +55,14 @@ def test_a_processor_killed_while_a_revision_is_owed(make_arena: Callable[..., A
     arena.send([(late_ms + 1_900, 0, NOVA.report(HOSTS[1])), (late_ms + 2_000, 0, NOVA.report(HOSTS[2]))])
     with arena.start("two"):
         wait_until(lambda: last(arena)[1] == 3, "the revision that tells all", 60.0)
+        # The row is written after the commit.
+        wait_until(lambda: [row["revision"] for row in arena.rows()["precache_operation"]] == [3], "the row")
     told = [(record["status"], record["revision"], record["hosts_done"]) for record in arena.decisions()]
     assert told[2:] == [
         ("completed_with_errors", 1, 0),
         ("completed_with_errors", 2, 2),
         ("completed", 3, 3),
     ]
-    assert [row["revision"] for row in arena.rows()["precache_operation"]] == [3]
     assert len(arena.derived().progress) == 3
 
 
