@@ -12,6 +12,7 @@ processor that is not a member of the group is fenced. One that sleeps past its 
 from collections.abc import Callable
 
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from precache.service.config import KafkaBlock
 from precache.service.kafka import clients
@@ -51,7 +52,11 @@ class Predecessors:
         self._make = make
         self._membership = membership
         self._call_s = call_s
-        self._admin = clients.admin(kafka, own).client
+        self._kafka = kafka
+        # None: to be made. librdkafka's admin client remembers a group's coordinator, also when it has dropped that
+        # broker since (re-bootstrap): then it finds none for minutes. So it is made anew with each share, and after
+        # each call that got no answer.
+        self._admin: AdminClient | None = None
         self._shares = -1
         # Whom there is no more to be done about, until partitions are given out anew.
         self._done: set[str] = set()
@@ -68,6 +73,7 @@ class Predecessors:
         if self._shares != self._membership.shares:
             self._shares = self._membership.shares
             self._done = {"", self.own}
+            self._admin = None
         name = ""
         try:
             name = self._last(number)
@@ -76,6 +82,7 @@ class Predecessors:
             with kafka_errors(f"end the transaction of {name}"):
                 self._make(name).init_transactions(self._call_s)
         except KafkaFault as fault:
+            self._admin = None
             if isinstance(fault, KafkaRetry) and not fault.loud:
                 return False
             log.warning("processor.predecessor_not_fenced", partition=number, predecessor=name, why=str(fault))
@@ -84,11 +91,16 @@ class Predecessors:
         self._done.add(name)
         return True
 
+    def _client(self) -> AdminClient:
+        if self._admin is None:
+            self._admin = clients.admin(self._kafka, self.own).client
+        return self._admin
+
     def _last(self, number: int) -> str:
         """Return the transactional id of a partition's last commit, whatever is open; ``""`` when it names none."""
         places = [ConsumerGroupTopicPartitions(self._group, [TopicPartition(self._topic, number)])]
         with kafka_errors("look up the last commit"):
-            futures = self._admin.list_consumer_group_offsets(places, request_timeout=self._call_s)
+            futures = self._client().list_consumer_group_offsets(places, request_timeout=self._call_s)
             found = futures[self._group].result().topic_partitions
         memo = commits.read(found[0].metadata) if found else None
         return "" if memo is None else memo.transactional_id
@@ -96,6 +108,6 @@ class Predecessors:
     def _is_gone(self, name: str) -> bool:
         """Return whether a processor is not a member of the group; not to be known while we are none ourselves."""
         with kafka_errors(f"look at the group {self._group}"):
-            futures = self._admin.describe_consumer_groups([self._group], request_timeout=self._call_s)
+            futures = self._client().describe_consumer_groups([self._group], request_timeout=self._call_s)
             members = {member.client_id for member in futures[self._group].result().members}
         return self.own in members and name not in members
