@@ -1,3 +1,3 @@
 """The common language and plumbing of the bridge, the processor and the console."""
 
-__version__ = "0.1.0"
+__version__ = "0.10.0.dev0"
