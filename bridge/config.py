@@ -7,11 +7,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from bridge import breaker, transport
-from bridge.decode import Route
+from bridge.decode.message import Route
+from bridge.delivery import breaker
+from bridge.source import transport_url as transport
+from precache.config import Block, Duration, HttpBlock, Map, TopicName, TopicsBlock, fault_beside
+from precache.config.blocks import ROLES
 from precache.contract.deadletters import MAX_RECORD_BYTES
-from precache.service.config import Block, Duration, HttpBlock, KafkaBlock, Map, TopicName, TopicsBlock, fault_beside
-from precache.service.config.blocks import ROLES
+from precache.kafka.config import KafkaBlock
 
 # Nova's default in [notifications] versioned_notifications_topics.
 SHARED_TOPIC: Final = "versioned_notifications"
@@ -60,7 +62,7 @@ Found = tuple[tuple[str, ...], str]
 
 
 class BreakerBlock(Block):
-    """When a cloud is stopped whose messages can't be read: see :class:`bridge.breaker.Limits`."""
+    """When a cloud is stopped whose messages can't be read: see :class:`bridge.delivery.breaker.Limits`."""
 
     share: float = Field(default=breaker.DEFAULT.share, gt=0, le=1)
     window: int = Field(default=breaker.DEFAULT.window, ge=1, le=1_000_000)

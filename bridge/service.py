@@ -5,27 +5,28 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from bridge import contenttype, transport
-from bridge.breaker import Breaker
 from bridge.config import BridgeConfig, CloudBlock
-from bridge.decode import Decoder
-from bridge.forwarder import Forwarder
-from bridge.letters import Letters
+from bridge.decode import compression as contenttype
+from bridge.decode.message import Decoder
+from bridge.delivery.breaker import Breaker
+from bridge.delivery.dead_letters import Letters
+from bridge.delivery.forwarder import Forwarder
+from bridge.delivery.producer import Outlet
 from bridge.metrics import CloudMetrics
-from bridge.outlet import Outlet
-from bridge.sources import Source
-from bridge.sources.oslo import OsloSource
-from bridge.sources.rabbit import Listening, RabbitSource
+from bridge.source import transport_url as transport
+from bridge.source.api import Source
+from bridge.source.oslo import OsloSource
+from bridge.source.rabbit import Listening, RabbitSource
 from bridge.worker import CloudSettings, Worker
-from precache.service.deadline import Deadline
-from precache.service.health import Health
-from precache.service.http import HttpServer
-from precache.service.kafka import clients
-from precache.service.kafka.connection import Connection
-from precache.service.logs import log
-from precache.service.metrics import build_info
-from precache.service.shutdown import Stop
-from precache.service.watchdog import Limits, Watchdog, Watched
+from precache.kafka import clients
+from precache.kafka.connection import Connection
+from precache.runtime.deadline import Deadline
+from precache.runtime.health import Health
+from precache.runtime.http import HttpServer
+from precache.runtime.logs import log
+from precache.runtime.metrics import build_info
+from precache.runtime.shutdown import Stop
+from precache.runtime.watchdog import Limits, Watchdog, Watched
 
 _CRASH_PAUSE_S: Final = 5.0
 # What fifty clouds and more get.

@@ -19,23 +19,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from bridge.breaker import Breaker
-from bridge.flight import Flight
-from bridge.forwarder import Forwarder
-from bridge.losses import Losses
+from bridge.delivery.breaker import Breaker
+from bridge.delivery.forwarder import Forwarder
+from bridge.delivery.heartbeat import Pulse
+from bridge.delivery.heartbeat_record import Record, sign_of_life
+from bridge.delivery.in_flight import Flight
+from bridge.delivery.probe import SLOW_S, KafkaGate
+from bridge.delivery.producer import PURGED, Outlet
 from bridge.metrics import CloudMetrics
-from bridge.outlet import PURGED, Outlet
 from bridge.pace import rest_s
-from bridge.proving import SLOW_S, KafkaGate
-from bridge.pulse import Pulse
-from bridge.signs import Record, sign_of_life
-from bridge.sources import Source, SourceFault
+from bridge.reconnect import Losses
+from bridge.source.api import Source, SourceFault
 from precache.contract.heartbeat import State
-from precache.service.health import Health
-from precache.service.kafka.errors import KafkaFault
-from precache.service.logs import log
-from precache.service.shutdown import Stop
-from precache.service.watchdog import Watched
+from precache.kafka.errors import KafkaFault
+from precache.runtime.health import Health
+from precache.runtime.logs import log
+from precache.runtime.shutdown import Stop
+from precache.runtime.watchdog import Watched
 
 # How long to wait for messages when Kafka owes no report; and when it does: an acknowledgement may be late by so much.
 _IDLE_S: Final = 0.2

@@ -1,5 +1,5 @@
 """`python -m console` is `precache`."""
 
-from console.main import main
+from console.cli.main import main
 
 main()

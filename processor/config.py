@@ -5,7 +5,8 @@ from typing import Final
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from precache.service.config import Block, Duration, HttpBlock, KafkaBlock, TopicsBlock
+from precache.config import Block, Duration, HttpBlock, TopicsBlock
+from precache.kafka.config import KafkaBlock
 from processor.core.settings import Timers
 from processor.stores.config import StoreConfig
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection, Iterable
 from time import monotonic
 from typing import Final
 
-from precache.service.health import Health
-from precache.service.kafka.errors import KafkaFault
+from precache.kafka.errors import KafkaFault
+from precache.runtime.health import Health
 from processor import metrics
-from processor.group import Membership
-from processor.held import Held
+from processor.group.membership import Membership
+from processor.round.assigned_partition import Held
 
 PART: Final = "kafka"
 _EVERY_S: Final = 1.0

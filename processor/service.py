@@ -9,42 +9,42 @@ from typing import Final
 
 from confluent_kafka import Producer
 
-from precache.service import metrics as build
-from precache.service.backoff import backoff_s
-from precache.service.config.blocks import ROLES
-from precache.service.deadline import Deadline
-from precache.service.health import Health
-from precache.service.http import HttpServer
-from precache.service.kafka import clients, topics
-from precache.service.kafka.errors import KafkaRetry, kafka_errors
-from precache.service.logs import log
-from precache.service.shutdown import Stop
-from precache.service.watchdog import Limits, Watchdog, Watched
+from precache.config.blocks import ROLES
+from precache.kafka import clients, topics
+from precache.kafka.errors import KafkaRetry, kafka_errors
+from precache.kafka.log_reader import LogReader
+from precache.runtime import metrics as build
+from precache.runtime.backoff import backoff_s
+from precache.runtime.deadline import Deadline
+from precache.runtime.health import Health
+from precache.runtime.http import HttpServer
+from precache.runtime.logs import log
+from precache.runtime.shutdown import Stop
+from precache.runtime.watchdog import Limits, Watchdog, Watched
 from processor import metrics
-from processor.assignment import PART as PARTITIONS_PART
-from processor.assignment import Assignment
-from processor.clock import WallClock
 from processor.config import ProcessorConfig
 from processor.errors import Fatal, Replaced, StartOver
-from processor.faultpoints import FaultPoints
 from processor.gauges import PART as KAFKA_PART
 from processor.gauges import Gauges
-from processor.group import Membership
-from processor.logreader import LogReader
-from processor.loop import Loop
-from processor.patience import Patience, finish_within
-from processor.predecessors import Predecessors
-from processor.producing import Transactions
-from processor.rebuild_store import StoreRebuild
-from processor.rebuilding import Place, Rebuilder
-from processor.steps import Steps
-from processor.stores import Store, StoreRetry
+from processor.group.assignment import PART as PARTITIONS_PART
+from processor.group.assignment import Assignment
+from processor.group.membership import Membership
+from processor.group.predecessors import Predecessors
+from processor.group.recovery import Place, Rebuilder
+from processor.maintenance.rebuild_store import StoreRebuild
+from processor.output.store_writer import PART as STORE_PART
+from processor.output.store_writer import StoreWriter
+from processor.output.transactions import Transactions
+from processor.round.clock import WallClock
+from processor.round.fault_points import FaultPoints
+from processor.round.loop import Loop
+from processor.round.steps import Steps
+from processor.round.tuning import Tuning
+from processor.round.wall import SteadyWall
+from processor.shutdown import Patience, finish_within
+from processor.stores.api import Store, StoreRetry
 from processor.stores.config import InfluxStoreConfig
 from processor.stores.opening import open_store
-from processor.storing import PART as STORE_PART
-from processor.storing import StoreWriter
-from processor.tuning import Tuning
-from processor.wall import SteadyWall
 
 _STRATEGY: Final = "partition.assignment.strategy"
 _CHECK_S: Final = 15.0
@@ -68,7 +68,7 @@ def run(config: ProcessorConfig, stop: Stop, *, tuning: Tuning | None = None, ch
         check_topics: look at the topics' settings first. Only the demo does not: librdkafka's mock cluster has none.
 
     Returns:
-        Whether all ended in time; see :func:`processor.patience.finish_within`.
+        Whether all ended in time; see :func:`processor.shutdown.finish_within`.
 
     Raises:
         ProcessorError, KafkaFault, StoreError: somebody must act; the text says what to do.
@@ -115,7 +115,7 @@ def rebuild(config: ProcessorConfig, stop: Stop, tell: Callable[[str], None]) ->
         tell: is given lines for a person: how far it is.
 
     Returns:
-        Whether all ended in time, after a request to stop; see :func:`processor.patience.finish_within`.
+        Whether all ended in time, after a request to stop; see :func:`processor.shutdown.finish_within`.
 
     Raises:
         ProcessorError, KafkaFault, StoreError: somebody must act; the text says what to do.

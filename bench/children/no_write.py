@@ -9,7 +9,8 @@ from typing import Any
 
 from precache.contract.measurements import Row
 from precache.contract.progress import Progress
-from processor.stores import WriteReport, opening
+from processor.stores import opening
+from processor.stores.api import WriteReport
 
 
 class CountingStore:
@@ -41,6 +42,6 @@ if __name__ == "__main__":
     # Before anything that takes the name from there is loaded.
     opening.open_store = _open_store  # type: ignore[assignment]
 
-    from console.main import run
+    from console.cli.main import run
 
     sys.exit(run(sys.argv[1:]))

@@ -22,10 +22,10 @@ from bench.rows.transform import start_child
 from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
-from processor.stores import numbered
+from processor.stores.api import numbered
 from processor.stores.config import InfluxStoreConfig
-from processor.stores.influxdb import SERIES
-from processor.stores.lineprotocol import batches
+from processor.stores.influxdb.lineprotocol import batches
+from processor.stores.influxdb.store import SERIES
 
 _BATCH: Final = InfluxStoreConfig.model_fields["batch"].default
 _CHUNK: Final = 20_000

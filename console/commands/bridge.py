@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from console.configs import CONFIG_PATH, load_or_fail
-from console.exits import OK
-from console.invocation import Invocation
+from console.cli.configs import CONFIG_PATH, load_or_fail
+from console.cli.exits import OK
+from console.cli.invocation import Invocation
 
 _EPILOG = """\b
 Examples:
@@ -29,7 +29,7 @@ def bridge(invocation: Invocation, path: Path) -> int:
 
     A notification is acknowledged to RabbitMQ only when Kafka has it. Runs until it is stopped; logs go to stderr.
     """
-    from precache.service.shutdown import Stop
+    from precache.runtime.shutdown import Stop
 
     # Before the rest is imported, which takes a second: a stop in that time is a clean one, too.
     stop = Stop().on_signals()

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from console.configs import CONFIG_PATH, Kind, kind_of, model_of
-from console.exits import OK, USAGE
-from console.pairing import keep_fault
-from precache.service.config import ConfigError, Fault, load
+from console.cli.configs import CONFIG_PATH, Kind, kind_of, model_of
+from console.cli.exits import OK, USAGE
+from console.cli.pairing import keep_fault
+from precache.config import ConfigError, Fault, load
 
 _EPILOG = """\b
 Examples:

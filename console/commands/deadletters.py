@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from console.configs import CONFIG_PATH, kafka_at, load_kafka
-from console.durations import DURATION
-from console.exits import OK, USAGE, Failure
-from console.invocation import Invocation
-from console.texts import json_line, printable
+from console.cli.configs import CONFIG_PATH, kafka_at, load_kafka
+from console.cli.durations import DURATION
+from console.cli.exits import OK, USAGE, Failure
+from console.cli.invocation import Invocation
+from console.cli.texts import json_line, printable
 
 if TYPE_CHECKING:
-    from console.configs import KafkaSettings
+    from console.cli.configs import KafkaSettings
 
 NOT_REPLAYED: Final = 3
 _PLACE: Final = re.compile(r"(\d+)/(\d+)")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from console.exits import USAGE, Failure
-from console.invocation import Invocation
+from console.cli.exits import USAGE, Failure
+from console.cli.invocation import Invocation
 
 _EPILOG = """\b
 Examples:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from console.configs import CONFIG_PATH, kind_of, load_or_fail, model_of
-from console.exits import FATAL, OK, USAGE, Failure
-from console.invocation import Invocation
+from console.cli.configs import CONFIG_PATH, kind_of, load_or_fail, model_of
+from console.cli.exits import FATAL, OK, USAGE, Failure
+from console.cli.invocation import Invocation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from console.configs import CONFIG_PATH, load_or_fail
-from console.exits import FATAL, OK, Failure
-from console.invocation import Invocation
+from console.cli.configs import CONFIG_PATH, load_or_fail
+from console.cli.exits import FATAL, OK, Failure
+from console.cli.invocation import Invocation
 
 _EPILOG = """\b
 Examples:
@@ -34,7 +34,7 @@ def processor(invocation: Invocation, path: Path, rebuild_store: bool) -> int:  
 
     Runs until it is stopped; logs go to stderr. Several processes share the work.
     """
-    from precache.service.shutdown import Stop
+    from precache.runtime.shutdown import Stop
 
     # Before the rest is imported, which takes its time: a stop in that time is a clean one, too.
     stop = Stop().on_signals()

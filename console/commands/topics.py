@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from console.configs import CONFIG_PATH, abandon_after_s, kind_of, load_kafka, load_or_fail, model_of
-from console.exits import FATAL, OK
-from console.invocation import Invocation
+from console.cli.configs import CONFIG_PATH, abandon_after_s, kind_of, load_kafka, load_or_fail, model_of
+from console.cli.exits import FATAL, OK
+from console.cli.invocation import Invocation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from precache.service.config import TopicsBlock
-    from precache.service.deadline import Deadline
-    from precache.service.kafka.clients import Admin
-    from precache.service.kafka.settings import TopicFault
+    from precache.config import TopicsBlock
+    from precache.kafka.clients import Admin
+    from precache.kafka.settings import TopicFault
+    from precache.runtime.deadline import Deadline
 
 _TIMEOUT_S: Final = 30.0
 _CONFIG_HELP: Final = "A bridge's or a processor's."
@@ -61,7 +61,7 @@ def create(invocation: Invocation, path: Path, fix: bool, dry_run: bool) -> int:
 
     May be run again at any time.
     """
-    from precache.service.kafka import topics as kafka_topics
+    from precache.kafka import topics as kafka_topics
 
     place = _open(invocation, path)
     if dry_run:
@@ -81,8 +81,8 @@ def create(invocation: Invocation, path: Path, fix: bool, dry_run: bool) -> int:
 @click.pass_obj
 def check(invocation: Invocation, path: Path) -> int:
     """Check that the topics are there, with the settings that they need. Changes nothing."""
-    from precache.service.config.blocks import ROLES
-    from precache.service.kafka.topics import partition_counts
+    from precache.config.blocks import ROLES
+    from precache.kafka.topics import partition_counts
 
     place = _open(invocation, path)
     faults = _faults(place)
@@ -107,8 +107,8 @@ class _Place:
 
 
 def _open(invocation: Invocation, path: Path) -> _Place:
-    from precache.service.deadline import Deadline
-    from precache.service.kafka import clients
+    from precache.kafka import clients
+    from precache.runtime.deadline import Deadline
 
     invocation.configure_logs(default_level="error")
     settings = load_kafka(path)
@@ -127,9 +127,9 @@ def _forwarded(path: Path) -> tuple[str, ...]:
 
 def _faults(place: _Place) -> "list[TopicFault]":
     """Return what is wrong, then what may lose records one day."""
-    from precache.service.config.blocks import ROLES
-    from precache.service.kafka import durability
-    from precache.service.kafka import topics as kafka_topics
+    from precache.config.blocks import ROLES
+    from precache.kafka import durability
+    from precache.kafka import topics as kafka_topics
 
     return [
         *kafka_topics.check(place.admin, place.block, ROLES, place.deadline, str(place.path)),
@@ -139,7 +139,7 @@ def _faults(place: _Place) -> "list[TopicFault]":
 
 def _fix(place: _Place, faults: "Sequence[TopicFault]", *, dry_run: bool) -> "list[TopicFault]":
     """Set what may be set; return what is still wrong after that."""
-    from precache.service.kafka import settings
+    from precache.kafka import settings
 
     fixable = [fault for fault in faults if fault.setting is not None]
     if not dry_run:
@@ -158,10 +158,10 @@ def _report(faults: "Sequence[TopicFault]") -> int:
 
 def _dry_run(place: _Place) -> frozenset[str]:
     """Report what would be done; return the topics that are missing."""
+    from precache.config.blocks import ROLES
     from precache.contract.topics import SPECS
-    from precache.service.config.blocks import ROLES
-    from precache.service.kafka.durability import copy_settings
-    from precache.service.kafka.topics import FORWARD_SETTINGS, copies_for, partition_counts
+    from precache.kafka.durability import copy_settings
+    from precache.kafka.topics import FORWARD_SETTINGS, copies_for, partition_counts
 
     copies = copies_for(place.admin, place.block, place.deadline)
     wanted = {place.block.name(role): SPECS[role].settings for role in ROLES}

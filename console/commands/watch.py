@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from console.configs import CONFIG_PATH, kafka_at, load_kafka
-from console.durations import DURATION
-from console.exits import USAGE, Failure
-from console.invocation import Invocation
-from console.transport_url import VARIABLE, from_file, given
+from console.cli.configs import CONFIG_PATH, kafka_at, load_kafka
+from console.cli.durations import DURATION
+from console.cli.exits import USAGE, Failure
+from console.cli.invocation import Invocation
+from console.cli.transport_url import VARIABLE, from_file, given
 from console.watch.feed import Feed
 from console.watch.follow import Want
 from precache.contract.identity import SEPARATOR

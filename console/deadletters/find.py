@@ -8,10 +8,10 @@ from typing import Final, NamedTuple, cast
 
 from confluent_kafka import Message, TopicPartition
 
-from console.configs import KafkaSettings
+from console.cli.configs import KafkaSettings
+from console.cli.kafka_log import CONNECT_S, CannotReadError, LogReader, Span
 from console.deadletters.letters import Filter, Letter, text_headers
-from console.kafka_log import CONNECT_S, CannotReadError, LogReader, Span
-from precache.service.deadline import Deadline
+from precache.runtime.deadline import Deadline
 
 _CLIENT_ID: Final = "precache-deadletters"
 # So long without a record, and without the end, is an outage.

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from console.texts import escaped_json, printable
+from console.cli.texts import escaped_json, printable
 from precache.contract import deadletters
 from precache.contract.times import rfc3339_ms
 

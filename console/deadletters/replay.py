@@ -6,15 +6,16 @@ from typing import Any, Final, get_args
 
 import orjson
 
-from bridge import contenttype, reasons
 from bridge.config import DEFAULT_EVENTS
-from bridge.decode import Decoder, Forward, Route
-from bridge.poison import Poison
+from bridge.decode import compression as contenttype
+from bridge.decode import reasons
+from bridge.decode.message import Decoder, Forward, Route
+from bridge.decode.poison import Poison
 from console.deadletters.letters import Letter
 from precache.contract import cloudevents, deadletters
 from precache.contract.nova import CACHE_IMAGES
 from precache.contract.topics import NOVA_TYPE_PREFIX
-from precache.service.bytemasking import MASK
+from precache.runtime.byte_masking import MASK
 from processor.core.decode import read
 from processor.core.explain import Reason, Unreadable
 

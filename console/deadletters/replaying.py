@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from console.configs import KafkaSettings
+from console.cli.configs import KafkaSettings
 from console.deadletters.find import Place, Survey, several, survey
 from console.deadletters.letters import Filter, Letter
 from console.deadletters.replay import Judge, NotReplayableError, Replay

@@ -17,17 +17,17 @@ from typing import Any, Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 
-from bridge.outlet import PURGED
-from console.configs import KafkaSettings
+from bridge.delivery.producer import PURGED
+from console.cli.configs import KafkaSettings
+from console.cli.kafka_log import CannotReadError
 from console.deadletters.letters import Letter
 from console.deadletters.replay import Replay
-from console.kafka_log import CannotReadError
 from precache.contract import cloudevents, deadletters
 from precache.contract.times import rfc3339_us
-from precache.service.deadline import Deadline
-from precache.service.kafka import clients
-from precache.service.kafka.connection import Connection
-from precache.service.kafka.errors import KafkaFault, KafkaRejected, translate
+from precache.kafka import clients
+from precache.kafka.connection import Connection
+from precache.kafka.errors import KafkaFault, KafkaRejected, translate
+from precache.runtime.deadline import Deadline
 
 _CLIENT_ID: Final = "precache-replay"
 # So long without any report of Kafka's is an outage.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from bridge import transport
+from bridge.source import transport_url as transport
 from console.demo.clouds import Aggregate, Report, Request
 from precache.contract import nova
 

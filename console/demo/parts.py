@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from precache.service.shutdown import Stop
+from precache.runtime.shutdown import Stop
 
 # A part that does not end by then is left behind: its thread dies with the process.
 _JOIN_S: Final = 15.0

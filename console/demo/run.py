@@ -8,7 +8,7 @@ from typing import Final
 
 from bridge import service as bridge_service
 from bridge.config import CloudBlock
-from console.configs import KafkaSettings
+from console.cli.configs import KafkaSettings
 from console.demo import clouds, compare, settings
 from console.demo.clouds import Request
 from console.demo.mock_kafka import MockKafka
@@ -20,7 +20,7 @@ from console.watch.feed import CONNECT_S, Feed
 from console.watch.follow import Follow, Want
 from console.watch.kafka_feed import KafkaFeed
 from precache.contract.topics import SPECS
-from precache.service.shutdown import Stop
+from precache.runtime.shutdown import Stop
 from processor import service as processor_service
 
 # What is not over by then never will be: the comparison tells what is missing.

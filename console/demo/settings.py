@@ -6,8 +6,8 @@ from typing import Final
 from pydantic import ValidationInfo, field_validator
 
 from bridge.config import BridgeConfig
-from console.pairing import keep_fault
-from precache.service.config import Block, load
+from console.cli.pairing import keep_fault
+from precache.config import Block, load
 from processor.config import ProcessorConfig
 
 _NAME: Final = "demo.yaml"

@@ -6,12 +6,12 @@ from typing import Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
 
-from console.configs import KafkaSettings
+from console.cli.configs import KafkaSettings
 from console.doctor.findings import Check, Finding, fail, ok, warn
-from precache.service.kafka import clients
-from precache.service.kafka.errors import KafkaFault, translate
-from processor import commits
+from precache.kafka import clients
+from precache.kafka.errors import KafkaFault, translate
 from processor.core.partition import MAX_AHEAD_MS
+from processor.group import commit_metadata as commits
 
 _TIMEOUT_S: Final = 12.0
 _MS_PER_S: Final = 1_000

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from console.extras import missing
-from precache.service.deadline import Deadline
+from console.cli.extras import missing
+from precache.runtime.deadline import Deadline
 
 State = Literal["ok", "WARN", "FAIL"]
 

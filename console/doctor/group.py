@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
-from console.configs import KafkaSettings
+from console.cli.configs import KafkaSettings
+from console.cli.kafka_log import CannotReadError, LogReader
 from console.doctor.findings import Check, Finding, fail, ok, warn
 from console.doctor.kafka import KAFKA_REMEDY, TIMEOUT_S
-from console.kafka_log import CannotReadError, LogReader
-from precache.service.deadline import Deadline
-from precache.service.kafka import clients
-from precache.service.kafka.clients import Admin
-from precache.service.kafka.errors import KafkaFault, KafkaRetry, translate
+from precache.kafka import clients
+from precache.kafka.clients import Admin
+from precache.kafka.errors import KafkaFault, KafkaRetry, translate
+from precache.runtime.deadline import Deadline
 
 # So many records behind is worth a look; a burst of one large aggregate is less.
 _FAR_BEHIND: Final = 50_000

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from console.doctor.findings import Check, Finding, fail, ok, warn
+from precache.config import TopicsBlock
 from precache.contract.topics import Role
-from precache.service.config import KafkaBlock, TopicsBlock
-from precache.service.deadline import Deadline
-from precache.service.kafka import clients, durability, topics
-from precache.service.kafka.errors import KafkaFault
-from precache.service.kafka.settings import TopicFault
+from precache.kafka import clients, durability, topics
+from precache.kafka.config import KafkaBlock
+from precache.kafka.errors import KafkaFault
+from precache.kafka.settings import TopicFault
+from precache.runtime.deadline import Deadline
 
 TIMEOUT_S: Final = 12.0
 KAFKA_REMEDY: Final = "check the block `kafka:`, the network, and the broker's log"

@@ -6,12 +6,12 @@ from typing import Final
 
 from confluent_kafka import Message
 
-from console.configs import KafkaSettings
+from console.cli.configs import KafkaSettings
+from console.cli.kafka_log import CannotReadError, LogReader, backwards
 from console.doctor.findings import Check, Finding, warn
 from console.doctor.hearing import Cloud, cloud_of, finding, is_nova
-from console.kafka_log import CannotReadError, LogReader, backwards
 from precache.contract.topics import BRIDGE_TYPE
-from precache.service.deadline import Deadline
+from precache.runtime.deadline import Deadline
 
 _CONNECT_S: Final = 8.0
 # Reading ends before doctor's patience does: what was not reached by then counts as not told of.

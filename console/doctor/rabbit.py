@@ -8,13 +8,13 @@ import pika.credentials
 from pika import exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
-from bridge import transport
-from bridge.amqp import dial, errors
-from bridge.amqp.errors import Place
 from bridge.config import CloudBlock
-from bridge.sources import SourceRefused, SourceWaiting
-from bridge.sources.rabbit import lasting
-from bridge.transport import Host, Transport
+from bridge.source import transport_url as transport
+from bridge.source.amqp import dial, errors
+from bridge.source.amqp.errors import Place
+from bridge.source.api import SourceRefused, SourceWaiting
+from bridge.source.rabbit import lasting
+from bridge.source.transport_url import Host, Transport
 from console.doctor import returns
 from console.doctor.findings import Check, Finding, fail, ok, warn
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from bridge.config import CloudBlock
-from bridge.transport import Transport
+from bridge.source.transport_url import Transport
 from console.doctor.findings import Finding, ok, warn
 
 # RabbitMQ 4 drops a message of a quorum queue after 20 returns, unless a policy or the queue's arguments say otherwise.

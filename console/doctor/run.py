@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from console.configs import KafkaSettings
+from console.cli.configs import KafkaSettings
 from console.doctor import group, kafka, nova
 from console.doctor.findings import Check
 from precache.contract.topics import Role

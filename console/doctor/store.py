@@ -7,7 +7,7 @@ from pathlib import Path
 
 from console.doctor.findings import Check, Finding, fail, ok
 from processor.config import ProcessorConfig
-from processor.stores import StoreError
+from processor.stores.api import StoreError
 from processor.stores.config import InfluxStoreConfig, SqliteStoreConfig
 from processor.stores.opening import open_store
 

@@ -5,11 +5,11 @@ from typing import Final
 
 from confluent_kafka import Message, TopicPartition
 
-from console.configs import KafkaSettings
-from console.kafka_log import CannotReadError, LogReader, Span
+from console.cli.configs import KafkaSettings
+from console.cli.kafka_log import CannotReadError, LogReader, Span
 from console.watch.feed import CannotWatchError, OperationRecord, ProgressRecord, Record
 from console.watch.past import Past, operation_of, operations_span, progress_of, progress_span
-from precache.service.deadline import Deadline
+from precache.runtime.deadline import Deadline
 
 _CLIENT_ID: Final = "precache-watch"
 

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Iterable
 from typing import Final
 
-from console.texts import printable
-from precache.contract.natural import natural
+from console.cli.texts import printable
+from precache.contract.identity import natural
 from precache.contract.operation import Operation
 from precache.contract.progress import Progress
 

@@ -11,7 +11,7 @@ from console.watch.events import Event
 from console.watch.feed import CONNECT_S, CannotWatchError, Feed, Record
 from console.watch.follow import Follow, Want
 from console.watch.screens import Screen
-from precache.service.watchdog import Hang, Limits, Watchdog
+from precache.runtime.watchdog import Hang, Limits, Watchdog
 
 # Callbacks of the clients are served between polls, and Ctrl-C is heard.
 _POLL_S: Final = 1.0

@@ -10,14 +10,14 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Message
 
-from console.kafka_log import LogReader, Span, backwards
+from console.cli.kafka_log import LogReader, Span, backwards
 from console.watch.feed import OperationRecord, ProgressRecord, Record
 from precache.contract.identity import SEPARATOR
 from precache.contract.operation import FINAL_STATUSES, Operation, read_operation
-from precache.contract.partitions import partition_of
 from precache.contract.progress import Progress, read_progress
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
-from precache.service.deadline import Deadline
+from precache.kafka.partitions import partition_of
+from precache.runtime.deadline import Deadline
 
 # Processors take over from each other within an operation: their clocks may differ by this much.
 _CLOCKS_MS: Final = 5 * 60_000

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 
 import orjson
 
-from bridge.follow import Followed, follow
-from bridge.sources import SourceFault
-from bridge.transport import TransportError
-from console.exits import USAGE, Failure
+from bridge.listener import Followed, follow
+from bridge.source.api import SourceFault
+from bridge.source.transport_url import TransportError
+from console.cli.exits import USAGE, Failure
 from console.watch.feed import CannotWatchError, OperationRecord, ProgressRecord, Record
 from precache.contract.identity import aggregate_key
-from precache.service.deadline import Deadline
-from precache.service.shutdown import Stop
+from precache.runtime.deadline import Deadline
+from precache.runtime.shutdown import Stop
 from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers

@@ -1,5 +1,6 @@
-"""Who is who: keys of records, the identity of an operation, and the ids of derived events."""
+"""Who is who: keys of records, the identity of an operation, the ids of derived events, and the order of names."""
 
+import re
 from hashlib import sha1
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
@@ -44,3 +45,13 @@ def _uuid5(namespace: bytes, name: str) -> str:
     digest = sha1(namespace + name.encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) & 3]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+
+_DIGITS: Final = re.compile(r"([0-9]+)")
+
+
+def natural(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Return a key that sorts ``db2`` before ``db10``; equal for equal names only."""
+    # Digits by their count, then as text: that is their order as numbers, of any length.
+    pieces = [piece.lstrip("0") if place % 2 else piece for place, piece in enumerate(_DIGITS.split(name))]
+    return [(len(piece) if place % 2 else 0, piece) for place, piece in enumerate(pieces)], name

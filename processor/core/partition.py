@@ -15,16 +15,16 @@ from typing import Final
 from precache.contract.identity import SEPARATOR, aggregate_key, operation_id
 from precache.contract.operation import Operation as OperationRecord
 from precache.contract.operation import Status
-from precache.contract.points import point_time_ns
 from precache.contract.progress import Progress
-from processor.core.agenda import NEVER, Agenda
+from precache.contract.times import point_time_ns
 from processor.core.decode import Boundary, Report, Sign, read
 from processor.core.effects import Decision, Effects, Heard, Point, Refused
 from processor.core.explain import MAX_NAME_BYTES, Unreadable, shown
+from processor.core.index import Roster
 from processor.core.operation import Operation
 from processor.core.records import fitted, operation_record, percent, to_ns
-from processor.core.roster import Roster
 from processor.core.settings import Timers
+from processor.core.timers import NEVER, Agenda
 from processor.core.transitions import ON_EVENT, on_timer, situation
 
 # Of a point that was replayed: where it came from is not asked then.

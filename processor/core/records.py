@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from msgspec import structs
 from msgspec.json import Encoder
 
-from precache.contract.natural import natural
+from precache.contract.identity import natural
 from precache.contract.operation import ImageCounts, Status
 from precache.contract.operation import Operation as OperationRecord
 from precache.contract.progress import Progress

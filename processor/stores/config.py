@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, FilePath, SecretStr
 
-from precache.service.config import Block, Duration
+from precache.config import Block, Duration
 
 
 def _http_url(text: str) -> str:

@@ -1,16 +1,16 @@
 """From configuration to a store."""
 
-from processor.stores import Store
+from processor.stores.api import Store
 from processor.stores.config import InfluxStoreConfig, SqliteStoreConfig
 
 
 def open_store(config: InfluxStoreConfig | SqliteStoreConfig) -> Store:
     """Return the store that the configuration names. Nothing is reached yet: ``check()`` does that."""
     if isinstance(config, SqliteStoreConfig):
-        from processor.stores.sqlite import SqliteStore  # noqa: PLC0415 - one store's client is all that a process loads
+        from processor.stores.sqlite.store import SqliteStore  # noqa: PLC0415 - one store's client is all that a process loads
 
         return SqliteStore(config.path)
-    from processor.stores.influx_client import HttpInfluxClient  # noqa: PLC0415 - the same
-    from processor.stores.influxdb import REQUESTS_AT_ONCE, InfluxStore  # noqa: PLC0415 - the same
+    from processor.stores.influxdb.client import HttpInfluxClient  # noqa: PLC0415 - the same
+    from processor.stores.influxdb.store import REQUESTS_AT_ONCE, InfluxStore  # noqa: PLC0415 - the same
 
     return InfluxStore(HttpInfluxClient(config, REQUESTS_AT_ONCE), config.batch)

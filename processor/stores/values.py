@@ -13,7 +13,7 @@ import orjson
 
 from precache.contract.fields import INT64_MAX, INT64_MIN
 from precache.contract.measurements import BY_RECORD, MEASUREMENTS, Field, Kind, Measurement, Record, Row
-from processor.stores import Numbered, RefusedRow
+from processor.stores.api import Numbered, RefusedRow
 
 # InfluxDB keeps the two lowest and the highest for itself (models.MinNanoTime, models.MaxNanoTime).
 TIME_MIN_NS: Final = INT64_MIN + 2

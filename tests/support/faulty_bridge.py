@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bridge import payloads
-from console.main import main
+from bridge.decode import payloads
+from console.cli.main import main
 
 
 def install(file: Path) -> None:

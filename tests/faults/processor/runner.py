@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from precache.service import logs
-from precache.service.config import load
-from precache.service.shutdown import Stop
+from precache.config import load
+from precache.runtime import logs
+from precache.runtime.shutdown import Stop
 from processor import service
 from processor.config import ProcessorConfig
-from processor.faultpoints import VARIABLE
-from processor.stores import influxdb  # noqa: F401 - loaded once, in the server that processes are forked from
-from processor.tuning import Tuning
+from processor.round.fault_points import VARIABLE
+from processor.round.tuning import Tuning
+from processor.stores.influxdb import store as influxdb  # noqa: F401 - loaded once, in the server that processes are forked from
 
 
 def main(config: Path, tuning: dict[str, Any], fault: str, log: Path) -> None:

@@ -11,16 +11,17 @@ import yaml
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from precache.service.config import KafkaBlock, TopicsBlock
-from precache.service.deadline import Deadline
-from precache.service.kafka import clients
-from precache.service.kafka import topics as kafka_topics
-from precache.service.kafka.errors import KafkaFault
-from precache.service.shutdown import Stop
-from precache.service.watchdog import Watched
-from processor.faultpoints import FaultPoints
-from processor.patience import Patience
-from processor.producing import Transactions
+from precache.config import TopicsBlock
+from precache.kafka import clients
+from precache.kafka import topics as kafka_topics
+from precache.kafka.config import KafkaBlock
+from precache.kafka.errors import KafkaFault
+from precache.runtime.deadline import Deadline
+from precache.runtime.shutdown import Stop
+from precache.runtime.watchdog import Watched
+from processor.output.transactions import Transactions
+from processor.round.fault_points import FaultPoints
+from processor.shutdown import Patience
 from tests.services.kafka import Node
 from tests.services.kafka_cluster import Cluster
 from tests.services.testing import Topics

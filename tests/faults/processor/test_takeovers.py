@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from processor import commits
+from processor.group import commit_metadata as commits
 from tests.faults.processor.arena import Arena
 from tests.faults.processor.proxy import Proxy
 from tests.support.process import wait_until

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bridge import reasons
+from bridge.decode import reasons
 from precache.contract.deadletters import MAX_BYTES
 from tests.integration.bridge.poisons import JSON, envelope, progress
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bridge import reasons
+from bridge.decode import reasons
 from tests.support import captures
 
 JSON: Final = {"content_type": "application/json", "content_encoding": "utf-8", "delivery_mode": 2, "priority": 0}

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from bridge import service, transport
+from bridge import service
 from bridge.config import CloudBlock
-from bridge.sources import Delivery, Source
-from bridge.sources.oslo import CANNOT, POISON
+from bridge.source import transport_url as transport
+from bridge.source.api import Delivery, Source
+from bridge.source.oslo import CANNOT, POISON
 from precache.contract import nova
-from precache.service.shutdown import Stop
+from precache.runtime.shutdown import Stop
 from tests.integration.bridge.poisons import JSON, KINDS, envelope, progress
 from tests.integration.bridge.rig import SOURCES, Rig, notifications
 from tests.support import captures

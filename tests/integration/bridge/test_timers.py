@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from bridge import transport
-from bridge.amqp.connection import PulledConnection
-from bridge.sources import SourceLost
-from bridge.sources.rabbit import Listening, RabbitSource
+from bridge.source import transport_url as transport
+from bridge.source.amqp.connection import PulledConnection
+from bridge.source.api import SourceLost
+from bridge.source.rabbit import Listening, RabbitSource
 from tests.integration.bridge.rig import Rig
 
 

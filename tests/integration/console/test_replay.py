@@ -12,12 +12,12 @@ import yaml
 from confluent_kafka import Producer
 from pika import BasicProperties
 
-from bridge.amqp import properties
-from bridge.decode import Decoder, Forward, Route
-from bridge.letters import Letters
-from bridge.poison import Poison
-from bridge.sources import Delivery
-from console.configs import load_kafka
+from bridge.decode.message import Decoder, Forward, Route
+from bridge.decode.poison import Poison
+from bridge.delivery.dead_letters import Letters
+from bridge.source.amqp import properties
+from bridge.source.api import Delivery
+from console.cli.configs import load_kafka
 from console.deadletters import sending
 from console.deadletters.find import Place, several
 from console.deadletters.replay import Judge

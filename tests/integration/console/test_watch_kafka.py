@@ -17,14 +17,14 @@ import yaml
 from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient
 
-from console.configs import KafkaSettings
-from console.kafka_log import LogReader
+from console.cli.configs import KafkaSettings
+from console.cli.kafka_log import LogReader
 from console.watch import kafka_feed
+from precache.config import TopicsBlock
 from precache.contract.operation import Operation
-from precache.contract.partitions import partition_of
 from precache.contract.progress import Progress
 from precache.contract.topics import PROGRESS_TYPE
-from precache.service.config import TopicsBlock
+from precache.kafka.partitions import partition_of
 from tests.integration.console.derived import Derived, make_topics
 from tests.services.testing import Servers, Topics
 from tests.support.process import PRECACHE, Precache

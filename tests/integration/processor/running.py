@@ -8,11 +8,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
-from precache.service.config import load
-from precache.service.shutdown import Stop
+from precache.config import load
+from precache.runtime.shutdown import Stop
 from processor import service
 from processor.config import ProcessorConfig
-from processor.tuning import Tuning
+from processor.round.tuning import Tuning
 from tests.faults.processor.arena import Arena
 
 TUNING = Tuning(poll_s=0.1, transaction_timeout_ms=5_000, call_s=2.0)

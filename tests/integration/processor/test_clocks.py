@@ -5,7 +5,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
-from processor import commits, metrics
+from processor import metrics
+from processor.group import commit_metadata as commits
 from tests.faults.processor.arena import Arena
 from tests.integration.processor.running import named, now_ms, run_to, running, set_offset
 from tests.support.kafka import committed

@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 import pytest
 
-from precache.service.config import load
-from precache.service.shutdown import Stop
+from precache.config import load
+from precache.runtime.shutdown import Stop
 from processor import metrics, service
 from processor.config import ProcessorConfig
-from processor.stores import StoreFault
-from processor.stores.influx_client import HttpInfluxClient
+from processor.stores.api import StoreFault
+from processor.stores.influxdb.client import HttpInfluxClient
 from tests.faults.processor.arena import MEASUREMENTS, Arena
 from tests.integration.processor.running import TUNING, Running, named, now_ms, run_to, running
 from tests.services.network import call

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from precache.contract.measurements import Record
-from processor.stores import Store
+from processor.stores.api import Store
 from processor.stores.config import InfluxStoreConfig, SqliteStoreConfig
 from processor.stores.opening import open_store
 from tests.services.testing import Bucket

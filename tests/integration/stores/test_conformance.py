@@ -14,7 +14,7 @@ from precache.contract.heartbeat import Heartbeat, HeartbeatCounts
 from precache.contract.measurements import Row
 from precache.contract.operation import ImageResult, Operation
 from precache.contract.progress import Progress
-from processor.stores import WriteReport
+from processor.stores.api import WriteReport
 from processor.stores.opening import open_store
 from tests.support.store_rows import MEASUREMENT, bridge, by_key, expected, image, operation, progress
 

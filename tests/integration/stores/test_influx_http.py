@@ -14,9 +14,9 @@ from typing import Any, Final
 import pytest
 from pydantic import SecretStr
 
-from processor.stores import StoreRetry, WriteReport
+from processor.stores.api import StoreRetry, WriteReport
 from processor.stores.config import InfluxStoreConfig
-from processor.stores.influxdb import REQUESTS_AT_ONCE, InfluxStore
+from processor.stores.influxdb.store import REQUESTS_AT_ONCE, InfluxStore
 from processor.stores.opening import open_store
 from tests.services.network import free_ports
 from tests.support.store_rows import operation, progress

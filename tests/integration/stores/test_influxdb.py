@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from precache.contract.measurements import Record, Row
 from precache.contract.operation import ImageResult
 from precache.contract.progress import Progress
-from processor.stores import StoreRetry, WriteReport, numbered
+from processor.stores.api import StoreRetry, WriteReport, numbered
 from processor.stores.config import InfluxStoreConfig
-from processor.stores.influxdb import InfluxStore
+from processor.stores.influxdb.store import InfluxStore
 from processor.stores.opening import open_store
 from tests.services.network import call
 from tests.services.testing import Bucket

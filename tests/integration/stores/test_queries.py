@@ -15,7 +15,7 @@ from msgspec import structs
 from pydantic import SecretStr
 
 from precache.contract.measurements import Row
-from processor.stores import WriteReport
+from processor.stores.api import WriteReport
 from processor.stores.config import InfluxStoreConfig, SqliteStoreConfig
 from processor.stores.opening import open_store
 from tests.services.testing import Bucket

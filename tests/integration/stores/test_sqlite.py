@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from processor.stores import StoreFault, StoreRetry
-from processor.stores.sqlite import SqliteStore
-from processor.stores.sqlite_schema import VERSION
+from processor.stores.api import StoreFault, StoreRetry
+from processor.stores.sqlite.schema import VERSION
+from processor.stores.sqlite.store import SqliteStore
 from tests.support.influx_rows import read_table
 from tests.support.store_rows import NOW_NS, bridge, image, operation, progress
 
@@ -95,7 +95,7 @@ def test_a_second_processor_is_refused_in_words_until_the_first_is_gone(store: S
 
 def test_the_lock_of_a_killed_processor_is_free(path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from processor.stores.sqlite import SqliteStore\n"
+        "import sys, time; from pathlib import Path; from processor.stores.sqlite.store import SqliteStore\n"
         "SqliteStore(Path(sys.argv[1])).check(); print('open', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True) as first:
@@ -112,7 +112,7 @@ def test_the_lock_of_a_killed_processor_is_free(path: Path) -> None:
 
 def test_a_killed_processor_leaves_what_it_had_written(path: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from processor.stores.sqlite import SqliteStore\n"
+        "import os, sys; from pathlib import Path; from processor.stores.sqlite.store import SqliteStore\n"
         "from tests.support.store_rows import progress\n"
         "store = SqliteStore(Path(sys.argv[1])); store.write([progress(index=n) for n in range(700)])\n"
         "os.kill(os.getpid(), 9)"
@@ -136,7 +136,7 @@ def test_people_read_while_the_processor_writes(store: SqliteStore, path: Path) 
 def test_a_person_who_writes_for_long_delays_the_processor_and_loses_nothing(
     store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("processor.stores.sqlite._BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("processor.stores.sqlite.store._BUSY_TIMEOUT_S", 0.1)
     store.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as person:
         person.execute("BEGIN IMMEDIATE")

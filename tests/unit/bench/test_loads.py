@@ -4,7 +4,7 @@ import json
 
 from bench.load.bodies import Maker
 from bench.load.plan import Plan
-from bridge.decode import Decoder, Forward, Route
+from bridge.decode.message import Decoder, Forward, Route
 from precache.contract.nova import END, START
 from tests.support import captures
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
-from bridge.sources import Delivery, SourceFault
+from bridge.source.api import Delivery, SourceFault
 
 
 class FakeProducer:

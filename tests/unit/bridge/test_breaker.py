@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bridge.breaker import Breaker, Limits
+from bridge.delivery.breaker import Breaker, Limits
 
 LIMITS = Limits(share=0.8, window=100, minimum=20, pause_s=60.0)
 

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge import transport
-from bridge.amqp import dial
 from bridge.config import BridgeConfig
-from precache.service.config import ConfigError, load
+from bridge.source import transport_url as transport
+from bridge.source.amqp import dial
+from precache.config import ConfigError, load
 
 CLOUD = {"name": "paris", "transport_url": "rabbit://nova:pa55word@host:5672/", "topic": "precache"}
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from pika.exceptions import ChannelClosedByBroker, ChannelClosedByClient
 
-from bridge.amqp import deaf
+from bridge.source.amqp import binding_watch as deaf
 
 if TYPE_CHECKING:
-    from bridge.amqp.connection import PulledConnection
+    from bridge.source.amqp.connection import PulledConnection
 
 
 class FakeConnection:

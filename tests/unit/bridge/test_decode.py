@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from bridge import reasons
-from bridge.decode import Decoder, Forward, Route, _timestamp
-from bridge.poison import Poison
+from bridge.decode import reasons
+from bridge.decode.message import Decoder, Forward, Route, _timestamp
+from bridge.decode.poison import Poison
 from precache.contract import cloudevents, nova, topics
 from precache.contract.times import rfc3339_from_nova
 from tests.integration.bridge.poisons import KINDS, changed, data, envelope, progress

@@ -5,10 +5,10 @@ import inspect
 import pytest
 from pika import exceptions
 
-from bridge.amqp.dial import DialError
-from bridge.amqp.errors import Place, fault_of
-from bridge.amqp.frames import FrameError
-from bridge.sources import SourceFault, SourceLost, SourceRefused, SourceWaiting
+from bridge.source.amqp.dial import DialError
+from bridge.source.amqp.errors import Place, fault_of
+from bridge.source.amqp.frames import FrameError
+from bridge.source.api import SourceFault, SourceLost, SourceRefused, SourceWaiting
 
 OWN = "'^precache-watch-.*$'"
 PLACE = Place("nova", "/", "nova", "precache.info")

@@ -8,17 +8,17 @@ import pytest
 import structlog
 from confluent_kafka import Producer
 
-from bridge.breaker import Breaker, Limits
-from bridge.decode import Decoder, Route
-from bridge.flight import Flight
-from bridge.forwarder import Forwarder
-from bridge.letters import Letters
+from bridge.decode.message import Decoder, Route
+from bridge.decode.poison import Poison
+from bridge.delivery.breaker import Breaker, Limits
+from bridge.delivery.dead_letters import Letters
+from bridge.delivery.forwarder import Forwarder
+from bridge.delivery.heartbeat_record import Record
+from bridge.delivery.in_flight import Flight
+from bridge.delivery.producer import Outlet
 from bridge.metrics import CloudMetrics
-from bridge.outlet import Outlet
-from bridge.poison import Poison
-from bridge.signs import Record
-from bridge.sources import Delivery
-from precache.service.kafka.connection import Connection
+from bridge.source.api import Delivery
+from precache.kafka.connection import Connection
 from tests.integration.bridge.poisons import envelope, progress
 from tests.unit.bridge.fakes import FakeProducer
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pika import frame, spec
 
-from bridge.amqp import properties
-from bridge.amqp.frames import FrameError, FrameReader
+from bridge.source.amqp import properties
+from bridge.source.amqp.frames import FrameError, FrameReader
 
 CHANNEL = 3
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.ledger import Ledger
+from bridge.delivery.ack_tracker import Ledger
 
 
 class Channel:

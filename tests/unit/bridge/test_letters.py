@@ -6,11 +6,11 @@ import orjson
 import pytest
 from pika import BasicProperties
 
-from bridge.amqp import properties
-from bridge.letters import Letters
-from bridge.poison import Poison
-from bridge.signs import Record
-from bridge.sources import Delivery
+from bridge.decode.poison import Poison
+from bridge.delivery.dead_letters import Letters
+from bridge.delivery.heartbeat_record import Record
+from bridge.source.amqp import properties
+from bridge.source.api import Delivery
 from precache.contract.deadletters import MAX_RECORD_BYTES, PROPERTIES
 
 

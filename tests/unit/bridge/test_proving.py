@@ -7,11 +7,11 @@ from typing import cast
 import pytest
 from confluent_kafka import Producer
 
-from bridge.outlet import Outlet
-from bridge.proving import KafkaGate
-from bridge.pulse import Pulse
-from bridge.signs import Record
-from precache.service.kafka.connection import Connection
+from bridge.delivery.heartbeat import Pulse
+from bridge.delivery.heartbeat_record import Record
+from bridge.delivery.probe import KafkaGate
+from bridge.delivery.producer import Outlet
+from precache.kafka.connection import Connection
 from tests.unit.bridge.fakes import Clock, FakeProducer
 
 SIGN = "signs"

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bridge import reasons, strictjson
-from bridge.poison import Poison
+from bridge.decode import reasons
+from bridge.decode import strict_json as strictjson
+from bridge.decode.poison import Poison
 
 FLOATS = st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)
 

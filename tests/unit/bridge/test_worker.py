@@ -8,19 +8,19 @@ import pytest
 import structlog
 from confluent_kafka import KafkaError, Producer
 
-from bridge.breaker import Breaker, Limits
-from bridge.decode import Decoder, Route
-from bridge.forwarder import Forwarder
-from bridge.letters import Letters
+from bridge.decode.message import Decoder, Route
+from bridge.delivery.breaker import Breaker, Limits
+from bridge.delivery.dead_letters import Letters
+from bridge.delivery.forwarder import Forwarder
+from bridge.delivery.producer import Outlet
 from bridge.metrics import CloudMetrics
-from bridge.outlet import Outlet
-from bridge.sources import SourceLost, SourceWaiting
+from bridge.source.api import SourceLost, SourceWaiting
 from bridge.worker import CloudSettings, Worker
 from precache.contract.topics import BRIDGE_TYPE
-from precache.service.health import Health
-from precache.service.kafka.connection import Connection
-from precache.service.shutdown import Stop
-from precache.service.watchdog import Watched
+from precache.kafka.connection import Connection
+from precache.runtime.health import Health
+from precache.runtime.shutdown import Stop
+from precache.runtime.watchdog import Watched
 from tests.integration.bridge.poisons import envelope, progress
 from tests.unit.bridge.fakes import Clock, FakeProducer, FakeSource
 

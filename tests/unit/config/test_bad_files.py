@@ -8,17 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from precache.service.config import (
-    Block,
-    ConfigError,
-    Duration,
-    HttpBlock,
-    KafkaBlock,
-    TopicsBlock,
-    fault_at,
-    load,
-)
-from precache.service.config.document import read
+from precache.config import Block, ConfigError, Duration, HttpBlock, TopicsBlock, fault_at, load
+from precache.config.document import read
+from precache.kafka.config import KafkaBlock
 
 BAD = Path(__file__).parent / "bad"
 FILES = sorted(BAD.glob("*.yaml"))

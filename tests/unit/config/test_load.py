@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import Field, SecretStr, ValidationError
 
-from precache.service.config import Block, ConfigError, Duration, KafkaBlock, TopicsBlock, load, top_level_keys
+from precache.config import Block, ConfigError, Duration, TopicsBlock, load, top_level_keys
+from precache.kafka.config import KafkaBlock
 
 KAFKA = "kafka: {bootstrap.servers: localhost:9092}\n"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from precache.service.config.kafka import _refusal
-from precache.service.config.properties import KNOWN, REFUSED, SECRET
+from precache.kafka.config import _refusal
+from precache.kafka.properties import KNOWN, REFUSED, SECRET
 
 # Read by the Python binding, which librdkafka never sees, and loaded when it is set.
 NOT_ASKED = {"delivery.report.only.error", "plugin.library.paths"}

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from precache.service.config import Duration, Listen, parse_duration
+from precache.config import Duration, Listen, parse_duration
 
 LISTEN: TypeAdapter[tuple[str, int]] = TypeAdapter(Listen)
 DURATION: TypeAdapter[float] = TypeAdapter(Duration)

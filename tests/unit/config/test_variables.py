@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from bridge import transport
-from precache.service.config import Block, load
-from precache.service.config.variables import VARIABLE, in_place
+from bridge.source import transport_url as transport
+from precache.config import Block, load
+from precache.config.variables import VARIABLE, in_place
 
 HOSTILE = "p@ss/w#o?r:d%41,&é [x]$${"
 

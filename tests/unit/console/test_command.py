@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from console import main
+from console.cli import main
+from console.cli.main import _COMMANDS
 from console.doctor.findings import Check, ok, run_all
-from console.main import _COMMANDS
 from precache import __version__
 
 SUBCOMMANDS = [[name] for name in _COMMANDS] + [
@@ -51,7 +51,7 @@ def test_usage_errors(args: list[str]) -> None:
 
 def test_help_imports_no_client() -> None:
     code = (
-        "import sys; from console import main; main.run(['--help'])\n"
+        "import sys; from console.cli import main; main.run(['--help'])\n"
         "heavy = {'confluent_kafka', 'pydantic', 'oslo_messaging', 'pika', 'influxdb_client', 'rich', 'structlog'}\n"
         "sys.exit(len(heavy & sys.modules.keys()))"
     )
@@ -62,7 +62,7 @@ def test_an_internal_error_is_words(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     def broken(*_args: object, **_options: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("console.configs.top_level_keys", broken)
+    monkeypatch.setattr("console.cli.configs.top_level_keys", broken)
     assert main.run(["check-config", "x.yaml"]) == 1
     err = capsys.readouterr().err
     assert "internal error: ZeroDivisionError: oops" in err
@@ -83,7 +83,7 @@ def test_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("console.configs.top_level_keys", interrupted)
+    monkeypatch.setattr("console.cli.configs.top_level_keys", interrupted)
     assert main.run(["check-config", "x.yaml"]) == 130
 
 
@@ -238,7 +238,7 @@ def test_a_service_stopped_while_it_starts_has_stopped_cleanly(command: str, tmp
     # Whoever opens a named pipe waits for the other side: the signal comes while the configuration is being read.
     pipe = tmp_path / "config.yaml"
     os.mkfifo(pipe)
-    args = [sys.executable, "-m", "console.main", command, "--config", str(pipe)]
+    args = [sys.executable, "-m", "console.cli.main", command, "--config", str(pipe)]
     with subprocess.Popen(args, stderr=subprocess.PIPE, text=True) as process:
         with pipe.open("w") as file:
             process.send_signal(signal.SIGTERM)

@@ -21,8 +21,8 @@ from precache.contract.times import rfc3339_us
 from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
-from processor.rows import operation_rows
-from processor.stores.sqlite import SqliteStore
+from processor.output.rows import operation_rows
+from processor.stores.sqlite.store import SqliteStore
 
 SECOND_POINT = """
     CREATE TEMP TABLE second AS SELECT * FROM precache_progress WHERE host = 'db1';

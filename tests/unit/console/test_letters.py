@@ -3,8 +3,8 @@
 import orjson
 import pytest
 
+from console.cli.texts import json_line
 from console.deadletters.letters import Filter, Letter, pretty, table, text_headers
-from console.texts import json_line
 
 HEADERS = {
     "precache_reason": "late",

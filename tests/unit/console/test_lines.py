@@ -8,7 +8,7 @@ from msgspec import to_builtins
 from console.watch import exit_codes, lines
 from console.watch.events import Finished, Progressed, Resumed, Stalled, Started, TimedOut
 from console.watch.jsonlines import as_object
-from precache.contract.natural import natural
+from precache.contract.identity import natural
 from tests.unit.console.build import IMAGE, OPERATION, completed, counts, operation, progress
 
 

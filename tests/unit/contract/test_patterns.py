@@ -1,6 +1,6 @@
 import pytest
 
-from precache.contract.patterns import EventFilter
+from bridge.decode.patterns import EventFilter
 
 CASES = [
     (["aggregate.cache_images.*"], "aggregate.cache_images.start", True),

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precache.contract.points import point_time_ns, spare_digits
+from precache.contract.times import point_time_ns, spare_digits
 
 
 @given(st.text())

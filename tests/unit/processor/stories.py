@@ -9,14 +9,14 @@ from msgspec import convert, to_builtins
 
 from precache.contract.measurements import BY_RECORD, Row
 from precache.contract.operation import Operation as OperationRecord
-from processor import commits
 from processor.core.effects import Effects
 from processor.core.partition import MAX_AHEAD_MS, Partition
 from processor.core.records import operation_record
 from processor.core.settings import Timers
-from processor.held import Held
-from processor.rows import operation_rows
-from processor.stores import WriteReport
+from processor.group import commit_metadata as commits
+from processor.output.rows import operation_rows
+from processor.round.assigned_partition import Held
+from processor.stores.api import WriteReport
 from tests.unit.processor.events import Event, Source
 
 TIMERS = Timers(settle_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, keep_ms=100_000_000)

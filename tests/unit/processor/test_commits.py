@@ -2,7 +2,7 @@
 
 import pytest
 
-from processor.commits import Memo, read, write
+from processor.group.commit_metadata import Memo, read, write
 
 
 def test_as_it_stands_in_kafka() -> None:

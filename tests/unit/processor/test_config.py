@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from precache.service.config import ConfigError, load
+from precache.config import ConfigError, load
 from processor.config import ProcessorConfig
 from processor.core.settings import Timers
 

@@ -6,8 +6,8 @@ from msgspec import structs
 from processor.core.effects import Effects, Refused
 from processor.core.partition import Partition
 from processor.core.settings import Timers
-from processor.deadlettering import of_record, of_row
-from processor.stores import RefusedRow
+from processor.output.dead_letters import of_record, of_row
+from processor.stores.api import RefusedRow
 from tests.unit.processor.events import Source
 
 NOVA = Source()

@@ -10,7 +10,7 @@ from msgspec import structs
 from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
-from processor.rebuilding import Decisions
+from processor.group.recovery import Decisions
 from tests.unit.processor.events import Source
 
 TIMERS = Timers(keep_ms=10)

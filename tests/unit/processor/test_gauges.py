@@ -3,15 +3,15 @@
 from typing import Any
 from unittest.mock import create_autospec
 
-from precache.service.health import Health
-from precache.service.kafka.errors import KafkaRetry
+from precache.kafka.errors import KafkaRetry
+from precache.runtime.health import Health
 from processor import metrics
 from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
 from processor.gauges import Gauges
-from processor.group import Membership
-from processor.held import Held
+from processor.group.membership import Membership
+from processor.round.assigned_partition import Held
 from tests.unit.processor.events import Source
 
 

@@ -9,15 +9,15 @@ import pytest
 from confluent_kafka import Message
 
 from precache.contract.measurements import Row
-from precache.service.health import Health
-from precache.service.shutdown import Stop
-from precache.service.watchdog import Watched
+from precache.runtime.health import Health
+from precache.runtime.shutdown import Stop
+from precache.runtime.watchdog import Watched
 from processor import metrics
 from processor.errors import StartOver
-from processor.group import Membership
-from processor.patience import Patience
-from processor.stores import StoreRetry, WriteReport
-from processor.storing import StoreWriter, pause_s
+from processor.group.membership import Membership
+from processor.output.store_writer import StoreWriter, pause_s
+from processor.shutdown import Patience
+from processor.stores.api import StoreRetry, WriteReport
 from tests.support.store_rows import bridge
 
 ROWS = [bridge()]

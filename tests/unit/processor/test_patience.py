@@ -6,8 +6,8 @@ from time import monotonic, sleep
 
 import pytest
 
-from precache.service.shutdown import Stop
-from processor.patience import Patience, finish_within
+from precache.runtime.shutdown import Stop
+from processor.shutdown import Patience, finish_within
 
 LONG_S = 30.0
 

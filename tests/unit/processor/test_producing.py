@@ -7,15 +7,15 @@ from unittest.mock import create_autospec
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from precache.service.kafka.errors import KafkaAbortable, KafkaFenced, KafkaHanging
-from precache.service.shutdown import Stop
-from precache.service.watchdog import Watched
-from processor import publishing
+from precache.kafka.errors import KafkaAbortable, KafkaFenced, KafkaHanging
+from precache.runtime.shutdown import Stop
+from precache.runtime.watchdog import Watched
 from processor.errors import StartOver
-from processor.faultpoints import FaultPoints
-from processor.patience import Patience
-from processor.producing import Transactions
-from processor.publishing import Output
+from processor.output import encode as publishing
+from processor.output.encode import Output
+from processor.output.transactions import Transactions
+from processor.round.fault_points import FaultPoints
+from processor.shutdown import Patience
 
 RECORD = Output("precache.progress", -1, b"key", b"value", [])
 

@@ -7,16 +7,16 @@ import orjson
 import pytest
 from confluent_kafka import Producer
 
+from precache.config import TopicsBlock
 from precache.contract.topics import MAX_RECORD_BYTES
-from precache.service.config import TopicsBlock
-from processor import deadlettering
 from processor.core.effects import Effects
 from processor.core.explain import MAX_NAME_BYTES
 from processor.core.partition import Partition
 from processor.core.settings import Timers
-from processor.publishing import Encoder, Output
-from processor.rows import operation_rows
-from processor.stores import RefusedRow
+from processor.output import dead_letters as deadlettering
+from processor.output.encode import Encoder, Output
+from processor.output.rows import operation_rows
+from processor.stores.api import RefusedRow
 from tests.unit.processor.events import Event, Source
 
 # Takes six bytes of JSON for each of its own.

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from precache.service.config import load
-from precache.service.health import Health
-from precache.service.shutdown import Stop
+from precache.config import load
+from precache.runtime.health import Health
+from precache.runtime.shutdown import Stop
 from processor import service
 from processor.config import ProcessorConfig
 

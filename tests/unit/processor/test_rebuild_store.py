@@ -8,14 +8,14 @@ from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from precache.service.shutdown import Stop
+from precache.runtime.shutdown import Stop
 from processor.config import ProcessorConfig
-from processor.rebuild_store import StoreRebuild
+from processor.maintenance.rebuild_store import StoreRebuild
 from tests.unit.processor.events import Source
 from tests.unit.processor.stories import SHORT, Step, Table, Written, play, stories
 
 if TYPE_CHECKING:
-    from processor.logreader import LogReader
+    from precache.kafka.log_reader import LogReader
 
 NOVA, OTHER = Source(), Source(request="req-2")
 CONFIG = ProcessorConfig.model_validate(

@@ -2,11 +2,11 @@
 
 from itertools import pairwise
 
-from processor import commits
 from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
-from processor.held import Held
+from processor.group import commit_metadata as commits
+from processor.round.assigned_partition import Held
 from tests.unit.processor.events import Event, Source
 
 NOVA, OTHER = Source(), Source(request="req-2")

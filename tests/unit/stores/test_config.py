@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
-from precache.service.config import Block, ConfigError, load
+from precache.config import Block, ConfigError, load
 from processor.stores.config import InfluxStoreConfig, SqliteStoreConfig, StoreConfig
-from processor.stores.influxdb import InfluxStore
+from processor.stores.influxdb.store import InfluxStore
 from processor.stores.opening import open_store
-from processor.stores.sqlite import SqliteStore
+from processor.stores.sqlite.store import SqliteStore
 
 INFLUX = {"type": "influxdb", "url": "http://localhost:8086", "org": "precache", "bucket": "precache", "token": "t0ken"}
 

@@ -8,8 +8,8 @@ import pytest
 import urllib3.exceptions
 from influxdb_client.rest import ApiException
 
-from processor.stores import StoreFault, StoreRetry
-from processor.stores.influx_errors import (
+from processor.stores.api import StoreFault, StoreRetry
+from processor.stores.influxdb.errors import (
     EXCEPTIONS,
     STATUSES,
     BatchRefusedError,

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from precache.contract.measurements import Row
-from processor.stores import RefusedRow, StoreError, StoreFault, StoreRetry, WriteReport
-from processor.stores.influx_errors import BatchRefusedError, BatchTooLargeError
-from processor.stores.influxdb import InfluxStore
+from processor.stores.api import RefusedRow, StoreError, StoreFault, StoreRetry, WriteReport
+from processor.stores.influxdb.errors import BatchRefusedError, BatchTooLargeError
+from processor.stores.influxdb.store import InfluxStore
 from tests.support.store_rows import image, operation, progress
 
 HOUR_NS = 3_600_000_000_000

@@ -11,8 +11,8 @@ from influxdb_client.client.write.point import Point
 
 from precache.contract.measurements import Row
 from precache.contract.progress import Progress
-from processor.stores import Numbered, RefusedRow, numbered
-from processor.stores.lineprotocol import Batch, batches
+from processor.stores.api import Numbered, RefusedRow, numbered
+from processor.stores.influxdb.lineprotocol import Batch, batches
 from tests.support.store_rows import MEASUREMENT, OPERATION, UUID, bridge, expected, image, operation, progress
 
 # Point is wrong with the others, so that these are held to the real server alone. It leaves an empty tag out; ends one

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from precache.contract import deadletters, topics
 from precache.contract.measurements import MEASUREMENTS, Kind
-from precache.contract.tables import TABLES, written
-from processor.stores.sqlite_schema import views_ddl
+from precache.contract.schema import TABLES, written
+from processor.stores.sqlite.schema import views_ddl
 from processor.stores.values import MAX_NAMES_BYTES, MAX_STRING_BYTES, MAX_TAG_BYTES
 
 DOCS = Path(__file__).parents[3] / "docs"

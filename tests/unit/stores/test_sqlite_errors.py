@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from processor.stores import StoreFault, StoreRetry
-from processor.stores.sqlite_errors import DECISIONS, store_error
+from processor.stores.api import StoreFault, StoreRetry
+from processor.stores.sqlite.errors import DECISIONS, store_error
 
 # Not errors: success, notices, rows, and codes of other calls that share the prefix.
 NO_ERRORS = {"SQLITE_OK", "SQLITE_ROW", "SQLITE_DONE", "SQLITE_NOTICE", "SQLITE_WARNING"}

@@ -1,0 +1,71 @@
+"""When signs of life are sent, and what Kafka said to the last one."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from bridge.delivery.heartbeat_record import Record
+from bridge.delivery.producer import Outlet, Proof
+from precache.contract.heartbeat import State
+from precache.kafka.errors import KafkaFault
+
+_EVERY_S: Final = 60.0
+# How soon another one is sent after one that Kafka did not take.
+_AGAIN_S: Final = 5.0
+
+
+class Pulse:
+    """The signs of life of one cloud's bridge. While nothing flows, they alone tell whether Kafka takes records.
+
+    Args:
+        outlet: the way to Kafka.
+        make: makes a sign of a state and of how many messages are in flight.
+        clock: seconds that only ever grow.
+
+    Attributes:
+        state: the bridge's, for the next sign.
+    """
+
+    def __init__(
+        self, outlet: Outlet, make: Callable[[State, int], Record], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._outlet = outlet
+        self._make = make
+        self._clock = clock
+        self._last = Proof()
+        self._before: KafkaFault | None = None  # what was wrong with the sign before the last one
+        self._last_at_s = float("-inf")
+        self._generation = outlet.generation  # of the producer that the last sign was given to
+        self.state: State = "starting"
+
+    def send(self, in_flight: int = 0) -> None:
+        """Send a sign."""
+        before, self._last_at_s, self._generation = self.fault, self._clock(), self._outlet.generation
+        self._last, self._before = self._outlet.prove(self._make(self.state, in_flight)), before
+
+    def send_if_due(self, in_flight: int = 0) -> None:
+        """Send a sign when it is time, unless the last one still waits for Kafka."""
+        is_lost = self._last.waiting > 0 and not self.waiting
+        pause_s = _AGAIN_S if is_lost or self.fault is not None else _EVERY_S
+        if not self.waiting and self._clock() - self._last_at_s >= pause_s:
+            self.send(in_flight)
+
+    @property
+    def delivered(self) -> bool:
+        """Whether Kafka has confirmed the last sign, by the producer that we have now."""
+        return self._last.delivered and self._generation == self._outlet.generation
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the last sign waits for Kafka's word, and one can still come."""
+        return self._last.waiting > 0 and self._generation == self._outlet.generation
+
+    @property
+    def fault(self) -> KafkaFault | None:
+        """Why Kafka did not take the last sign that it has spoken of; ``None`` if it did."""
+        return self._last.fault or (self._before if self.waiting else None)
+
+    @property
+    def waiting_s(self) -> float:
+        """For how long the last sign has been waiting for Kafka's word; 0 if it is not."""
+        return self._clock() - self._last_at_s if self.waiting else 0.0

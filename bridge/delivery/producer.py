@@ -1,0 +1,195 @@
+"""The way to Kafka of one cloud: a producer of its own, rebuilt when Kafka declares it void.
+
+Reports come while :meth:`Outlet.poll` runs, in the caller's thread; nothing here waits for Kafka but where it says so.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from bridge.delivery.heartbeat_record import Record
+from precache.kafka.connection import Connection
+from precache.kafka.errors import KafkaFault, KafkaRejected, KafkaRetry, translate
+from precache.runtime.deadline import Deadline
+
+_PURGE_TIMEOUT_S: Final = 10.0
+# What the bridge itself brings about when it drops a producer: no word of Kafka's on the record.
+PURGED: Final = frozenset({"_PURGE_QUEUE", "_PURGE_INFLIGHT"})
+
+Report = Callable[[KafkaError | None, Any], None]
+
+
+class Proof:
+    """Records that were sent to see whether Kafka takes them.
+
+    Args:
+        answered: called when a broker has answered, be it with a refusal.
+        judged_later: of which records it is no fault that they are refused for good: Kafka has answered, and what
+            becomes of their messages is decided when those come again.
+
+    Attributes:
+        waiting: how many have no report yet.
+        fault: the first refusal; ``None`` while there is none.
+    """
+
+    def __init__(
+        self,
+        answered: Callable[[], None] = lambda: None,
+        judged_later: Callable[[Record], bool] = lambda _: False,
+    ) -> None:
+        self._answered = answered
+        self._judged_later = judged_later
+        self._owed: dict[int, Record] = {}
+        self._numbers = count()
+        self.waiting = 0
+        self.fault: KafkaFault | None = None
+
+    @property
+    def delivered(self) -> bool:
+        """Whether Kafka has confirmed them all."""
+        return self.waiting == 0 and self.fault is None
+
+    @property
+    def owed(self) -> list[Record]:
+        """The records that Kafka has still to take."""
+        return list(self._owed.values())
+
+    def send(self, record: Record, send: Callable[[Record, Report], None]) -> None:
+        """Send a record."""
+        number = next(self._numbers)
+        self._owed[number] = record
+        try:
+            send(record, partial(self._report, number))
+        except KafkaFault as fault:
+            self._refused(number, fault)
+        else:
+            self.waiting += 1
+
+    def _report(self, number: int, error: KafkaError | None, _message: Any) -> None:
+        self.waiting -= 1
+        # The names of librdkafka's own errors begin with "_": all others are a broker's word.
+        if error is None or not error.name().startswith("_"):
+            self._answered()
+        if error is None:
+            del self._owed[number]
+        else:
+            self._refused(number, translate(error, "produce"))
+
+    def _refused(self, number: int, fault: KafkaFault) -> None:
+        is_final = isinstance(fault, KafkaRejected) and fault.name not in PURGED
+        if is_final and self._judged_later(self._owed[number]):
+            del self._owed[number]
+        elif self.fault is None:
+            self.fault = fault
+
+
+class Outlet:
+    """Sends records and hands their reports out.
+
+    Args:
+        make: makes the producer; called again when the one before is void.
+        make_solo: makes one that sends each record in a batch of its own. A broker refuses a whole batch as too large
+            for its topic; only a record that was alone is known to be so itself.
+        connection: what the producers tell of their connections.
+
+    Attributes:
+        void: why the producer can do nothing more until :meth:`rebuild`; ``None`` while it can.
+        generation: how often it was rebuilt; of a record that was sent before, no report may ever come.
+    """
+
+    def __init__(self, make: Callable[[], Producer], make_solo: Callable[[], Producer], connection: Connection) -> None:
+        self._make = make
+        self._make_solo = make_solo
+        self._connection = connection
+        self._producer = make()
+        self._solo: Producer | None = None
+        self.void: KafkaFault | None = None
+        self.generation = 0
+
+    def send(self, record: Record, report: Report, *, alone: bool = False) -> None:
+        """Queue a record; the report is called from :meth:`poll`, exactly once.
+
+        Raises:
+            KafkaFault: it was not even queued, and no report will come.
+        """
+        producer = self._solo_producer() if alone else self._producer
+        try:
+            producer.produce(record.topic, record.value, record.key, on_delivery=report, headers=record.headers)  # type: ignore[arg-type]
+        except (KafkaException, BufferError) as error:
+            raise translate(error, "produce") from None
+
+    @property
+    def refusal(self) -> KafkaRetry | None:
+        """That Kafka refuses our credentials, which no report tells: records wait for a connection meanwhile."""
+        return self._connection.refusal("produce")
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong last with a connection to Kafka; ``""`` while all is well."""
+        return self._connection.last_error
+
+    @property
+    def produce(self) -> Callable[..., None]:
+        """The producer's own ``produce``, for the path that every message takes. Not to be kept."""
+        return self._producer.produce
+
+    def poll(self, timeout_s: float = 0.0) -> None:
+        """Hand out the reports that have come; wait for the first one if there is none."""
+        self._serve(self._producer.poll, timeout_s)
+        if self._solo is not None:
+            self._serve(self._solo.poll, 0.0)
+
+    def _serve(self, wait: Callable[[float], int], timeout_s: float) -> int:
+        """Wait with a producer's own method; what librdkafka calls fatal is raised there, once."""
+        try:
+            return wait(timeout_s)
+        except KafkaException as error:
+            self.void = translate(error, "produce")
+            return 1
+
+    def purge(self) -> None:
+        """Drop every record that is not confirmed, and hand out all reports: delivered, or purged."""
+        deadline = Deadline.after(_PURGE_TIMEOUT_S)
+        for producer in (self._producer, self._solo):
+            if producer is not None:
+                producer.purge()
+        self._flush(deadline)
+
+    def rebuild(self) -> None:
+        """Replace the producer, since Kafka or librdkafka declared it void; what it had is purged."""
+        self.purge()
+        self._producer = self._make()
+        self._solo = None
+        self.void = None
+        self.generation += 1
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until every record has its report, or the time is over."""
+        self._flush(Deadline.after(timeout_s))
+
+    def _flush(self, deadline: Deadline) -> None:
+        for producer in (self._producer, self._solo):
+            while producer is not None and self._serve(producer.flush, deadline.left()) and not deadline.passed:
+                pass
+
+    def prove(self, sign: Record) -> Proof:
+        """Send a sign of life to see whether Kafka takes it."""
+        proof = Proof(self._connection.answered)
+        proof.send(sign, self.send)
+        return proof
+
+    def prove_by(self, canaries: Sequence[Record], judged_later: Callable[[Record], bool]) -> Proof:
+        """Send records of messages to see whether Kafka takes them, or says of them alone that it never will."""
+        proof = Proof(self._connection.answered, judged_later)
+        for record in canaries:
+            # One that is too large would have all others of its batch refused.
+            proof.send(record, partial(self.send, alone=True))
+        return proof
+
+    def _solo_producer(self) -> Producer:
+        if self._solo is None:
+            self._solo = self._make_solo()
+        return self._solo

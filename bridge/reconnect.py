@@ -1,0 +1,84 @@
+"""What is said of a source that is lost, and for how long to wait until it is tried again."""
+
+from collections.abc import Callable
+from typing import Final
+
+from bridge.metrics import CloudMetrics
+from bridge.source.api import SourceFault, SourceWaiting
+from precache.runtime.backoff import backoff_s
+from precache.runtime.logs import log
+
+# How soon to look again for a queue that Nova has not declared yet.
+_WAITING_S: Final = 3.0
+# Having consumed for so long makes the next loss the first one again.
+_STEADY_S: Final = 10.0
+_SAY_EVERY_S: Final = 60.0
+
+
+class Losses:
+    """The losses of one cloud's source.
+
+    Args:
+        cloud: its name.
+        base_s: the most to wait before connecting a second time.
+        cap_s: the most to wait before connecting ever.
+        metrics: where losses are counted.
+        clock: seconds that only ever grow.
+    """
+
+    def __init__(
+        self, cloud: str, base_s: float, cap_s: float, metrics: CloudMetrics, *, clock: Callable[[], float]
+    ) -> None:
+        self._cloud = cloud
+        self._base_s = base_s
+        self._cap_s = cap_s
+        self._metrics = metrics
+        self._clock = clock
+        self._count = 0
+        self._opened_at_s = float("inf")
+        self._why = ""
+        self._said_at_s = float("-inf")
+        self._trouble = ""
+
+    def opened(self) -> None:
+        """Note that the source is consumed."""
+        self._opened_at_s = self._clock()
+        self._why = self._trouble = ""
+        self._metrics.consuming.set(1)
+
+    def closed(self) -> None:
+        """Note that it is not any more, whatever the reason."""
+        if self._clock() - self._opened_at_s > _STEADY_S:
+            self._count = 0
+        self._opened_at_s = float("inf")
+        self._metrics.consuming.set(0)
+
+    def troubled(self, trouble: str) -> None:
+        """Note what is wrong with a source that is open, or that nothing is: each change is told."""
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        self._metrics.consuming.set(0 if trouble else 1)
+        if trouble:
+            log.warning("bridge.source_deaf", cloud=self._cloud, why=trouble)
+        else:
+            log.info("bridge.source_hears", cloud=self._cloud)
+
+    def lost(self, fault: SourceFault) -> float:
+        """Note a loss, or an attempt in vain; return for how many seconds to wait."""
+        self.closed()
+        pause_s = _WAITING_S
+        if not isinstance(fault, SourceWaiting):
+            pause_s = backoff_s(self._count, base_s=self._base_s, cap_s=self._cap_s)
+        self._count += 1
+        self._metrics.losses.inc()
+        self._say(fault, pause_s)
+        return pause_s
+
+    def _say(self, fault: SourceFault, pause_s: float) -> None:
+        """Log what is new at once, and the same once a minute: it may last for weeks, until Nova declares its queue."""
+        why, now_s = str(fault), self._clock()
+        if why != self._why or now_s - self._said_at_s >= _SAY_EVERY_S:
+            self._why, self._said_at_s = why, now_s
+            say = log.error if fault.loud else log.warning
+            say("bridge.source_lost", cloud=self._cloud, why=why, again_in_s=round(pause_s, 1))

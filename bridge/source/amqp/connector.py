@@ -1,0 +1,88 @@
+"""Connects to a cloud's RabbitMQ: its hosts in turn, TLS, credentials."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+import pika
+import pika.credentials
+
+from bridge.source.amqp import dial, errors
+from bridge.source.amqp.connection import PulledConnection
+from bridge.source.api import SourceLost
+from bridge.source.transport_url import Host, Transport
+from precache import __version__
+
+_CONNECT_TIMEOUT_S: Final = 10.0
+# How long one wait lasts before a stop is looked for.
+STEP_S: Final = 0.2
+
+
+class Connector:
+    """Makes connections.
+
+    Args:
+        name: shown in RabbitMQ's list of connections.
+        transport: where RabbitMQ is, and the options.
+        place_of: what a host is called in errors.
+        stopped: whether to give up waiting.
+
+    Attributes:
+        place: the host that was tried last, for errors.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        transport: Transport,
+        place_of: Callable[[Host], errors.Place],
+        stopped: Callable[[], bool],
+    ) -> None:
+        self._name = name
+        self._transport = transport
+        self._place_of = place_of
+        self._stopped = stopped
+        self._hosts = list(transport.hosts)
+        random.shuffle(self._hosts)
+        self.place = place_of(self._hosts[0])
+
+    def connect(self) -> PulledConnection:
+        """Connect to the next host.
+
+        Raises:
+            SourceFault: it can't be reached, does not answer, or refuses.
+        """
+        host = self._hosts[0]
+        self._hosts.append(self._hosts.pop(0))  # the next attempt goes to the next host
+        if self._transport.options["kombu_failover_strategy"] == "shuffle":
+            random.shuffle(self._hosts)
+        self.place = self._place_of(host)
+        try:
+            tls = dial.tls_context(self._transport.options)
+            sock = dial.dial(host.name, host.port, timeout_s=_CONNECT_TIMEOUT_S, stopped=self._stopped, tls=tls)
+        except (dial.DialError, OSError) as error:
+            raise errors.fault_of(error, self.place) from None
+        connection = PulledConnection(self._parameters(host), sock)
+        deadline = time.monotonic() + _CONNECT_TIMEOUT_S
+        while not connection.is_open:
+            connection.serve(STEP_S)
+            if connection.lost is not None:
+                raise errors.fault_of(connection.lost, self.place)
+            if self._stopped() or time.monotonic() > deadline:
+                connection.abort()
+                raise SourceLost(f"{host.name}:{host.port} accepts connections but does not answer")
+        return connection
+
+    def _parameters(self, host: Host) -> pika.ConnectionParameters:
+        options = self._transport.options
+        external = options["rabbit_login_method"] == "EXTERNAL"
+        credentials = pika.credentials.ExternalCredentials if external else pika.PlainCredentials
+        return pika.ConnectionParameters(
+            host=host.name,
+            port=host.port,
+            virtual_host=self._transport.virtual_host,
+            credentials=credentials() if external else credentials(host.username, host.password),
+            heartbeat=options["heartbeat_timeout_threshold"],
+            client_properties={"connection_name": self._name, "product": "precache", "version": __version__},
+        )

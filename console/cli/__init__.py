@@ -1,0 +1,1 @@
+"""What every command shares: the entry point, configuration files, exit codes."""

@@ -1,0 +1,115 @@
+"""The settings of topics: looked up, and set."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from confluent_kafka import KafkaException
+
+# They are public by confluent-kafka's documentation, but its types do not export them.
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+
+from precache.kafka.clients import Admin
+from precache.kafka.errors import KafkaFault, KafkaRetry, translate
+from precache.runtime.deadline import Deadline
+
+_CONFIGS: Final = "kafka-configs.sh"
+# Kafka's errors for a request that was cut short by its own deadline.
+_UNREACHABLE: Final = frozenset({"_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN", "_RESOLVE", "_WAIT_COORD"})
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFault:
+    """What is wrong with a topic.
+
+    Attributes:
+        topic: its name.
+        text: the setting, what it is, what it has to be, and why.
+        command: what mends it.
+        is_hidden: it may well be as it has to be: this user may not see it.
+        is_warning: all works, but records may be lost one day.
+        setting: the topic setting that fixes it, and its value; None where no setting does.
+    """
+
+    topic: str
+    text: str
+    command: str
+    is_hidden: bool = False
+    is_warning: bool = False
+    setting: tuple[str, str] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.text}; to mend it: {self.command}"
+
+
+def settings_of(
+    admin: Admin, names: list[str], deadline: Deadline
+) -> tuple[dict[str, dict[str, str]], dict[str, KafkaFault]]:
+    """Return the settings by topic; and of those whose settings this user may not see, the refusals."""
+    if not names:
+        return {}, {}
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    result, hidden = dict[str, dict[str, str]](), dict[str, KafkaFault]()
+    futures = admin.client.describe_configs(resources, request_timeout=max(deadline.left(), 0.1))
+    for resource, future in futures.items():
+        try:
+            result[resource.name] = {key: str(entry.value) for key, entry in future.result().items()}
+        except KafkaException as error:
+            fault = explained(admin, error, f"read the settings of topic {resource.name}")
+            if fault.name != "TOPIC_AUTHORIZATION_FAILED":
+                raise fault from error
+            hidden[resource.name] = fault
+    return result, hidden
+
+
+def fix(admin: Admin, faults: Iterable[TopicFault], deadline: Deadline) -> list[TopicFault]:
+    """Set what a setting fixes; return the faults that are fixed by that.
+
+    Raises:
+        KafkaRetry: Kafka cannot be reached before the deadline.
+        KafkaFault: Kafka refused one.
+    """
+    fixed = [fault for fault in faults if fault.setting is not None]
+    for fault in fixed:
+        key, value = fault.setting  # type: ignore[misc]  # as just chosen
+        entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, fault.topic, incremental_configs=[entry])
+        [future] = admin.client.incremental_alter_configs(
+            [resource], request_timeout=max(deadline.left(), 0.1)
+        ).values()
+        try:
+            future.result()
+        except KafkaException as error:
+            raise explained(admin, error, f"set {key} of topic {fault.topic}") from error
+    return fixed
+
+
+def alter(servers: str, name: str, setting: str, value: str) -> str:
+    """Return the command that sets a setting of a topic."""
+    # kafka-configs.sh takes a value with commas in brackets.
+    value = f"[{value}]" if "," in value else value
+    return (
+        f"{_CONFIGS} --bootstrap-server {servers} --alter --entity-type topics --entity-name {name} "
+        f"--add-config '{setting}={value}'"
+    )
+
+
+def explained(admin: Admin, error: KafkaException, doing: str) -> KafkaFault:
+    """Return our exception; for a broker that does not answer, one that says which, and what the client saw."""
+    admin.client.poll(0)
+    fault = translate(error, doing)
+    if fault.name not in _UNREACHABLE:
+        return fault
+    refusal = admin.connection.refusal(doing)
+    if refusal is not None:
+        return refusal
+    seen = f" ({admin.connection.last_error})" if admin.connection.last_error else ""
+    text = (
+        f"no answer from Kafka at {admin.servers}{seen}: check bootstrap.servers in the kafka block, and that it runs"
+    )
+    return KafkaRetry(doing, fault.name, text, loud=fault.loud)

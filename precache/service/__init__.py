@@ -1,1 +1,0 @@
-"""What every long-running part needs: configuration, logs, health and metrics, a clean stop, and Kafka's clients."""

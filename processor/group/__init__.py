@@ -1,0 +1,1 @@
+"""The consumer group: membership, assignment, and recovery of a partition's state."""

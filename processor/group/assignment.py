@@ -1,0 +1,99 @@
+"""The partitions that are ours: which are ready, and which are still being rebuilt."""
+
+from collections.abc import Iterable
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from precache.kafka.errors import KafkaAbortable, KafkaFenced, KafkaRetry
+from precache.runtime.backoff import backoff_s
+from precache.runtime.health import Health
+from precache.runtime.logs import log
+from processor import metrics
+from processor.group.membership import Membership
+from processor.group.recovery import Place, Rebuilder, Steps
+
+if TYPE_CHECKING:
+    from processor.round.assigned_partition import Held
+
+PART: Final = "partitions"
+
+
+class Assignment:
+    """Follows the group: drops what was taken away, rebuilds what was given, one partition at a time.
+
+    Attributes:
+        held: the partitions that are ready, by number.
+    """
+
+    def __init__(self, membership: Membership, rebuilder: Rebuilder, health: Health, place: Place) -> None:
+        self.held: dict[int, Held] = {}
+        self._membership = membership
+        self._rebuilder = rebuilder
+        self._health = health
+        self._place = place
+        self._current: tuple[int, Steps[Held]] | None = None
+        self._failed = 0
+        self._not_before_s = 0.0
+
+    @property
+    def waiting(self) -> set[int]:
+        """Return the partitions that are ours, but not ready."""
+        return self._membership.owned - self.held.keys()
+
+    def follow(self) -> None:
+        """Drop what the group took away since, and have the client read what is ready; before a poll only."""
+        self.drop_lost()
+        self._membership.read({number: held.frontier for number, held in self.held.items()})
+        self._tell()
+
+    def drop_lost(self) -> None:
+        """Drop what the group took away since this was last called."""
+        self.drop(self._membership.take_lost())
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Forget the state of partitions; those that are still ours will be rebuilt."""
+        for number in numbers:
+            self.held.pop(number, None)
+            # It may be rebuilt, with another frontier, before the client is told to read something else.
+            self._membership.read_anew(number)
+            if self._current is not None and self._current[0] == number:
+                self._current[1].close()
+                self._current = None
+
+    def drop_all(self) -> None:
+        """Forget the state of all partitions, and read nothing until they are rebuilt."""
+        self.drop([*self.held, *self._membership.owned])
+        self._tell()
+        self._membership.read({})
+
+    def rebuild_some(self) -> None:
+        """Take one step of a rebuild, if there is one to be done."""
+        if self._current is None:
+            waiting = self.waiting
+            if not waiting or monotonic() < self._not_before_s:
+                return
+            number = min(waiting)
+            self._current = (number, self._rebuilder.rebuild(self._place._replace(number=number)))
+        number, steps = self._current
+        try:
+            next(steps)
+        except StopIteration as done:
+            self.held[number] = done.value
+            self._current = None
+            self._failed = 0
+        except (KafkaRetry, KafkaFenced, KafkaAbortable) as fault:
+            self._current = None
+            self._not_before_s = monotonic() + backoff_s(self._failed, cap_s=5.0)
+            self._failed += 1
+            log.warning("processor.rebuild_failed", partition=number, attempt=self._failed, why=str(fault))
+
+    def _tell(self) -> None:
+        waiting = self.waiting
+        metrics.PARTITIONS.labels("ready").set(len(self.held))
+        metrics.PARTITIONS.labels("rebuilding").set(len(waiting))
+        if not self._membership.shares:
+            self._health.set(PART, False, "waiting for the group to give out its partitions")
+        elif waiting:
+            self._health.set(PART, False, f"rebuilding partitions {sorted(waiting)}")
+        else:
+            self._health.set(PART, True)

@@ -1,0 +1,225 @@
+"""The processor's place in its consumer group.
+
+The callbacks of a rebalance only note what happened: a partition is read from when its state was rebuilt, which takes
+longer than a callback may. Until then it is the group's promise to us, and not yet assigned to the client.
+
+Members are static (``group.instance.id``): a processor that is started again after a kill takes its own place at once,
+where an unknown newcomer would wait for the end of the dead one's session.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from precache.kafka.errors import KafkaFault, kafka_errors, translate
+from precache.runtime.logs import log
+from processor.errors import Fatal, Replaced
+
+_FENCED: Final = KafkaError.FENCED_INSTANCE_ID
+# What librdkafka says of a static member that was replaced, as `_FATAL`: only its text tells which error it was.
+_FENCED_TEXT: Final = KafkaError(_FENCED).str()
+_LEAVE_S: Final = 2.0
+_LOOK_S: Final = 0.02
+
+
+class Membership:
+    """One member of the group. For one thread.
+
+    Attributes:
+        owned: the partitions that the group gave us.
+        shares: how often the group has given us a share, be it an empty one.
+    """
+
+    def __init__(self, consumer: Consumer, topic: str, instance: str, *, cooperative: bool) -> None:
+        self.owned: set[int] = set()
+        self.shares = 0
+        self._instance = instance
+        self._consumer = consumer
+        self._topic = topic
+        self._cooperative = cooperative
+        self._reading: set[int] = set()
+        self._anew: set[int] = set()
+        self._lost: set[int] = set()
+        self._paused: set[int] = set()
+
+    def join(self) -> None:
+        """Ask for a share of the topic's partitions."""
+        with self._calls("subscribe"):
+            self._consumer.subscribe(
+                [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+
+    def poll(self, records: int, timeout_s: float) -> list[Message]:
+        """Serve the group and return what there is to read: what comes within the time, then only what is there."""
+        with self._calls("read"):
+            messages = self._consumer.consume(1, timeout_s)
+            for message in messages:
+                self.check(message)
+            return messages + self._consumer.consume(records - 1, 0) if messages else messages
+
+    def more(self, records: int) -> list[Message]:
+        """Return what is there to be read at once."""
+        with self._calls("read"):
+            return self._consumer.consume(records, 0)
+
+    def check(self, message: Message) -> None:
+        """See whether a message says that this client is of no use any more: it says so once.
+
+        Raises:
+            Fatal: it does.
+        """
+        error = message.error()
+        if error is not None and error.code() == KafkaError._FATAL:  # noqa: SLF001 - the library's own name for it
+            raise self._fatal(translate(error, "read"))
+
+    def take_lost(self) -> set[int]:
+        """Return the partitions that were taken away since this was last called; some may be owned again."""
+        lost, self._lost = self._lost, set()
+        return lost
+
+    def any_lost(self) -> bool:
+        """Return whether a partition was taken away since :meth:`take_lost` was last called."""
+        return bool(self._lost)
+
+    def read_anew(self, number: int) -> None:
+        """Have the next :meth:`read` go back to the partition's frontier, whatever was fetched of it already."""
+        self._anew.add(number)
+
+    def read(self, frontiers: Mapping[int, int]) -> None:
+        """Read these partitions and no others, each from its frontier on.
+
+        Call it between rounds only, with nothing polled that was not applied: it may go back to the frontiers of all.
+        """
+        removed = self._reading & (self._anew | (self._reading - frontiers.keys()))
+        added = frontiers.keys() - (self._reading - removed)
+        self._anew.clear()
+        if not added and not removed:
+            return
+        self._resume(removed)
+        with self._calls("assign partitions"):
+            if not self._cooperative:
+                self._consumer.assign(self._places(frontiers))
+            else:
+                if removed:
+                    self._consumer.incremental_unassign([TopicPartition(self._topic, number) for number in removed])
+                if added:
+                    self._consumer.incremental_assign(self._places({number: frontiers[number] for number in added}))
+        self._reading = set(frontiers)
+
+    def pause(self) -> None:
+        """Read nothing for a while; the group is still to be served by :meth:`poll`."""
+        if added := self._reading - self._paused:
+            self._paused |= added
+            with self._calls("pause"):
+                self._consumer.pause([TopicPartition(self._topic, number) for number in added])
+
+    def resume(self) -> None:
+        """Read again what was read before :meth:`pause`."""
+        self._resume(self._reading)
+
+    def metadata(self) -> Any:
+        """Return what a transaction needs to be fenced with the group's generation."""
+        return self._consumer.consumer_group_metadata()
+
+    def committed(self, number: int, timeout_s: float) -> TopicPartition:
+        """Return the group's committed offset of a partition, with its metadata.
+
+        Raises:
+            KafkaRetry: no answer in time; among others while a killed processor's transaction is open.
+        """
+        with self._calls("read the committed offset"):
+            return self._consumer.committed([TopicPartition(self._topic, number)], timeout=timeout_s)[0]
+
+    def end_offset(self, number: int, timeout_s: float) -> int:
+        """Return, from the broker, the offset that the partition's next record will have."""
+        with self._calls("read the end offset"):
+            place = TopicPartition(self._topic, number)
+            offsets = self._consumer.get_watermark_offsets(place, timeout=timeout_s, cached=False)
+            return int(offsets[1])
+
+    def known_end_offset(self, number: int) -> int:
+        """Return the end offset as the last fetch told it; negative when none did."""
+        with self._calls("read the end offset"):
+            return int(self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)[1])
+
+    def leave(self) -> None:
+        """Leave the group, so that others take over at once.
+
+        The client's ``close`` does not tell the group that a static member leaves; its ``unsubscribe`` does, once the
+        partitions are given back.
+        """
+        # Where that fails, others take over when the session has ended.
+        with suppress(KafkaFault), kafka_errors("leave the group"):
+            self._consumer.unsubscribe()
+            end = monotonic() + _LEAVE_S
+            while self._consumer.memberid() and monotonic() < end:
+                self._consumer.consume(1, _LOOK_S)
+        with kafka_errors("leave the group"):
+            self._consumer.close()
+
+    def _resume(self, numbers: set[int]) -> None:
+        """Take the pause away. Before a partition is let go, too: the client would not read it when it comes back."""
+        if paused := numbers & self._paused:
+            self._paused -= paused
+            with self._calls("resume"):
+                self._consumer.resume([TopicPartition(self._topic, number) for number in paused])
+
+    @contextmanager
+    def _calls(self, doing: str) -> Iterator[None]:
+        """Raise as ours what the client raises; what it can't recover from is fatal.
+
+        Raises:
+            KafkaFault: one of its kinds.
+            Fatal: the client is of no use any more.
+        """
+        try:
+            with kafka_errors(doing):
+                yield
+        except KafkaFault as fault:
+            if fault.name in {"_FATAL", "FENCED_INSTANCE_ID"}:
+                raise self._fatal(fault) from fault
+            raise
+
+    def _fatal(self, fault: KafkaFault) -> Fatal:
+        if fault.name == "_FATAL" and _FENCED_TEXT not in fault.text:
+            return Fatal(f"the group's client can't go on: {fault}")
+        return Replaced(
+            f"another processor uses the name {self._instance!r}, and took this one's place in the group: give every "
+            "processor an `instance:` of its own; if it replaced this one for good, all is well"
+        )
+
+    def _places(self, frontiers: Mapping[int, int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, number, offset) for number, offset in frontiers.items()]
+
+    def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        numbers = {place.partition for place in places}
+        log.info("processor.assigned", partitions=sorted(numbers))
+        self.shares += 1
+        if self._cooperative:
+            self.owned |= numbers
+            consumer.incremental_assign([])
+        else:
+            self.owned = numbers
+            consumer.assign([])
+
+    def _on_revoke(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        self._give_back(consumer, places, "processor.revoked")
+
+    def _on_lost(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        self._give_back(consumer, places, "processor.lost")
+
+    def _give_back(self, consumer: Consumer, places: list[TopicPartition], event: str) -> None:
+        numbers = {place.partition for place in places}
+        log.info(event, partitions=sorted(numbers))
+        self.owned -= numbers
+        self._lost |= numbers
+        self._resume(numbers & self._reading)
+        if not self._cooperative:
+            self._reading.clear()
+            consumer.unassign()
+            return
+        consumer.incremental_unassign([TopicPartition(self._topic, number) for number in numbers & self._reading])
+        self._reading -= numbers

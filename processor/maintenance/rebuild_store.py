@@ -1,0 +1,194 @@
+"""``--rebuild-store``: the store written anew from Kafka.
+
+Decisions and final rows come from ``precache.operations``, points from the log of notifications, from its start on.
+Operations that began before the log's start get their record's row. Those without a record were never processed: they
+are decided by the partition's clock, which is moved to wall time once, at the end. Nothing is written to Kafka.
+
+While the store writes some thousand rows, the next ones are read and decoded. One write at a time: rows keep their
+order.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from time import monotonic
+from typing import Final
+
+from confluent_kafka import Message
+
+from precache.contract.measurements import BY_RECORD, Row
+from precache.kafka.errors import KafkaRetry
+from precache.kafka.log_reader import LogReader
+from precache.runtime.logs import log
+from precache.runtime.shutdown import Stop
+from processor.config import ProcessorConfig
+from processor.core.effects import Effects
+from processor.core.partition import Partition
+from processor.errors import Fatal
+from processor.group.recovery import Decisions, tell_unreadable
+from processor.output import rows
+from processor.output.store_writer import pause_s
+from processor.round.tuning import Tuning
+from processor.stores.api import Store, StoreRetry, WriteReport
+
+_CALL_S: Final = 15.0
+_TELL_S: Final = 2.0
+# Fewer at a time cost the store more for each; more at a time are only more memory.
+_ROWS_AT_ONCE: Final = 40_000
+# The log's retention may remove its start while it is read: then it is read anew from its new start.
+_ATTEMPTS: Final = 3
+
+
+class StoreRebuild:
+    """One run.
+
+    Args:
+        config: ``processor.yaml``.
+        reader: reads outside of any group.
+        store: where to.
+        stop: ends it early, between batches.
+        tell: is given lines for a person.
+    """
+
+    def __init__(
+        self, config: ProcessorConfig, reader: LogReader, store: Store, stop: Stop, tell: Callable[[str], None]
+    ) -> None:
+        self._config = config
+        self._topics = config.topics
+        self._reader = reader
+        self._store = store
+        self._stop = stop
+        self._tell = tell
+        self._points = self._refused = self._too_old = 0
+        self._told_s = 0.0
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._gathered: list[Row] = []
+        # What the store has, and what comes of it.
+        self._writing: tuple[list[Row], Future[WriteReport]] | None = None
+
+    def run(self, wall_ms: Callable[[], int]) -> None:
+        """Write everything.
+
+        Raises:
+            Fatal: there is no such topic, or it was stopped early.
+            KafkaFault: Kafka can't be read.
+            StoreFault: the store can't be written.
+        """
+        count = self._reader.partitions(self._topics.notifications, _CALL_S)
+        if not count:
+            raise Fatal(f"there is no topic {self._topics.notifications}: check topics in the configuration")
+        began = monotonic()
+        with self._thread:
+            for number in range(count):
+                self._patiently(number, wall_ms)
+        self._tell(
+            f"done in {monotonic() - began:.1f} s: {self._points} points and rows of {count} partitions written, "
+            f"{self._too_old} older than the store keeps, {self._refused} refused"
+        )
+
+    def _patiently(self, number: int, wall_ms: Callable[[], int]) -> None:
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._partition(number, wall_ms)
+            except KafkaRetry as fault:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                log.warning("processor.rebuild_store_again", partition=number, why=str(fault))
+            else:
+                return
+
+    def _partition(self, number: int, wall_ms: Callable[[], int]) -> None:
+        topic = self._topics.notifications
+        start, end = self._reader.bounds(topic, number, _CALL_S)
+        decisions = self._decisions(number, start)
+        decided, undecided = Partition(self._config.operations.timers), Partition(self._config.operations.timers)
+        for partition in (decided, undecided):
+            partition.observe(wall_ms())
+        decided.restore(decisions.records.values(), start, decisions.closed)
+        for batch in self._reader.read(topic, number, start, end):
+            self._write(self._batch(batch, decided, undecided))
+            self._say(f"{topic}/{number}: {_place(batch, start) - start} of {end - start} records", always=False)
+        out = Effects()
+        undecided.advance(wall_ms() - Tuning().margin_ms, out)
+        self._write(_rows_of(out))
+        self._write(row for operation in decided.operations() for row in rows.operation_rows(operation))
+        self._hand_over()
+        self._finish()
+        self._say(f"{topic}/{number}: all of {end - start} records, {len(decisions)} operations", always=True)
+
+    def _decisions(self, number: int, start: int) -> Decisions:
+        """Read the partition's decisions; of operations that began before ``start``, write the rows at once."""
+        topic = self._topics.operations
+        decisions = Decisions(start)
+        for batch in self._reader.read(topic, number, *self._reader.bounds(topic, number, _CALL_S)):
+            self._check_stop()
+            for message in batch:
+                began_before = decisions.take(message)
+                if began_before is not None:
+                    self._write(rows.record_rows(began_before))
+        tell_unreadable(decisions, topic, number)
+        return decisions
+
+    def _batch(self, batch: Iterable[Message], decided: Partition, undecided: Partition) -> Iterator[Row]:
+        out = Effects()
+        for message in batch:
+            ts_ms, key, value = message.timestamp()[1], message.key(), message.value() or b""
+            if not decided.replay(ts_ms, key, value, out):
+                undecided.apply(ts_ms, message.offset() or 0, key, value, out)
+        return _rows_of(out)
+
+    def _write(self, some: Iterable[Row]) -> None:
+        """Have rows written after those before them, once there are enough of them."""
+        self._gathered += some
+        if len(self._gathered) >= _ROWS_AT_ONCE:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give the store what was gathered, once it is done with what it has; return while it writes."""
+        self._finish()
+        if self._gathered:
+            self._writing = self._gathered, self._thread.submit(self._store.write, self._gathered)
+            self._gathered = []
+
+    def _finish(self) -> None:
+        """Wait until the store has what it was given, however long that takes."""
+        failed = 0
+        while self._writing is not None:
+            self._check_stop()
+            written, writing = self._writing
+            try:
+                report = writing.result()
+            except StoreRetry as fault:
+                log.warning("processor.store_waiting", attempt=failed + 1, why=str(fault))
+                self._stop.wait(pause_s(failed, fault.retry_after_s))
+                failed += 1
+                self._writing = written, self._thread.submit(self._store.write, written)
+            else:
+                self._writing = None
+                self._count(written, report)
+
+    def _count(self, written: list[Row], report: WriteReport) -> None:
+        self._points += len(written) - len(report.refused) - report.dropped_old
+        self._refused += len(report.refused)
+        self._too_old += report.dropped_old
+        for refused in report.refused:
+            log.error("processor.row_refused", row=BY_RECORD[type(refused.row.record)].name, why=refused.why)
+
+    def _check_stop(self) -> None:
+        if self._stop.requested:
+            raise Fatal("stopped before the end: the store is incomplete; run --rebuild-store again")
+
+    def _say(self, text: str, *, always: bool) -> None:
+        if always or monotonic() - self._told_s > _TELL_S:
+            self._told_s = monotonic()
+            self._tell(text)
+
+
+def _rows_of(out: Effects) -> Iterator[Row]:
+    yield from out.points
+    yield from out.signs
+    for operation in out.changed:
+        yield from rows.operation_rows(operation)
+
+
+def _place(batch: list[Message], start: int) -> int:
+    return (batch[-1].offset() or 0) + 1 if batch else start

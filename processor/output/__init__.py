@@ -1,0 +1,1 @@
+"""What a round writes: derived records, dead letters, rows and reports."""

@@ -1,0 +1,70 @@
+"""What a round did, told in logs and metrics; after its commit, so that each thing is told once."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from precache.contract.deadletters import DeadLetter
+from precache.contract.operation import Operation as OperationRecord
+from precache.runtime.logs import log
+from processor import metrics
+from processor.core.effects import Effects, Point
+from processor.round.assigned_partition import Held
+
+_SAMPLE: Final = 50
+_AHEAD_AGAIN_S: Final = 60.0
+_MS_PER_S: Final = 1_000
+_LOUD: Final = frozenset({"stalled", "abandoned"})
+
+
+def tell(out: Effects, letters: Iterable[DeadLetter]) -> None:
+    """Log and count what was committed."""
+    for decision in out.decisions:
+        metrics.DECISIONS.labels(decision.record.status).inc()
+        _log(decision.record)
+    for refused in out.refused:
+        metrics.EVENTS.labels(refused.reason).inc()
+    for letter in letters:
+        metrics.DEADLETTERS.labels(letter.reason).inc()
+        log.warning("processor.deadletter", reason=letter.reason, origin=letter.origin, detail=letter.detail)
+    metrics.EVENTS.labels("report").inc(len(out.points))
+    metrics.EVENTS.labels("repeated").inc(out.repeated)
+    metrics.EVENTS.labels("ignored").inc(out.ignored)
+    metrics.EVENTS.labels("sign").inc(len(out.signs))
+
+
+def tell_ahead(held: Held, now_s: float, wall_s: float) -> None:
+    """Count the records whose timestamps were distrusted; log them, once a minute."""
+    out = held.out
+    if not out.ahead:
+        return
+    metrics.AHEAD.inc(out.ahead)
+    if now_s - held.ahead_logged_s < _AHEAD_AGAIN_S:
+        return
+    held.ahead_logged_s = now_s
+    log.error(
+        "processor.stamped_ahead",
+        partition=held.number,
+        records=out.ahead,
+        before=held.frontier,
+        ahead_s=round(out.ahead_ms / _MS_PER_S - wall_s),
+        advice="the clock of a broker is ahead, or this machine's is behind: check NTP on both; no data is lost",
+    )
+
+
+def tell_points(points: list[Point], now_s: float) -> None:
+    """Take the delay of some points that were given to the store."""
+    for point in points[:: len(points) // _SAMPLE + 1]:
+        metrics.DELAY_S.observe(max(0.0, now_s - point.moment.timestamp()))
+
+
+def _log(record: OperationRecord) -> None:
+    said = log.warning if record.status in _LOUD else log.info
+    said(
+        f"operation.{record.status}",
+        operation=record.operation,
+        aggregate=record.aggregate_name,
+        revision=record.revision,
+        hosts_done=record.hosts_done,
+        hosts_total=record.hosts_total,
+        errors=record.errors,
+    )

@@ -1,0 +1,147 @@
+"""The transactional producer through its failures: aborted, replaced, or given up for good."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from confluent_kafka import Producer, TopicPartition
+
+from precache.kafka.errors import KafkaFault, KafkaFenced, KafkaHanging, KafkaRetry, kafka_errors
+from precache.runtime.backoff import backoff_s
+from precache.runtime.logs import log
+from precache.runtime.watchdog import Watched
+from processor.errors import StartOver
+from processor.output.encode import Output, Publisher
+from processor.round.fault_points import FaultPoints
+from processor.shutdown import Patience
+
+# These say that a producer with the same transactional id came after this one, or that Kafka ended the transaction:
+# this process slept too long. (Whether another one has its name, the group says: Membership.)
+_REPLACED: Final = frozenset({"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"})
+
+
+class Transactions:
+    """Commits rounds, with a producer that is made anew when it has to be.
+
+    Args:
+        make: returns a transactional producer that was not initialised.
+        transactional_id: the producer's.
+        call_s: how long one call may take.
+        limit_s: the transaction's timeout.
+        serve: called between attempts, with seconds to pass: serves the group.
+        patience: once it ended, what Kafka does not answer is left to the next start: it aborts what was begun.
+        watched: has a beat with each call.
+        faults: has the point within a commit.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Producer],
+        *,
+        transactional_id: str,
+        call_s: float,
+        limit_s: float,
+        serve: Callable[[float], None],
+        patience: Patience,
+        watched: Watched,
+        faults: FaultPoints,
+    ) -> None:
+        self.transactional_id = transactional_id
+        self._make = make
+        self._call_s = call_s
+        self._limit_s = limit_s
+        self._serve = serve
+        self._patience = patience
+        self._watched = watched
+        self._faults = faults
+        self._producer: Producer | None = None
+        self._begun = False
+        # Why a record of the open transaction was not taken.
+        self._refused: KafkaFault | None = None
+
+    def ready(self) -> None:
+        """Have a producer whose predecessors of the same name are fenced, their transactions aborted.
+
+        Raises:
+            KafkaFault: not to be had.
+        """
+        failed = 0
+        while self._producer is None:
+            self._watched.beat()
+            producer = self._make()
+            try:
+                with kafka_errors("initialise transactions"):
+                    producer.init_transactions(self._call_s)
+            except KafkaRetry as fault:
+                log.warning("processor.waiting_for_transactions", attempt=failed + 1, why=str(fault))
+                self._serve(backoff_s(failed, cap_s=5.0))
+                failed += 1
+            else:
+                self._producer = producer
+
+    @property
+    def begun(self) -> bool:
+        """Whether a transaction is open."""
+        return self._begun
+
+    def begin(self, outputs: Iterable[Output]) -> None:
+        """Open a transaction and write records into it: none is to be read before :meth:`commit`.
+
+        Raises:
+            KafkaFault: see :meth:`give_up`.
+            StartOver: there is no producer: the last one could not abort what the store made wait.
+        """
+        if self._producer is None:
+            # To make one here would serve the group, and partitions of this very round could be taken away.
+            raise StartOver("the producer was given up while the store was waited for")
+        self._begun = True
+        self._refused = None
+        publisher = self._publisher(self._producer)
+        publisher.begin()
+        try:
+            publisher.write(outputs)
+        except KafkaFault as fault:
+            self._refused = fault
+
+    def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group: Any) -> None:
+        """Write more records, and offsets: with all that was written since :meth:`begin`, all or nothing.
+
+        Raises:
+            KafkaFault: it is not known to be written; see :meth:`give_up`.
+        """
+        assert self._producer is not None  # noqa: S101 - for the type checker: begin() saw to it
+        publisher = self._publisher(self._producer)
+        if self._refused is None:
+            try:
+                publisher.write(outputs)
+            except KafkaFault as fault:
+                self._refused = fault
+        # Once Kafka refused a record, librdkafka takes no more of the transaction, and gives no reason: that comes with
+        # the offsets.
+        publisher.add_offsets(offsets, group)
+        self._faults.hit("step4:inside")
+        if self._refused is not None:
+            raise self._refused
+        publisher.commit()
+        self._begun = False
+
+    def give_up(self, fault: Exception | None = None) -> None:
+        """Abort what was begun; where that can't be, drop the producer: the next one fences it."""
+        if not self._begun or self._producer is None:
+            return
+        self._begun = False
+        gone = isinstance(fault, KafkaHanging) or (isinstance(fault, KafkaFenced) and fault.name in _REPLACED)
+        if gone or not self._publisher(self._producer).abort():
+            self.drop()
+
+    def drop(self) -> None:
+        """Let go of the producer, and of what it holds."""
+        if self._producer is not None:
+            try:
+                with kafka_errors("drop a producer"):
+                    self._producer.purge()
+            except KafkaFault as fault:
+                log.debug("processor.purge_failed", why=str(fault))
+            self._producer = None
+
+    def _publisher(self, producer: Producer) -> Publisher:
+        return Publisher(producer, self._call_s, self._limit_s, self._patience, self._watched)

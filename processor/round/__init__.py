@@ -1,0 +1,1 @@
+"""One round of the loop: poll, decide, write, commit."""

@@ -1,0 +1,74 @@
+"""Partitions' clocks and wall time: a bound while there is something to be read, their measure once nothing is left."""
+
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import Final
+
+from precache.kafka.errors import KafkaRetry
+from precache.runtime.logs import log
+from processor import metrics
+from processor.group.membership import Membership
+from processor.round.assigned_partition import Held
+
+# A timer is late by this much at most; and a lagging partition with a due timer costs one question in so long.
+_ASK_AGAIN_S: Final = 0.25
+_MS_PER_S: Final = 1_000
+
+
+class WallClock:
+    """Bounds the clocks of partitions, and advances those of idle ones.
+
+    Args:
+        membership: asks the broker.
+        wall_ms: returns milliseconds since the epoch.
+        margin_ms: how far apart the broker's clock and ours may be.
+        call_s: how long the broker may take to answer.
+    """
+
+    def __init__(self, membership: Membership, wall_ms: Callable[[], int], margin_ms: int, call_s: float) -> None:
+        self._membership = membership
+        self._wall_ms = wall_ms
+        self._margin_ms = margin_ms
+        self._call_s = call_s
+
+    def observe(self, partitions: Iterable[Held]) -> None:
+        """Have the records that were read by now bounded by wall time, before they are applied."""
+        now_ms = self._wall_ms()
+        for held in partitions:
+            ahead_ms = held.state.observe(now_ms)
+            if ahead_ms:
+                # To be committed: a replay must not take a clock from before for its bound.
+                held.dirty = True
+                tell_taken_back(held.number, ahead_ms)
+
+    def advance(self, held: Held) -> None:
+        """Fire the partition's timers that are due, unless a record is left that comes first.
+
+        The wall clock is read before the broker is asked, and the broker is asked each time: a process that was stopped
+        in between, for however long, takes an old time with it, never a new one past records that it did not see.
+        """
+        due = held.state.due_at()
+        if due is None or monotonic() - held.checked_s < _ASK_AGAIN_S:
+            return
+        now_ms = self._wall_ms() - self._margin_ms
+        if due > now_ms:
+            return
+        held.checked_s = monotonic()
+        try:
+            end = self._membership.end_offset(held.number, self._call_s)
+        except KafkaRetry:
+            return
+        if end <= held.frontier:
+            held.state.advance(now_ms, held.out)
+            held.dirty = True
+
+
+def tell_taken_back(partition: int, ahead_ms: int) -> None:
+    """Count and log a clock that stood too far ahead of wall time."""
+    metrics.CLOCK_TAKEN_BACK.inc()
+    log.error(
+        "processor.clock_taken_back",
+        partition=partition,
+        ahead_s=ahead_ms // _MS_PER_S,
+        advice="a clock was ahead, or this machine's is behind: check NTP; operations may have been given up too early",
+    )

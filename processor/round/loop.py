@@ -1,0 +1,204 @@
+"""The processor's loop: rounds of six steps.
+
+1. poll: serve the group, read what there is;
+2. fire the timers that are due at or before each record's timestamp, then apply the record; fire those that are due by
+   wall time where nothing is left to be read;
+3. write the progress points: they are idempotent, so a round that is cut short here writes them again; while the store
+   has them, begin the transaction of step 4 with the records of ``precache.progress``;
+4. commit in one transaction: derived records, dead letters, and the offset of every partition that was read or has
+   records in it, also when only a timer caused them: a transaction without offsets would not be fenced;
+5. write the row of every operation that this round changed. After the commit, which proved that the partition was ours;
+6. forget the operations that were closed; until here ``low`` counts them, so that a restart writes their rows again.
+
+Whatever goes wrong before the commit is known to be done: the state of all partitions is dropped and built anew from
+what is committed. Nothing is ever sent again from memory.
+"""
+
+from time import monotonic
+from typing import Any
+
+from confluent_kafka import KafkaError, Message
+
+from precache.kafka import codes
+from precache.kafka.errors import KafkaAbortable, KafkaFatal, KafkaFenced, KafkaRetry, translate
+from precache.runtime.backoff import backoff_s
+from precache.runtime.logs import log
+from precache.runtime.shutdown import Stop
+from precache.runtime.watchdog import Watched
+from processor import metrics
+from processor.errors import StartOver
+from processor.gauges import Gauges
+from processor.group.assignment import Assignment
+from processor.group.membership import Membership
+from processor.output.transactions import Transactions
+from processor.round.assigned_partition import Held
+from processor.round.clock import WallClock
+from processor.round.fault_points import FaultPoints
+from processor.round.steps import Steps
+from processor.round.tuning import Tuning
+
+# After these the state is built anew from what is committed. What is not among them ends the process.
+_PASSES = (StartOver, KafkaRetry, KafkaFenced, KafkaAbortable)
+_SERVE_S = 0.1
+
+
+class Loop:
+    """One processor's loop. For one thread."""
+
+    def __init__(
+        self,
+        *,
+        membership: Membership,
+        assignment: Assignment,
+        clock: WallClock,
+        transactions: Transactions,
+        steps: Steps,
+        faults: FaultPoints,
+        gauges: Gauges,
+        tuning: Tuning,
+        stop: Stop,
+        watched: Watched,
+    ) -> None:
+        self._membership = membership
+        self._assignment = assignment
+        self._clock = clock
+        self._transactions = transactions
+        self._steps = steps
+        self._faults = faults
+        self._tuning = tuning
+        self._stop = stop
+        self._watched = watched
+        self._gauges = gauges
+        self._gaps: dict[int, int] = {}
+        self._failed = 0
+
+    def run(self) -> None:
+        """Go round until a stop is requested; the round that is under way is finished.
+
+        Raises:
+            Fatal, KafkaFatal, KafkaRejected, StoreFault: somebody must act; the text says what to do.
+        """
+        self._membership.join()
+        while not self._stop.requested:
+            try:
+                self._transactions.ready()
+                self._turn()
+            except _PASSES as fault:
+                self._start_over(fault)
+            self._watched.turn()
+
+    def _turn(self) -> None:
+        assignment = self._assignment
+        assignment.follow()
+        messages = self._poll()
+        began = monotonic()
+        assignment.drop_lost()
+        if messages:
+            self._faults.hit("step2:before")
+        self._clock.observe(assignment.held.values())
+        self._apply(messages)
+        for held in assignment.held.values():
+            self._clock.advance(held)
+        if messages:
+            self._faults.hit("step2:after")
+        busy = [held for held in assignment.held.values() if held.dirty]
+        if busy:
+            self._steps.write_points(busy, messages)
+            self._steps.commit(busy)
+            self._failed = 0
+            self._steps.write_rows(busy)
+            self._steps.forget(busy)
+            metrics.ROUND_S.observe(monotonic() - began)
+        assignment.rebuild_some()
+        self._gauges.update()
+
+    def _poll(self) -> list[Message]:
+        """Step 1. A round is bounded by records and by bytes."""
+        if self._assignment.held:
+            self._faults.hit("step1:before")
+        tuning = self._tuning
+        batch = max(1, tuning.round_records // 8)
+        messages = self._membership.poll(batch, 0.0 if self._assignment.waiting else tuning.poll_s)
+        got, size = messages, 0
+        while got and len(messages) + batch <= tuning.round_records:
+            size += sum(len(message.value() or b"") for message in got)
+            if size > tuning.round_bytes:
+                break
+            got = self._membership.more(batch)
+            messages += got
+        if messages:
+            self._faults.hit("step1:after")
+        return messages
+
+    def _apply(self, messages: list[Message]) -> None:
+        """Step 2."""
+        partitions = self._assignment.held
+        interrupted: set[int] = set()
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._on_error(message, error)
+                continue
+            # A partition that was taken away in this very poll is not held any more.
+            number: Any = message.partition()
+            held = partitions.get(number)
+            if held is None or number in interrupted:
+                continue
+            offset: Any = message.offset()
+            if offset != held.frontier and not self._accept_gap(held, offset):
+                interrupted.add(number)
+                continue
+            held.state.apply(message.timestamp()[1], offset, message.key(), message.value() or b"", held.out)
+            held.frontier = offset + 1
+            held.dirty = True
+
+    def _accept_gap(self, held: Held, offset: int) -> bool:
+        """Return whether to go on past offsets that did not come: only where they did not come a second time either.
+
+        What was applied up to there is right, and is committed: each gap costs one look back, however many there are.
+        """
+        if offset > held.frontier and self._gaps.pop(held.number, None) == held.frontier:
+            log.error(
+                "processor.records_missing",
+                partition=held.number,
+                frontier=held.frontier,
+                next=offset,
+                advice="deleted by hand, or written in a transaction; nothing of ours does that",
+            )
+            return True
+        self._gaps[held.number] = held.frontier
+        log.warning("processor.gap", partition=held.number, frontier=held.frontier, got=offset)
+        self._membership.read_anew(held.number)
+        return False
+
+    def _on_error(self, message: Message, error: KafkaError) -> None:
+        """Take what a partition, or the group, has to say other than records."""
+        self._membership.check(message)
+        fault = translate(error, "read")
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the library's own name for it
+            log.warning("processor.out_of_range", partition=message.partition(), why=str(fault))
+            number = message.partition()
+            self._assignment.drop([] if number is None else [number])
+        elif isinstance(fault, KafkaFatal):
+            raise fault
+        else:
+            log.warning("processor.read_error", partition=message.partition(), why=str(fault))
+
+    def _start_over(self, fault: Exception) -> None:
+        """Drop all state, and the transaction; what was under way is done again from what is committed."""
+        metrics.STARTED_OVER.labels(type(fault).__name__).inc()
+        if isinstance(fault, KafkaAbortable) and codes.DECISIONS.get(fault.name) == "rejected":
+            # All records of ours fit into topics as the check at start wants them: somebody has changed one since.
+            log.error("processor.topic_refuses", why=str(fault), advice="`precache doctor` names the topic's setting")
+        log.warning("processor.starting_over", why=str(fault))
+        self._assignment.drop_all()
+        self._transactions.give_up(fault)
+        self.serve(backoff_s(self._failed, base_s=0.2, cap_s=10.0))
+        self._failed += 1
+
+    def serve(self, seconds: float) -> None:
+        """Let time pass; the group is served, and nothing is read."""
+        end = monotonic() + seconds
+        while (left := end - monotonic()) > 0 and not self._stop.requested:
+            self._watched.beat()
+            self._membership.poll(1, min(left, _SERVE_S))

@@ -1,0 +1,164 @@
+"""Steps 3 to 6 of a round: what it led to is written, in the order that makes each of them safe to be cut short."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from time import monotonic, time
+
+from confluent_kafka import Message, TopicPartition
+
+from precache.config import TopicsBlock
+from precache.contract.measurements import BY_RECORD, Row
+from precache.contract.progress import Progress
+from precache.runtime.logs import log
+from processor import metrics
+from processor.errors import StartOver
+from processor.group import commit_metadata as commits
+from processor.group.membership import Membership
+from processor.output import dead_letters as deadlettering
+from processor.output import report as telling
+from processor.output import rows
+from processor.output.encode import Encoder, Output
+from processor.output.store_writer import StoreWriter, nothing
+from processor.output.transactions import Transactions
+from processor.round.assigned_partition import Held
+from processor.round.fault_points import FaultPoints
+from processor.stores.api import RefusedRow, WriteReport
+
+
+class Steps:
+    """Carries out a round's effects, for the partitions that have any."""
+
+    def __init__(
+        self,
+        topics: TopicsBlock,
+        membership: Membership,
+        store: StoreWriter,
+        transactions: Transactions,
+        faults: FaultPoints,
+    ) -> None:
+        self._topics = topics
+        self._membership = membership
+        self._store = store
+        self._transactions = transactions
+        self._encoder = Encoder(topics)
+        self._faults = faults
+
+    def write_points(self, busy: Sequence[Held], messages: Sequence[Message]) -> None:
+        """Step 3: progress points and signs of life; those that the store refuses become dead letters of step 4.
+
+        While the store has them, the records of ``precache.progress`` go out, in the transaction that step 4 commits.
+        It is not held open for a store that makes us wait; nor does it hold decisions or offsets until step 4: they
+        would hold up a successor, should this process be killed.
+        """
+        self._faults.hit("step3:before")
+        points: list[Row] = []
+        for held in busy:
+            points += held.out.points
+            points += held.out.signs
+        report = self._write(points, lambda: self._transactions.begin(self._progress(busy)), self._transactions.give_up)
+        if report.refused:
+            self._refuse_points(busy, messages, report)
+        refused = sum(isinstance(one.row.record, Progress) for one in report.refused)
+        # What is too old is not named; a sign of life among it is a rare thing.
+        stored = sum(len(held.out.points) for held in busy) - refused - report.dropped_old
+        metrics.POINTS.inc(max(0, stored))
+        for held in busy:
+            telling.tell_points(held.out.points, time())
+        self._faults.hit("step3:after")
+
+    def commit(self, busy: Sequence[Held]) -> None:
+        """Step 4: derived records, dead letters and offsets, in one transaction."""
+        self._faults.hit("step4:before")
+        if self._membership.any_lost():
+            raise StartOver("a partition was taken away before the commit")
+        if not self._transactions.begun:
+            self._transactions.begin(self._progress(busy))
+        outputs = [output for held in busy for output in chain(self._decisions(held), self._letters(held))]
+        memos = [held.memo(self._transactions.transactional_id) for held in busy]
+        offsets = [
+            TopicPartition(
+                self._topics.notifications,
+                held.number,
+                held.frontier,
+                metadata=commits.write(memo),
+            )
+            for held, memo in zip(busy, memos, strict=True)
+        ]
+        self._transactions.commit(outputs, offsets, self._membership.metadata())
+        for held, memo in zip(busy, memos, strict=True):
+            held.low_committed = memo.low
+            telling.tell(held.out, held.letters)
+            telling.tell_ahead(held, monotonic(), time())
+            held.letters = []
+        metrics.ROUNDS.inc()
+        self._faults.hit("step4:after")
+
+    def write_rows(self, busy: Sequence[Held]) -> None:
+        """Step 5: the rows of the operations that changed.
+
+        The same row is written again and again (more hosts reported, a restart, the closing): if it is refused, that is
+        told once for each record of the operation, in the next commit. Should there be none, the partition is rebuilt,
+        and the row written, and refused, again.
+        """
+        self._faults.hit("step5:before")
+        changed = [
+            (row, held, operation)
+            for held in busy
+            for operation in held.out.changed
+            for row in rows.operation_rows(operation)
+        ]
+        for one in self._write([row for row, _, _ in changed]).refused:
+            _, held, operation = changed[one.index]
+            self._refuse(held, one, operation.first_offset, sequence=operation.sequence)
+        self._faults.hit("step5:after")
+
+    def forget(self, busy: Sequence[Held]) -> None:
+        """Step 6: let go of what was closed, and begin the next round."""
+        self._faults.hit("step6:before")
+        for held in busy:
+            held.state.forget()
+            held.next_round()
+        self._faults.hit("step6:after")
+
+    def _write(
+        self, written: Sequence[Row], meanwhile: Callable[[], None] = nothing, waiting: Callable[[], None] = nothing
+    ) -> WriteReport:
+        report = self._store.write(written, meanwhile, waiting)
+        metrics.POINTS_TOO_OLD.inc(report.dropped_old)
+        return report
+
+    def _refuse_points(self, busy: Sequence[Held], messages: Sequence[Message], report: WriteReport) -> None:
+        """Make dead letters of what the store refused of a round's points: all of them may be."""
+        sources = [
+            (held, offset)
+            for held in busy
+            for offset in (*(point.offset for point in held.out.points), *(heard.offset for heard in held.out.signs))
+        ]
+        places = {(each.partition(), each.offset()): each for each in messages}
+        for one in report.refused:
+            held, offset = sources[one.index]
+            found = places.get((held.number, offset))
+            self._refuse(held, one, offset, body=None if found is None else found.value())
+
+    def _refuse(
+        self, held: Held, refused: RefusedRow, offset: int, *, body: bytes | None = None, sequence: int | None = None
+    ) -> None:
+        """Make a dead letter, for the next commit, of a row that the store refused."""
+        origin = f"{self._topics.notifications}/{held.number}/{offset}"
+        letter = deadlettering.of_row(refused, origin, held.state.clock_ms, body=body, sequence=sequence)
+        if held.tell(letter):
+            log.error(
+                "processor.row_refused", origin=origin, row=BY_RECORD[type(refused.row.record)].name, why=letter.detail
+            )
+
+    def _progress(self, busy: Sequence[Held]) -> Iterator[Output]:
+        for held in busy:
+            yield from self._encoder.progress(held.out.points)
+
+    def _decisions(self, held: Held) -> Iterator[Output]:
+        return self._encoder.decisions(held.number, held.out.decisions)
+
+    def _letters(self, held: Held) -> Iterator[Output]:
+        for refused in held.out.refused:
+            held.letters.append(deadlettering.of_record(refused, self._topics.notifications, held.number))
+        return self._encoder.letters(held.letters)

@@ -1,0 +1,57 @@
+"""Wall time that is not taken in by a system clock that is wrong for a moment."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from precache.runtime.logs import log
+
+# Clocks that are kept by NTP are slewed, or step by far less.
+_MAX_STEP_MS: Final = 5 * 60_000
+# A step that lasts for so long is no moment.
+_BELIEVED_AFTER_MS: Final = 5 * 60_000
+_NS_PER_MS: Final = 1_000_000
+# Linux has a clock that goes on while the machine is suspended; elsewhere that is a step.
+_STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class SteadyWall:
+    """Wall time; a step of more than five minutes is believed once it has lasted for five minutes.
+
+    Until then time goes on from before the step. A machine that was suspended makes no step, but one that was wrong at
+    the start can't be told.
+
+    Args:
+        wall_ms: returns milliseconds since the epoch.
+        steady_ms: returns milliseconds that only ever grow, suspended or not.
+    """
+
+    def __init__(
+        self,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // _NS_PER_MS,
+        steady_ms: Callable[[], int] = lambda: time.clock_gettime_ns(_STEADY) // _NS_PER_MS,
+    ) -> None:
+        self._wall_ms = wall_ms
+        self._steady_ms = steady_ms
+        self._offset_ms = wall_ms() - steady_ms()
+        self._stepped_at_ms: int | None = None
+
+    def now_ms(self) -> int:
+        """Return milliseconds since the epoch."""
+        wall_ms, steady_ms = self._wall_ms(), self._steady_ms()
+        step_ms = wall_ms - steady_ms - self._offset_ms
+        if abs(step_ms) > _MAX_STEP_MS and not self._lasted(step_ms, steady_ms):
+            return steady_ms + self._offset_ms
+        self._stepped_at_ms = None
+        self._offset_ms += step_ms
+        return wall_ms
+
+    def _lasted(self, step_ms: int, steady_ms: int) -> bool:
+        if self._stepped_at_ms is None:
+            self._stepped_at_ms = steady_ms
+            log.error(
+                "processor.wall_clock_stepped",
+                step_s=step_ms // 1_000,
+                advice="this machine's clock has jumped; it is believed when that lasts for five minutes: check NTP",
+            )
+        return steady_ms - self._stepped_at_ms >= _BELIEVED_AFTER_MS

@@ -1,0 +1,116 @@
+"""Where points and records are kept: InfluxDB, or SQLite without a server. One interface, one conformance suite.
+
+A store makes one attempt and says what came of it; waiting and trying again is its user's, who has partitions to pause
+and a consumer to keep alive.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from precache.contract.measurements import Row
+
+__all__ = [
+    "Numbered",
+    "RefusedRow",
+    "Store",
+    "StoreError",
+    "StoreFault",
+    "StoreRetry",
+    "WriteReport",
+    "numbered",
+]
+
+
+class StoreError(Exception):
+    """The store could not do what was asked; the text says what to do next, and never holds a secret."""
+
+
+class StoreRetry(StoreError):  # noqa: N818 - the name is the decision
+    """It may pass: nothing is known of the rows, write all of them again later.
+
+    Attributes:
+        loud: somebody has to act (a wrong token, a missing bucket, a full disk); the text names the command.
+        retry_after_s: what the server asked for, in seconds; ``None`` when it asked for nothing.
+    """
+
+    def __init__(self, text: str, *, loud: bool = False, retry_after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.loud = loud
+        self.retry_after_s = retry_after_s
+
+
+class StoreFault(StoreError):  # noqa: N818 - the name is the decision
+    """Waiting will not help: end the process and show the text (a second processor, a newer schema, a broken file)."""
+
+
+class Numbered(NamedTuple):
+    """A row, and its place among those that a write was given."""
+
+    index: int  # type: ignore[assignment]  # nobody looks up a value's place in it
+    row: Row
+
+
+def numbered(rows: Iterable[Row]) -> list[Numbered]:
+    """Return rows with their places, from 0."""
+    return [Numbered(index, row) for index, row in enumerate(rows)]
+
+
+class RefusedRow(NamedTuple):
+    """A row that this store will never take.
+
+    Attributes:
+        index: its place among the rows that the write was given.
+        row: the row itself.
+        why: one sentence.
+    """
+
+    index: int  # type: ignore[assignment]  # nobody looks up a value's place in it
+    row: Row
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteReport:
+    """What came of a write: every row is stored but for these.
+
+    Attributes:
+        refused: rows for the dead letters, each with its reason.
+        dropped_old: how many points were older than the store keeps; left out, and to be counted.
+    """
+
+    refused: tuple[RefusedRow, ...] = ()
+    dropped_old: int = 0
+
+
+class Store(Protocol):
+    """A place for rows. Not for several threads at once."""
+
+    def check(self) -> None:
+        """Say whether rows could be written now: reachable, allowed, the place there; learns how long it keeps points.
+
+        Raises:
+            StoreRetry: not now; ``loud`` when somebody has to act.
+            StoreFault: not without a change.
+        """
+        ...
+
+    def write(self, rows: Sequence[Row]) -> WriteReport:
+        """Store rows: durable when it returns. A row replaces one with the same tags and time; the later one wins.
+
+        Raises:
+            StoreRetry: some or none are stored: write the same rows again later.
+            StoreFault: not without a change.
+        """
+        ...
+
+    def interrupt(self) -> None:
+        """Have the write that is under way, if there is one, end after its current request with ``StoreRetry``.
+
+        May be called from any thread.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back connections, files and locks; more than once does no harm."""
+        ...

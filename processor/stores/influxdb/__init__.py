@@ -1,0 +1,1 @@
+"""Rows in an InfluxDB 2 bucket."""
