@@ -110,6 +110,9 @@ class Runner:
         """Ask the process to end; it must, cleanly."""
         self.process.terminate()
         code = self._end(timeout_s)
+        if code is None:
+            os.kill(self._pid(), signal.SIGUSR1)
+            time.sleep(1.0)
         assert code == 0, f"{self.name} ended with {code}:\n{self.log.read_text()[-4000:]}"
 
 

@@ -1,6 +1,8 @@
 """A processor in a process of its own, with its loop tuned."""
 
+import faulthandler
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ def main(config: Path, tuning: dict[str, Any], fault: str, log: Path) -> None:
         os.dup2(stream.fileno(), sys.stdout.fileno())
         os.dup2(stream.fileno(), sys.stderr.fileno())
     os.environ[VARIABLE] = fault
+    # Where it stands, should it not end: this needs no thread of Python's to go on.
+    faulthandler.register(signal.SIGUSR1, file=sys.stderr.fileno())
     logs.configure("json", "info")
     stop = Stop().on_signals()
     # The records' timestamps are the test's own: these topics are not as `topics create` makes them.
