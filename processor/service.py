@@ -159,6 +159,7 @@ def _run_loop(
     reader = stack.enter_context(LogReader(config.kafka, name))
     wall = SteadyWall()
     predecessors = _predecessors(config, tuning, membership)
+    stack.callback(predecessors.close)
     rebuilder = Rebuilder(
         reader,
         membership,

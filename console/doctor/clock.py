@@ -4,12 +4,10 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
-
 from console.cli.configs import KafkaSettings
 from console.doctor.findings import Check, Finding, fail, ok, warn
-from precache.kafka import clients
-from precache.kafka.errors import KafkaFault, translate
+from precache.kafka.errors import KafkaFault
+from precache.kafka.groups import GroupCommits
 from processor.core.partition import MAX_AHEAD_MS
 from processor.group import commit_metadata as commits
 
@@ -40,17 +38,11 @@ def found(what: str, clocks_ms: Mapping[int, int], now_ms: int) -> Finding:
 def _look(settings: KafkaSettings, group: str) -> Finding:
     what = f"clock of {group}"
     try:
-        admin = clients.admin(settings.kafka, "precache-doctor")
-        asked = ConsumerGroupTopicPartitions(group)
-        listed = admin.client.list_consumer_group_offsets([asked], request_timeout=_TIMEOUT_S)[group].result()
+        with GroupCommits(settings.kafka, "precache-doctor", group) as reader:
+            numbers = reader.partitions(settings.topics.notifications, _TIMEOUT_S)
+            places = reader.read(settings.topics.notifications, numbers, _TIMEOUT_S)
     except KafkaFault as error:
         return fail(what, str(error), "see the check of Kafka")
-    except KafkaException as error:
-        return fail(what, str(translate(error)), "see the check of Kafka")
-    memos = {
-        place.partition: commits.read(place.metadata)
-        for place in listed.topic_partitions
-        if place.topic == settings.topics.notifications
-    }
+    memos = {place.partition: commits.read(place.metadata) for place in places}
     clocks_ms = {number: memo.clock_ms for number, memo in memos.items() if memo is not None}
     return found(what, clocks_ms, time.time_ns() // 1_000_000)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
 from console.cli.configs import KafkaSettings
 from console.cli.kafka_log import CannotReadError, LogReader
@@ -14,6 +14,7 @@ from console.doctor.kafka import KAFKA_REMEDY, TIMEOUT_S
 from precache.kafka import clients
 from precache.kafka.clients import Admin
 from precache.kafka.errors import KafkaFault, KafkaRetry, translate
+from precache.kafka.groups import GroupCommits
 from precache.runtime.deadline import Deadline
 
 # So many records behind is worth a look; a burst of one large aggregate is less.
@@ -32,7 +33,7 @@ def _look(settings: KafkaSettings, group: str) -> list[Finding]:
     try:
         admin = clients.admin(settings.kafka, "precache-doctor")
         members = _patiently(lambda: _members(admin, group), deadline)
-        behind = _patiently(lambda: _behind(admin, settings, group, deadline), deadline)
+        behind = _patiently(lambda: _behind(settings, group, deadline), deadline)
     except CannotReadError as error:
         return [fail(what, "can't be looked at", str(error))]
     except KafkaFault as error:
@@ -72,8 +73,8 @@ def _patiently(ask: Callable[[], Any], deadline: Deadline) -> Any:
     while True:
         try:
             return ask()
-        except KafkaException as error:
-            fault = translate(error, "look at the group")
+        except (KafkaException, KafkaFault) as error:
+            fault = error if isinstance(error, KafkaFault) else translate(error, "look at the group")
             if not isinstance(fault, KafkaRetry) or fault.loud or deadline.passed:
                 raise fault from error
         time.sleep(min(_PAUSE_S, deadline.left()))
@@ -85,17 +86,16 @@ def _members(admin: Admin, group: str) -> list[str]:
     return [str(member.client_id) for member in described.members]
 
 
-def _behind(admin: Admin, settings: KafkaSettings, group: str, deadline: Deadline) -> int | None:
+def _behind(settings: KafkaSettings, group: str, deadline: Deadline) -> int | None:
     """Return how many records are not processed yet; None when the group has committed nothing."""
     reader = LogReader(settings, "precache-doctor", lambda _text: None)
     try:
         spans = reader.spans(settings.topics.notifications, deadline)
     finally:
         reader.close()
-    places = [TopicPartition(settings.topics.notifications, span.partition) for span in spans]
-    asked = ConsumerGroupTopicPartitions(group, places)
-    listed = admin.client.list_consumer_group_offsets([asked], request_timeout=TIMEOUT_S)[group].result()
-    committed = {place.partition: place.offset for place in listed.topic_partitions if place.offset >= 0}
+    with GroupCommits(settings.kafka, "precache-doctor", group) as commits:
+        places = commits.read(settings.topics.notifications, [span.partition for span in spans], deadline.left())
+    committed = {place.partition: place.offset for place in places if place.offset >= 0}
     if not committed:
         return None
     # A partition without a commit is read from its start.

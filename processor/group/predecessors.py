@@ -11,12 +11,13 @@ processor that is not a member of the group is fenced. One that sleeps past its 
 
 from collections.abc import Callable
 
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from precache.kafka import clients
 from precache.kafka.config import KafkaBlock
 from precache.kafka.errors import KafkaFault, KafkaRetry, kafka_errors
+from precache.kafka.groups import GroupCommits
 from precache.runtime.logs import log
 from processor.group import commit_metadata as commits
 from processor.group.membership import Membership
@@ -47,6 +48,7 @@ class Predecessors:
         call_s: float,
     ) -> None:
         self.own = own
+        self._commits = GroupCommits(kafka, f"{own}-commits", group)
         self._group = group
         self._topic = topic
         self._make = make
@@ -60,6 +62,10 @@ class Predecessors:
         self._shares = -1
         # Whom there is no more to be done about, until partitions are given out anew.
         self._done: set[str] = set()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._commits.close()
 
     def end_transaction(self, number: int) -> bool:
         """End the transaction of the processor that had a partition before, if that is gone.
@@ -98,11 +104,7 @@ class Predecessors:
 
     def _last(self, number: int) -> str:
         """Return the transactional id of a partition's last commit, whatever is open; ``""`` when it names none."""
-        places = [ConsumerGroupTopicPartitions(self._group, [TopicPartition(self._topic, number)])]
-        with kafka_errors("look up the last commit"):
-            futures = self._client().list_consumer_group_offsets(places, request_timeout=self._call_s)
-            found = futures[self._group].result().topic_partitions
-        memo = commits.read(found[0].metadata) if found else None
+        memo = commits.read(self._commits.read(self._topic, [number], self._call_s)[0].metadata)
         return "" if memo is None else memo.transactional_id
 
     def _is_gone(self, name: str) -> bool:
