@@ -1,6 +1,7 @@
 """Places on the real servers that each test has to itself. A test that asks for one fails where the servers are not."""
 
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -12,6 +13,10 @@ from confluent_kafka.admin import AdminClient
 from hypothesis import settings
 
 from tests.services.testing import Broker, Bucket, Cloud, Servers, Topics
+
+# A shell that runs the tests in the background has them ignore SIGINT, and so would every process that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # `make soak` looks at many times more: --hypothesis-profile=soak.
 settings.register_profile("quick", max_examples=50, deadline=None)

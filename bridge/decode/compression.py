@@ -91,7 +91,7 @@ def opened_if_possible(body: bytes, properties: Mapping[str, Any], most: int) ->
     """Return at most ``most`` bytes of a body decompressed if it says that it is, and can be; else as it came."""
     open_ = _COMPRESSIONS.get(_compression(properties))
     try:
-        return body if open_ is None or len(body) > most else _unpacked(body, open_, most)
+        return body if open_ is None else _unpacked(body, open_, most)
     except Poison:
         return body
 

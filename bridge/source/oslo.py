@@ -278,6 +278,9 @@ def make_listener(cloud: CloudBlock, dispatcher: Any, prefetch: int) -> tuple[An
     libraries = transport.oslo()
     messaging = libraries.messaging
     options = {"rabbit_qos_prefetch_count": prefetch, **cloud.oslo_messaging_rabbit}
+    if prefetch == 1:
+        # What the file says is for a cloud that consumes; one message is asked for so that no other is given back.
+        options["rabbit_qos_prefetch_count"] = 1
     conf = transport.new_conf(options)
     try:
         made = messaging.get_notification_transport(conf, url=cloud.transport_url.get_secret_value())

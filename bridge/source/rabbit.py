@@ -214,8 +214,9 @@ class RabbitSource:
     def cancel(self) -> None:
         """Cancel the consumer: nothing is given back by that, and what is on its way still comes."""
         self.throttle(on=False)
-        (tag,) = self._channel.consumer_tags
-        self._channel.basic_cancel(tag, callback=self._note_cancel_ok)
+        # None is left where it was cancelled already.
+        for tag in self._channel.consumer_tags:
+            self._channel.basic_cancel(tag, callback=self._note_cancel_ok)
 
     def _note_cancel_ok(self, _frame: Any) -> None:
         self._cancelled = True

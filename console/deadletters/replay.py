@@ -16,8 +16,9 @@ from precache.contract import cloudevents, deadletters
 from precache.contract.nova import CACHE_IMAGES
 from precache.contract.topics import NOVA_TYPE_PREFIX
 from precache.runtime.byte_masking import MASK
-from processor.core.decode import read
+from processor.core.decode import Boundary, Report, read
 from processor.core.explain import Reason, Unreadable
+from processor.core.partition import identity_of
 
 _OF_PROCESSOR: Final = frozenset(get_args(Reason))
 _NEVER: Final = {
@@ -95,11 +96,13 @@ class Judge:
 
 def _record(letter: Letter, body: bytes) -> Replay:
     """Take a record that the processor refused: its value is what the bridge had made."""
-    read(body)
+    event = read(body)
     said: dict[str, Any] = orjson.loads(body)
     if said["event_type"] not in CACHE_IMAGES:
         raise NotReplayableError("it is no notification of image pre-caching")
     key = str(_properties(letter).get("key") or "")
+    if isinstance(event, Report | Boundary):
+        identity_of(key.encode(), event)  # else it would be refused again
     headers = cloudevents.headers(
         event_id=said["message_id"],
         source_path=cloudevents.source("clouds", letter.cloud, said["publisher_id"]),

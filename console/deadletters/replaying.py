@@ -91,7 +91,8 @@ def replay_all(settings: KafkaSettings, choice: Choice, *, dry_run: bool, say: S
     """
     found = _found(settings, choice, say)
     done = [place for place in found.places if str(place) in found.replayed and not choice.force]
-    todo = [place for place in found.places if place not in set(done)]
+    is_done = set(done)
+    todo = [place for place in found.places if place not in is_done]
     yield from (_already(place, found.replayed) for place in (done if choice.places else ()))
     if len(todo) > choice.limit:
         say(f"the oldest {choice.limit} of {len(todo)}: run it again for more")

@@ -77,7 +77,7 @@ def _feed(config: settings.DemoConfig) -> Iterator[Feed]:
         KafkaSettings(kafka=config.processor.kafka, topics=config.processor.topics), "", lambda _text: None
     )
     try:
-        feed.open(CONNECT_S)
+        feed.open(CONNECT_S, lambda: None)
         yield feed
     finally:
         feed.close()

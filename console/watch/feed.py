@@ -1,5 +1,6 @@
 """Where the records to follow come from: one interface, whatever stands behind it."""
 
+from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, Protocol
 
 from precache.contract.operation import Operation
@@ -33,11 +34,12 @@ Record = OperationRecord | ProgressRecord
 class Feed(Protocol):
     """A source of records."""
 
-    def open(self, limit_s: float) -> None:
+    def open(self, limit_s: float, beat: Callable[[], None], /) -> None:
         """Connect, and read what is there already of an operation that is over or runs; what begins later is seen.
 
         Args:
             limit_s: how long connecting may take, and how long nothing may come while the past is read, in seconds.
+            beat: called as the past is read: that may take long, and is no hang.
 
         Raises:
             CannotWatchError: no connection, no permission, or nothing to read there.

@@ -30,7 +30,7 @@ class KafkaFeed:
         self._past: list[Record] = []
         self._reader = LogReader(settings, _CLIENT_ID, say)
 
-    def open(self, limit_s: float) -> None:
+    def open(self, limit_s: float, beat: Callable[[], None], /) -> None:
         """Connect; read what is there of the operation, or take place at the ends of the topics.
 
         Raises:
@@ -44,7 +44,7 @@ class KafkaFeed:
             if self._operation:
                 progress = [progress_span(self._operation, progress)]
                 operations = [operations_span(self._operation, operations)]
-                self._past = self._read_past(progress[0], operations[0], limit_s)
+                self._past = self._read_past(progress[0], operations[0], limit_s, beat)
         except CannotReadError as error:
             raise CannotWatchError(str(error)) from error
         topics = ((self._progress_topic, progress), (self._operations_topic, operations))
@@ -71,8 +71,8 @@ class KafkaFeed:
         """Leave Kafka."""
         self._reader.close()
 
-    def _read_past(self, progress: Span, operations: Span, quiet_s: float) -> list[Record]:
-        past = Past(self._reader, self._operation, quiet_s)
+    def _read_past(self, progress: Span, operations: Span, quiet_s: float, beat: Callable[[], None]) -> list[Record]:
+        past = Past(self._reader, self._operation, quiet_s, beat)
         found = past.find(self._operations_topic, operations)
         return [] if found is None else past.records(found, self._progress_topic, progress)
 

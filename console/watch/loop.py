@@ -40,8 +40,8 @@ def _watch(
     feed: Feed, want: Want, screen: Screen, watchdog: Watchdog, *, timeout_s: float | None, fail_on_stall: bool
 ) -> int:
     try:
-        with watchdog.call("connecting, or reading what is there"):
-            feed.open(CONNECT_S if timeout_s is None else min(CONNECT_S, timeout_s))
+        with watchdog.call("connecting, or reading what is there") as watched:
+            feed.open(CONNECT_S if timeout_s is None else min(CONNECT_S, timeout_s), watched.beat)
         click.echo(f"watching {_what(want)} (Ctrl-C to stop)", err=True)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with screen:

@@ -5,7 +5,7 @@ end backwards. Their timestamps bound its reports in ``precache.progress``: a pr
 with the first report, and a final record after or with the last one that it counts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from confluent_kafka import Message
@@ -69,13 +69,15 @@ class Past:
         reader: connected to Kafka.
         operation: its id.
         quiet_s: how long Kafka may send nothing.
+        beat: called for each message that was read.
     """
 
-    def __init__(self, reader: LogReader, operation: str, quiet_s: float) -> None:
+    def __init__(self, reader: LogReader, operation: str, quiet_s: float, beat: Callable[[], None]) -> None:
         self._reader = reader
         self._operation = operation
         self._key = operation.encode()
         self._quiet_s = quiet_s
+        self._beat = beat
 
     def find(self, topic: str, span: Span) -> Found | None:
         """Return what ``precache.operations`` holds of the operation; None when it has not begun.
@@ -120,5 +122,6 @@ class Past:
     def _messages(self, topic: str, span: Span) -> Iterator[Message]:
         """Yield the operation's messages within a span."""
         for message in self._reader.read_span(topic, span, self._quiet_s):
+            self._beat()
             if message.key() == self._key:
                 yield message

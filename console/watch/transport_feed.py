@@ -48,7 +48,7 @@ class TransportFeed:
         )
         self._ready: list[Record] = []
 
-    def open(self, limit_s: float) -> None:
+    def open(self, limit_s: float, _beat: Callable[[], None], /) -> None:
         """Connect and bind the queue.
 
         Raises:

@@ -143,11 +143,11 @@ class Watchdog:
             self._watched.remove(watched)
 
     @contextmanager
-    def call(self, name: str) -> Iterator[None]:
-        """Watch what is done inside of the ``with``: one call, or several in a row."""
+    def call(self, name: str) -> Iterator[Watched]:
+        """Watch what is done inside of the ``with``: one call, or several in a row with a beat between them."""
         watched = self.watch(name)
         try:
-            yield
+            yield watched
         finally:
             self.forget(watched)
 

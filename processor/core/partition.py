@@ -161,7 +161,7 @@ class Partition:
                 return True
             operation = self._find(key, event)
             if operation is None:
-                return self._roster.is_closed(_operation_id(key, event))
+                return self._roster.is_closed(identity_of(key, event))
         except Unreadable:
             return True
         if not self._was_closed(operation):
@@ -218,7 +218,7 @@ class Partition:
         return operation
 
     def _open(self, offset: int, key: bytes | None, event: Report | Boundary) -> Operation:
-        identity = _operation_id(key, event)
+        identity = identity_of(key, event)
         if self._roster.is_closed(identity):
             raise Unreadable("late", f"operation {identity} was closed before this came; its last state stands")
         operation = Operation(
@@ -360,7 +360,12 @@ def _cloud(key: bytes | None, event: Report | Boundary) -> str:
     return cloud
 
 
-def _operation_id(key: bytes | None, event: Report | Boundary) -> str:
+def identity_of(key: bytes | None, event: Report | Boundary) -> str:
+    """Return the id of the operation that a record of ``nova.notifications`` belongs to.
+
+    Raises:
+        Unreadable: its key names no cloud, or another aggregate than its payload.
+    """
     return operation_id(_cloud(key, event), event.aggregate_uuid, event.request_id)
 
 

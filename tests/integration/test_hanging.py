@@ -64,7 +64,7 @@ from console.watch.screens import screen_for
 from precache.runtime.watchdog import Limits
 
 class Feed:
-    def open(self):
+    def open(self, limit_s, beat):
         pass
     def poll(self, timeout_s):
         ctypes.CDLL(None).pause()

@@ -1,4 +1,4 @@
-"""A connection that is lost at the moment when a timer of pika's is due: the timer is cancelled, nothing crashes."""
+"""What pika does not forgive: a timer that is due as the connection is lost, and a consumer that is cancelled twice."""
 
 import socket
 import time
@@ -10,6 +10,7 @@ from bridge.source.amqp.connection import PulledConnection
 from bridge.source.api import SourceLost
 from bridge.source.rabbit import Listening, RabbitSource
 from tests.integration.bridge.rig import Rig
+from tests.support.process import wait_until
 
 
 def opened(rig: Rig) -> tuple[RabbitSource, PulledConnection]:
@@ -37,4 +38,12 @@ def test_a_connection_that_is_lost_as_a_timer_is_due_is_a_loss_and_no_crash(rig:
         source.receive(0.0)
     connection.serve(0.0)
     source.open()
+    source.close()
+
+
+def test_a_consumer_that_is_cancelled_twice(rig: Rig) -> None:
+    source, _ = opened(rig)
+    for _ in range(2):
+        source.cancel()
+        wait_until(lambda: not source.receive(0.05) and source.cancelled, "the cancellation")
     source.close()

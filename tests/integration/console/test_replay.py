@@ -3,6 +3,7 @@
 import copy
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +153,11 @@ def test_what_the_processor_refused_and_a_newer_version_reads(dead: Dead) -> Non
     broken = orjson.dumps(orjson.loads(forward.value) | {"context": {}})
     without = DeadLetter("no-request-id", "?", "paris", letter.origin, letter.received_at, broken, letter.properties)
     refused = dead.add(without.key(), without.value(), without.headers())
-    code, outcomes = dead.replay(place, refused)
+    strange = dead.add(letter.key(), letter.value(), replace(letter, properties={"key": "paris/another"}).headers())
+    code, outcomes = dead.replay(place, refused, strange)
     assert code == 3
     assert "no-request-id" in outcomes[refused][1]
+    assert "the record's key is" in outcomes[strange][1], "the processor would refuse it again"
     (record,) = read_all(dead.kafka, dead.topics.notifications)
     assert (record.key(), record.value(), record.headers()) == (forward.key, forward.value, forward.headers)
 

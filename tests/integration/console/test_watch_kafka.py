@@ -266,7 +266,7 @@ def test_only_the_time_of_the_operation_is_read(
     write_others(servers, topics.progress, 30_000, now_ms + day_ms)
     settings = KafkaSettings.model_validate({"kafka": {"bootstrap.servers": servers.kafka}, "topics": topics.config()})
     feed = kafka_feed.KafkaFeed(settings, OPERATION, print)
-    feed.open(30)
+    feed.open(30, lambda: None)
     found = feed.poll(0)
     feed.close()
     assert [record.value for record in found] == [operations[1], *reports]
@@ -284,7 +284,7 @@ def test_an_operation_far_back_is_found(derived: Derived, servers: Servers, topi
     derived.write(operations[1], commit=False)  # aborted, and so not there
     settings = KafkaSettings.model_validate({"kafka": {"bootstrap.servers": servers.kafka}, "topics": topics.config()})
     feed = kafka_feed.KafkaFeed(settings, OPERATION, print)
-    feed.open(30)
+    feed.open(30, lambda: None)
     assert [record.value for record in feed.poll(0)] == [operations[0], *reports]
     derived.write(operations[1])
     end = time.monotonic() + 20

@@ -1,11 +1,14 @@
 """Whatever comes with a message, a dead letter is made of it, and is no larger than Kafka takes."""
 
+import random
+import zlib
 from typing import Any
 
 import orjson
 import pytest
 from pika import BasicProperties
 
+from bridge.decode.compression import MAX_BODY_BYTES
 from bridge.decode.poison import Poison
 from bridge.delivery.dead_letters import Letters
 from bridge.delivery.heartbeat_record import Record
@@ -47,3 +50,20 @@ def test_the_largest_dead_letter_is_within_what_a_bridge_asks_of_kafka() -> None
     assert size <= MAX_RECORD_BYTES
     found = shown(record)
     assert found["length"] > len(found["cut"]) > 10_000
+
+
+def test_a_compressed_body_that_is_too_large_is_opened_and_masked() -> None:
+    text = b'{"_context_auth_token": "hush-hush", "x": "' + random.Random(1).randbytes(3_000_000).hex().encode() + b'"}'
+    packed = zlib.compress(text)
+    assert len(packed) > MAX_BODY_BYTES
+    record = letter(packed, {"compression": "gzip"})
+    assert b"_context_auth_token" in record.value
+    assert b"hush-hush" not in record.value
+    assert b"hush-hush" not in zlib_beginning(record.value)
+
+
+def zlib_beginning(value: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(value)
+    except zlib.error:
+        return b""
