@@ -121,7 +121,14 @@ class Transactions:
         self._faults.hit("step4:inside")
         if self._refused is not None:
             raise self._refused
-        publisher.commit()
+        try:
+            publisher.commit()
+        except KafkaRetry:
+            # A commit that timed out is still under way in librdkafka, which refuses every other call meanwhile: an
+            # abort would be tried in vain until the transaction is over. The next producer ends it, however it went.
+            self._begun = False
+            self.drop()
+            raise
         self._begun = False
 
     def give_up(self, fault: Exception | None = None) -> None:

@@ -7,7 +7,7 @@ from unittest.mock import create_autospec
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from precache.kafka.errors import KafkaAbortable, KafkaFenced, KafkaHanging
+from precache.kafka.errors import KafkaAbortable, KafkaFenced, KafkaHanging, KafkaRetry
 from precache.runtime.shutdown import Stop
 from precache.runtime.watchdog import Watched
 from processor.errors import StartOver
@@ -55,6 +55,21 @@ def transactions(made: list[Any]) -> Transactions:
     )
     target.ready()
     return target
+
+
+def test_after_a_commit_that_timed_out_nothing_more_is_asked_of_the_producer(
+    transactions: Transactions, producer: Any, made: list[Any]
+) -> None:
+    producer.commit_transaction.side_effect = failure(KafkaError._TIMED_OUT)
+    transactions.begin([RECORD])
+    with pytest.raises(KafkaRetry) as raised:
+        transactions.commit([], [], None)
+    transactions.give_up(raised.value)
+    producer.abort_transaction.assert_not_called()
+    successor = create_autospec(Producer, instance=True, spec_set=True)
+    made.append(successor)
+    transactions.ready()
+    successor.init_transactions.assert_called_once()
 
 
 def test_all_goes_out_in_one_transaction(transactions: Transactions, producer: Any) -> None:
