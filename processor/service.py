@@ -150,11 +150,7 @@ def _run_loop(
     watched: Watched,
 ) -> None:
     name = config.transactional_id
-    strategy = str(config.kafka.client("consumer").get(_STRATEGY, "cooperative-sticky"))
-    ours = {"group.id": config.group, "group.instance.id": config.instance, _STRATEGY: strategy}
-    consumer = clients.consumer(config.kafka, name, **ours)
-    cooperative = "cooperative" in strategy
-    membership = Membership(consumer, config.topics.notifications, config.instance, cooperative=cooperative)
+    membership = _membership(config)
     stack.callback(membership.leave)
     reader = stack.enter_context(LogReader(config.kafka, name))
     wall = SteadyWall()
@@ -204,6 +200,14 @@ def _run_loop(
         stop=stop,
         watched=watched,
     ).run()
+
+
+def _membership(config: ProcessorConfig) -> Membership:
+    strategy = str(config.kafka.client("consumer").get(_STRATEGY, "cooperative-sticky"))
+    ours = {"group.id": config.group, "group.instance.id": config.instance, _STRATEGY: strategy}
+    consumer = clients.consumer(config.kafka, config.transactional_id, **ours)
+    cooperative = "cooperative" in strategy
+    return Membership(consumer, config.topics.notifications, config.instance, cooperative=cooperative)
 
 
 def _producer(config: ProcessorConfig, tuning: Tuning, transactional_id: str) -> Producer:
