@@ -1,0 +1,32 @@
+"""What a configuration file is for, by its top-level keys."""
+
+from collections.abc import Set as AbstractSet
+from typing import Final, Literal
+
+Kind = Literal["bridge", "processor", "keeper", "web", "operator", "demo", "kafka"]
+
+# The first that applies: a keeper's file and a page's file hold `operators`, too.
+_TOLD_BY: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
+    ("demo", frozenset({"bridge", "processor"})),
+    ("keeper", frozenset({"wanted"})),
+    ("web", frozenset({"listen"})),
+    ("operator", frozenset({"operators"})),
+    ("bridge", frozenset({"clouds"})),
+    # A service's keys without what tells the services apart: taken for a processor's file that lacks its store.
+    ("processor", frozenset({"store", "operations", "instance", "shutdown_timeout", "http"})),
+)
+
+FILE_OF: Final[dict[Kind, str]] = {
+    "bridge": "a bridge's file",
+    "processor": "a processor's file",
+    "keeper": "a keeper's file",
+    "web": "a web page's file",
+    "operator": "an operator's file",
+    "demo": "the demo's file",
+    "kafka": "a file with `kafka` and `topics` alone",
+}
+
+
+def kind_of_keys(keys: AbstractSet[str]) -> Kind:
+    """Return the kind of a file that has these top-level keys; ``kafka`` when none of them tells another kind."""
+    return next((kind for kind, telling in _TOLD_BY if keys & telling), "kafka")
