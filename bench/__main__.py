@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import document, machine, report
-from bench.cache import FetchError, say
+from bench.cache import FetchError, emit
 from bench.check import WrongAnswerError
 from bench.child import ChildError
 from bench.context import Bench
@@ -63,7 +63,7 @@ def main(words: Sequence[str]) -> int:
     if given.json:
         given.json.write_text(json.dumps(raw_document(results, facts), indent=1))
     if given.write_docs and results:
-        say(f"written: {document.write(results, facts)}")
+        emit(f"written: {document.write(results, facts)}")
     return 1 if failed else 0
 
 
@@ -81,17 +81,17 @@ def _run(bench: Bench, names: Sequence[str]) -> tuple[list[Result], list[str]]:
     results: list[Result] = []
     failed: list[str] = []
     for name in names:
-        say(name)
+        emit(name)
         try:
             results += ROWS[name](bench)
         except (ChildError, FetchError, WrongAnswerError) as error:
-            say(f"{name} failed: {error}")
+            emit(f"{name} failed: {error}")
             failed.append(name)
         except Exception:  # noqa: BLE001 - after half an hour the others are worth having all the same
-            say(f"{name} failed:\n{traceback.format_exc()}")
+            emit(f"{name} failed:\n{traceback.format_exc()}")
             failed.append(name)
     if failed:
-        say(f"failed: {', '.join(failed)}")
+        emit(f"failed: {', '.join(failed)}")
     return results, failed
 
 

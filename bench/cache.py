@@ -35,7 +35,7 @@ def made_once(name: str, make: Callable[[Path], None]) -> Path:
     return finished
 
 
-def say(text: str) -> None:
+def emit(text: str) -> None:
     """Report progress on stderr: stdout belongs to the results."""
     print(f"bench: {text}", file=sys.stderr, flush=True)
 

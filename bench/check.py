@@ -63,7 +63,7 @@ def records(servers: Servers, topic: str) -> Iterator[Message]:
 
 
 def every_message(servers: Servers, topic: str, wanted: set[str]) -> None:
-    """Every notification is in the topic, once, and nothing else but signs of life.
+    """Every notification is in the topic, once, and nothing else but heartbeats.
 
     Raises:
         WrongAnswerError: one is missing, or there twice.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.cache import say
+from bench.cache import emit
 from bench.measure import Sample
 
 Run = Callable[[], Sample]
@@ -72,5 +72,5 @@ def each(programs: Sequence[Run], runs: int) -> list[Series]:
 
 
 def _told(sample: Sample) -> Sample:
-    say(f"  {sample.subject}: {sample.rate:,.0f}/s, {sample.cpu_us:.1f} us CPU, {sample.peak_rss / 2**20:.0f} MiB")
+    emit(f"  {sample.subject}: {sample.rate:,.0f}/s, {sample.cpu_us:.1f} us CPU, {sample.peak_rss / 2**20:.0f} MiB")
     return sample

@@ -13,7 +13,7 @@ from typing import Any, Final, Self, TypeVar
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
-from bench.cache import say
+from bench.cache import emit
 from precache.contract.topics import SPECS, Role
 from tests.services import influxdb, kafka, rabbitmq
 from tests.services.node import Node
@@ -59,7 +59,7 @@ class Servers:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start(self, node: N) -> N:
-        say(f"starting {node.name}")
+        emit(f"starting {node.name}")
         self._nodes.append(node)
         node.start()
         return node

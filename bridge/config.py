@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_val
 from bridge.decode.message import Route
 from bridge.delivery import breaker
 from bridge.source import transport_url as transport
-from precache.config import Block, Duration, HttpBlock, Map, TopicName, TopicsBlock, fault_beside
+from precache.config import Block, Duration, HttpBlock, Map, TopicName, TopicsBlock, error_beside
 from precache.config.blocks import ROLES
 from precache.contract.deadletters import MAX_RECORD_BYTES
 from precache.kafka.config import KafkaBlock
@@ -129,18 +129,18 @@ class CloudBlock(Block):
     def _options_have_an_effect(cls, options: Any, info: ValidationInfo) -> Any:
         if not isinstance(options, Mapping):
             return options
-        faults = transport.faults_of_options(options, for_rabbit=info.data.get("source") == "rabbit")
-        _tell(options, (((name,), text) for name, text in faults.items()))
-        return {name: value for name, value in options.items() if name not in faults}
+        errors = transport.errors_of_options(options, for_rabbit=info.data.get("source") == "rabbit")
+        _add_errors(options, (((name,), text) for name, text in errors.items()))
+        return {name: value for name, value in options.items() if name not in errors}
 
     @field_validator("transport_url")
     @classmethod
     def _can_be_reached(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
         read = transport.read(url.get_secret_value(), info.data.get("oslo_messaging_rabbit", {}))
         is_rabbit = info.data.get("source") == "rabbit"
-        faults = transport.check_for_rabbit(read) if is_rabbit else transport.check_driver(read)
-        if faults:
-            raise ValueError("; ".join(faults))
+        errors = transport.check_for_rabbit(read) if is_rabbit else transport.check_driver(read)
+        if errors:
+            raise ValueError("; ".join(errors))
         return url
 
     @field_validator("drain_shared")
@@ -151,7 +151,7 @@ class CloudBlock(Block):
         # One that is at fault is told already, and may have been meant.
         if len(ways) != 1 and {"topic", "pool"} <= choices.keys():
             given = " and ".join(ways) + " are" if ways else "none is"
-            raise fault_beside(
+            raise error_beside(
                 ways[-1] if ways else "topic",
                 "exactly one of topic (a topic of our own in nova.conf: recommended), pool (a queue of our own beside"
                 " Nova's) and drain_shared: true (takes other consumers' messages) says where to listen;"
@@ -188,7 +188,7 @@ class BridgeConfig(Block):
         for cloud in clouds if isinstance(clouds, list | tuple) else ():
             if isinstance(cloud, Mapping):
                 name = cloud.get("name")
-                _tell(cloud, _taken(cloud, info.data.get("topics"), is_twin=name in seen))
+                _add_errors(cloud, _taken(cloud, info.data.get("topics"), is_twin=name in seen))
                 seen |= {name} if isinstance(name, str) else set()
         return clouds
 
@@ -206,7 +206,7 @@ def _taken(cloud: Mapping[str, Any], topics: TopicsBlock | None, *, is_twin: boo
             yield ("forward", name), "is one of `topics`, and has its own use: name another (or put it into `events`)"
 
 
-def _tell(block: Mapping[str, Any], found: Iterable[Found]) -> None:
+def _add_errors(block: Mapping[str, Any], found: Iterable[Found]) -> None:
     """Note faults at the keys of a file's block.
 
     Raises:
@@ -215,6 +215,6 @@ def _tell(block: Mapping[str, Any], found: Iterable[Found]) -> None:
     if isinstance(block, Map):
         for path, text in found:
             if (*block.path, *path) not in block.document.unusable:
-                block.document.fault((*block.path, *path), text)
-    elif faults := [f"{'.'.join(path)}: {text}" for path, text in found]:
-        raise ValueError("; ".join(faults))
+                block.document.error((*block.path, *path), text)
+    elif errors := [f"{'.'.join(path)}: {text}" for path, text in found]:
+        raise ValueError("; ".join(errors))

@@ -12,7 +12,7 @@ from uuid import uuid4
 from bridge.config import DEFAULT_EVENTS, SHARED_TOPIC, CloudBlock
 from bridge.decode.message import Decoder, Forward, Route
 from bridge.source import transport_url as transport
-from bridge.source.api import Source, SourceFault
+from bridge.source.api import Source, SourceError
 from bridge.source.oslo import OsloSource
 from bridge.source.rabbit import Listening, RabbitSource
 from precache.runtime.shutdown import Stop
@@ -21,14 +21,14 @@ _PREFETCH: Final = 500
 _RETRY_S: Final = 1.0
 
 
-class Followed(NamedTuple):
+class Received(NamedTuple):
     """One notification: the value that it has in Kafka too, and when it came (wall time, milliseconds)."""
 
     value: bytes
     received_ms: int
 
 
-def follow(
+def listen(
     transport_url: str,
     *,
     cloud: str,
@@ -38,8 +38,8 @@ def follow(
     events: tuple[str, ...] = DEFAULT_EVENTS,
     options: Mapping[str, Any] | None = None,
     tick_s: float = 0.2,
-    on_state: Callable[[SourceFault | None], None] = lambda _: None,
-) -> Iterator[Followed | None]:
+    on_state: Callable[[SourceError | None], None] = lambda _: None,
+) -> Iterator[Received | None]:
     """Yield a cloud's notifications until the stop is requested, and ``None`` whenever none came for a while.
 
     Args:
@@ -52,7 +52,7 @@ def follow(
         options: of ``[oslo_messaging_rabbit]``.
         tick_s: for how long to wait before a ``None``.
         on_state: told ``None`` each time that listening begins, and the fault when it can't, or is lost. It may raise;
-            a fault is tried again otherwise (look at its ``loud`` for those that will not pass by themselves).
+            a fault is tried again otherwise (look at its ``actionable`` for those that will not pass by themselves).
 
     Raises:
         TransportError: the URL or an option can't be used.
@@ -65,8 +65,8 @@ def follow(
                 source.open()
                 on_state(None)
                 yield from _listen(source, decoder, stop, tick_s)
-            except SourceFault as fault:
-                on_state(fault)
+            except SourceError as error:
+                on_state(error)
                 source.close()
                 stop.wait(_RETRY_S)
                 yield None
@@ -74,14 +74,14 @@ def follow(
         source.close()
 
 
-def _listen(source: Source, decoder: Decoder, stop: Stop, tick_s: float) -> Iterator[Followed | None]:
+def _listen(source: Source, decoder: Decoder, stop: Stop, tick_s: float) -> Iterator[Received | None]:
     while not stop.requested:
         deliveries = source.receive(tick_s)
         now_ms = time.time_ns() // 1_000_000
         for delivery in deliveries:
             outcome = decoder.decode(delivery.body, delivery.properties)
             if isinstance(outcome, Forward):
-                yield Followed(outcome.value, now_ms)
+                yield Received(outcome.value, now_ms)
         if deliveries:
             source.ack(deliveries[-1].tag, multiple=True)
         else:
@@ -92,15 +92,15 @@ def _source(url: str, exchange: str, topic: str, options: Mapping[str, Any], sto
     read = transport.read(url, options)
     name = f"precache-watch-{uuid4()}"
     if not read.is_rabbit:
-        faults = transport.check_driver(read)
-        if faults:
-            raise transport.TransportError("; ".join(faults))
+        errors = transport.check_driver(read)
+        if errors:
+            raise transport.TransportError("; ".join(errors))
         place = {"name": "watch", "transport_url": url, "exchange": exchange, "pool": name, "source": "oslo"}
         return OsloSource(
             CloudBlock.model_validate({**place, "oslo_messaging_rabbit": dict(options)}), lambda: stop.requested
         )
-    faults = transport.check_for_rabbit(read)
-    if faults:
-        raise transport.TransportError("; ".join(faults))
+    errors = transport.check_for_rabbit(read)
+    if errors:
+        raise transport.TransportError("; ".join(errors))
     listening = Listening(exchange, f"{topic}.info", name, _PREFETCH, is_own=True)
     return RabbitSource(name, read, listening, lambda: stop.requested)

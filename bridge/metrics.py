@@ -17,9 +17,9 @@ _DEADLETTERED: Final = Counter(
 _RECONNECTS: Final = Counter(
     "precache_bridge_source_losses", "Times that the source was lost or could not be opened.", _CLOUD
 )
-_GIVEN_BACK: Final = Counter(
-    "precache_bridge_given_back",
-    "Messages given back to the queue since Kafka was away for longer than `hold`.",
+_REQUEUED: Final = Counter(
+    "precache_bridge_requeued",
+    "Messages requeued since Kafka was away for longer than `hold`.",
     _CLOUD,
 )
 _KAFKA_RETRIES: Final = Counter("precache_bridge_kafka_retries", "Records sent to Kafka again.", _CLOUD)
@@ -41,15 +41,15 @@ _LATENCY: Final = Histogram(
 
 
 class CloudMetrics:
-    """The metrics of one cloud, and the counts of its signs of life."""
+    """The metrics of one cloud, and the counts of its heartbeats."""
 
     def __init__(self, cloud: str) -> None:
         self._cloud = cloud
         self._received = _RECEIVED.labels(cloud)
         self._forwarded = _FORWARDED.labels(cloud)
         self.filtered = _FILTERED.labels(cloud)
-        self.losses = _RECONNECTS.labels(cloud)
-        self.given_back = _GIVEN_BACK.labels(cloud)
+        self.reconnect = _RECONNECTS.labels(cloud)
+        self.requeued = _REQUEUED.labels(cloud)
         self.kafka_retries = _KAFKA_RETRIES.labels(cloud)
         self.in_flight = _IN_FLIGHT.labels(cloud)
         self.in_flight_bytes = _IN_FLIGHT_BYTES.labels(cloud)

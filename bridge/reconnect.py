@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bridge.metrics import CloudMetrics
-from bridge.source.api import SourceFault, SourceWaiting
+from bridge.source.api import SourceError, SourceWaiting
 from precache.runtime.backoff import backoff_s
 from precache.runtime.logs import log
 
@@ -12,10 +12,10 @@ from precache.runtime.logs import log
 _WAITING_S: Final = 3.0
 # Having consumed for so long makes the next loss the first one again.
 _STEADY_S: Final = 10.0
-_SAY_EVERY_S: Final = 60.0
+_LOG_EVERY_S: Final = 60.0
 
 
-class Losses:
+class Reconnect:
     """The losses of one cloud's source.
 
     Args:
@@ -37,7 +37,7 @@ class Losses:
         self._count = 0
         self._opened_at_s = float("inf")
         self._why = ""
-        self._said_at_s = float("-inf")
+        self._logged_at_s = float("-inf")
         self._trouble = ""
 
     def opened(self) -> None:
@@ -60,25 +60,25 @@ class Losses:
         self._trouble = trouble
         self._metrics.consuming.set(0 if trouble else 1)
         if trouble:
-            log.warning("bridge.source_deaf", cloud=self._cloud, why=trouble)
+            log.warning("bridge.binding_lost", cloud=self._cloud, why=trouble)
         else:
-            log.info("bridge.source_hears", cloud=self._cloud)
+            log.info("bridge.binding_restored", cloud=self._cloud)
 
-    def lost(self, fault: SourceFault) -> float:
+    def lost(self, error: SourceError) -> float:
         """Note a loss, or an attempt in vain; return for how many seconds to wait."""
         self.closed()
         pause_s = _WAITING_S
-        if not isinstance(fault, SourceWaiting):
+        if not isinstance(error, SourceWaiting):
             pause_s = backoff_s(self._count, base_s=self._base_s, cap_s=self._cap_s)
         self._count += 1
-        self._metrics.losses.inc()
-        self._say(fault, pause_s)
+        self._metrics.reconnect.inc()
+        self._log(error, pause_s)
         return pause_s
 
-    def _say(self, fault: SourceFault, pause_s: float) -> None:
+    def _log(self, error: SourceError, pause_s: float) -> None:
         """Log what is new at once, and the same once a minute: it may last for weeks, until Nova declares its queue."""
-        why, now_s = str(fault), self._clock()
-        if why != self._why or now_s - self._said_at_s >= _SAY_EVERY_S:
-            self._why, self._said_at_s = why, now_s
-            say = log.error if fault.loud else log.warning
-            say("bridge.source_lost", cloud=self._cloud, why=why, again_in_s=round(pause_s, 1))
+        why, now_s = str(error), self._clock()
+        if why != self._why or now_s - self._logged_at_s >= _LOG_EVERY_S:
+            self._why, self._logged_at_s = why, now_s
+            emit = log.error if error.actionable else log.warning
+            emit("bridge.source_lost", cloud=self._cloud, why=why, again_in_s=round(pause_s, 1))

@@ -11,7 +11,7 @@ from bridge.decode.message import Decoder
 from bridge.delivery.breaker import Breaker
 from bridge.delivery.dead_letters import Letters
 from bridge.delivery.forwarder import Forwarder
-from bridge.delivery.producer import Outlet
+from bridge.delivery.producer import CloudProducer
 from bridge.metrics import CloudMetrics
 from bridge.source import transport_url as transport
 from bridge.source.api import Source
@@ -83,7 +83,7 @@ def _keep_working(config: BridgeConfig, cloud: CloudBlock, health: Health, stop:
     metrics = CloudMetrics(cloud.name)
     watched = watchdog.watch(f"cloud:{cloud.name}")
     while not stop.requested:
-        watched.turn()
+        watched.round_ended()
         try:
             make_worker(config, cloud, metrics, health, stop, watched).run()
         except Exception as error:  # noqa: BLE001 - the other clouds go on, and this one is tried again
@@ -109,7 +109,7 @@ def make_worker(  # noqa: PLR0917 - what all workers share, and what is this clo
     make_producer = partial(
         clients.producer, config.kafka, client_id, connection, linger_ms=linger_ms(len(config.clouds))
     )
-    outlet = Outlet(make_producer, partial(make_producer, **{"batch.num.messages": 1}), connection)
+    producer = CloudProducer(make_producer, partial(make_producer, **{"batch.num.messages": 1}), connection)
     most = max_body_bytes(config.kafka.max_message_bytes)
     decoder = Decoder(cloud.name, cloud.routes(config.topics), source.properties, most)
     letters = Letters(config.topics.deadletters, cloud.name, source.queue, source.properties, most)
@@ -123,13 +123,13 @@ def make_worker(  # noqa: PLR0917 - what all workers share, and what is this clo
         shutdown_s=config.shutdown_timeout,
     )
     breaker = Breaker(cloud.name, cloud.breaker.limits)
-    forwarder = Forwarder(cloud.name, decoder, letters, outlet, metrics, breaker)
+    forwarder = Forwarder(cloud.name, decoder, letters, producer, metrics, breaker)
     return Worker(
         settings=settings,
         source=source,
         forwarder=forwarder,
         breaker=breaker,
-        outlet=outlet,
+        producer=producer,
         metrics=metrics,
         health=health,
         stop=stop,

@@ -1,7 +1,8 @@
 """``processor.yaml``."""
 
 import socket
-from typing import Final
+from collections.abc import Mapping
+from typing import ClassVar, Final
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -19,19 +20,21 @@ _RECORD_BYTES: Final = 1_000_000
 class OperationsBlock(Block):
     """When an operation is over, stalled, given up and closed; on Kafka's clock, in seconds.
 
-    ``keep`` must exceed the longest time that a bridge holds a message: what comes later is a dead letter.
+    ``allowed_lateness`` must exceed the longest time that a bridge holds a message: what comes later is a dead letter.
     """
 
-    settle: Duration = Field(default=5.0, gt=0)
+    renamed: ClassVar[Mapping[str, str]] = {"settle": "grace_period", "keep": "allowed_lateness"}
+
+    grace_period: Duration = Field(default=5.0, gt=0)
     stall_after: Duration = Field(default=35 * 60.0, gt=0, validate_default=True)
     abandon_after: Duration = Field(default=24 * 3_600.0, gt=0, validate_default=True)
-    keep: Duration = Field(default=3_600.0, gt=0)
+    allowed_lateness: Duration = Field(default=3_600.0, gt=0)
 
     @field_validator("stall_after")
     @classmethod
-    def _does_not_cut_settle_short(cls, stall_after: float, info: ValidationInfo) -> float:
-        if stall_after < info.data.get("settle", 0.0):
-            raise ValueError("should not be shorter than settle: a result that is waited for is not stalled")
+    def _does_not_cut_grace_short(cls, stall_after: float, info: ValidationInfo) -> float:
+        if stall_after < info.data.get("grace_period", 0.0):
+            raise ValueError("should not be shorter than grace_period: a result that is waited for is not stalled")
         return stall_after
 
     @field_validator("abandon_after")
@@ -45,7 +48,7 @@ class OperationsBlock(Block):
     @property
     def timers(self) -> Timers:
         """Return the same in milliseconds, as the core counts."""
-        seconds = (self.settle, self.stall_after, self.abandon_after, self.keep)
+        seconds = (self.grace_period, self.stall_after, self.abandon_after, self.allowed_lateness)
         return Timers(*(max(1, round(value * _MS_PER_S)) for value in seconds))
 
 

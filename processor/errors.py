@@ -5,7 +5,7 @@ class ProcessorError(Exception):
     """A fault of the processor; the text says what to do next."""
 
 
-class Fatal(ProcessorError):  # noqa: N818 - the name is the decision
+class Fatal(ProcessorError):
     """Neither waiting nor starting over helps: somebody must act."""
 
 
@@ -13,5 +13,5 @@ class Replaced(Fatal):
     """Another process of the same ``instance`` took this one's place in the group."""
 
 
-class StartOver(ProcessorError):  # noqa: N818 - the name is the decision
+class StartOver(ProcessorError):
     """This round's work is void (a partition was taken away while it was done): drop what is in memory and rebuild."""

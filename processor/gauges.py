@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection, Iterable
 from time import monotonic
 from typing import Final
 
-from precache.kafka.errors import KafkaFault
+from precache.kafka.errors import KafkaCallError
 from precache.runtime.health import Health
 from processor import metrics
 from processor.group.membership import Membership
-from processor.round.assigned_partition import Held
+from processor.round.assigned_partition import AssignedPartition
 
 PART: Final = "kafka"
 _EVERY_S: Final = 1.0
@@ -31,12 +31,12 @@ class Gauges:
     def __init__(
         self,
         membership: Membership,
-        held: Callable[[], Collection[Held]],
+        assigned: Callable[[], Collection[AssignedPartition]],
         health: Health,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._membership = membership
-        self._held = held
+        self._assigned = assigned
         self._health = health
         self._clock = clock
         self._next_s = 0.0
@@ -50,39 +50,39 @@ class Gauges:
         if now_s < self._next_s:
             return
         self._next_s = now_s + _EVERY_S
-        held = self._held()
+        assigned = self._assigned()
         # Also of those that are still to be rebuilt: Kafka may be why they are not.
         if self._membership.owned and now_s >= self._next_ask_s:
             self._next_ask_s = now_s + _ASK_EVERY_S
             self._ask(sorted(self._membership.owned))
-        self._count(held)
-        self._set_lag(held)
+        self._count(assigned)
+        self._set_lag(assigned)
 
     def _ask(self, numbers: Iterable[int]) -> None:
         try:
             for number in numbers:
                 self._ends[number] = self._membership.end_offset(number, _ANSWER_S)
-        except KafkaFault as fault:
-            self._health.set(PART, False, f"Kafka does not answer: {fault}")
+        except KafkaCallError as error:
+            self._health.set(PART, False, f"Kafka does not answer: {error}")
         else:
             self._health.set(PART, True)
 
-    def _count(self, held: Collection[Held]) -> None:
+    def _count(self, assigned: Collection[AssignedPartition]) -> None:
         counts = dict.fromkeys(_STATUSES, 0)
-        for partition in held:
+        for partition in assigned:
             for operation in partition.state.operations():
                 counts[operation.status] += 1
         for status, count in counts.items():
             metrics.OPEN.labels(status).set(count)
 
-    def _set_lag(self, held: Collection[Held]) -> None:
+    def _set_lag(self, assigned: Collection[AssignedPartition]) -> None:
         numbers = set()
-        for partition in held:
+        for partition in assigned:
             # What a fetch has told since is newer; before the first one it is negative.
             end = max(self._ends.get(partition.number, -1), self._membership.known_end_offset(partition.number))
             if end >= 0:
                 numbers.add(partition.number)
-                metrics.LAG.labels(str(partition.number)).set(max(0, end - partition.frontier))
+                metrics.LAG.labels(str(partition.number)).set(max(0, end - partition.next_offset))
         for number in self._lagging - numbers:
             metrics.LAG.remove(str(number))
             self._ends.pop(number, None)

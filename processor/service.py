@@ -41,7 +41,7 @@ from processor.round.loop import Loop
 from processor.round.steps import Steps
 from processor.round.tuning import Tuning
 from processor.round.wall import SteadyWall
-from processor.shutdown import Patience, finish_within
+from processor.shutdown import ShutdownGrace, finish_within
 from processor.stores.api import Store, StoreRetry
 from processor.stores.config import InfluxStoreConfig
 from processor.stores.opening import open_store
@@ -98,21 +98,21 @@ def _run(config: ProcessorConfig, stop: Stop, tuning: Tuning, *, check_topics: b
             return
         try:
             _run_loop(config, stop, tuning=tuning, health=health, store=store, stack=stack, watched=watched)
-        except Replaced as fault:
-            health.set(PARTITIONS_PART, False, str(fault))
-            log.error("processor.replaced", why=str(fault), ending_in_s=tuning.replaced_wait_s)
+        except Replaced as error:
+            health.set(PARTITIONS_PART, False, str(error))
+            log.error("processor.replaced", why=str(error), ending_in_s=tuning.replaced_wait_s)
             stop.wait(tuning.replaced_wait_s)
             raise
     log.info("processor.stopped", reason=stop.reason)
 
 
-def rebuild(config: ProcessorConfig, stop: Stop, tell: Callable[[str], None]) -> bool:
+def rebuild(config: ProcessorConfig, stop: Stop, emit: Callable[[str], None]) -> bool:
     """Write the store anew from Kafka, with all processors of the group stopped; return at the log's end.
 
     Args:
         config: ``processor.yaml``.
         stop: asks for an early end.
-        tell: is given lines for a person: how far it is.
+        emit: is given lines for a person: how far it is.
 
     Returns:
         Whether all ended in time, after a request to stop; see :func:`processor.shutdown.finish_within`.
@@ -120,10 +120,10 @@ def rebuild(config: ProcessorConfig, stop: Stop, tell: Callable[[str], None]) ->
     Raises:
         ProcessorError, KafkaFault, StoreError: somebody must act; the text says what to do.
     """
-    return finish_within(lambda: _rebuild(config, stop, tell), stop, config.shutdown_timeout)
+    return finish_within(lambda: _rebuild(config, stop, emit), stop, config.shutdown_timeout)
 
 
-def _rebuild(config: ProcessorConfig, stop: Stop, tell: Callable[[str], None]) -> None:
+def _rebuild(config: ProcessorConfig, stop: Stop, emit: Callable[[str], None]) -> None:
     gc.set_threshold(_OBJECTS_BEFORE_GC)
     health = Health()
     name = f"{config.group}-rebuild-store"
@@ -136,7 +136,7 @@ def _rebuild(config: ProcessorConfig, stop: Stop, tell: Callable[[str], None]) -
         if not _patiently(store.check, STORE_PART, health, stop, watched):
             return
         reader = stack.enter_context(LogReader(config.kafka, name))
-        StoreRebuild(config, reader, store, stop, tell).run(lambda: int(time() * _MS_PER_S))
+        StoreRebuild(config, reader, store, stop, emit).run(lambda: int(time() * _MS_PER_S))
 
 
 def _run_loop(
@@ -162,31 +162,31 @@ def _run_loop(
         predecessors,
         config.operations.timers,
         call_s=tuning.call_s,
-        on_replay=_tell_replay,
+        on_replay=_log_replay,
         wall_ms=wall.now_ms,
     )
     place = Place(config.topics.notifications, config.topics.operations, 0, config.group)
     assignment = Assignment(membership, rebuilder, health, place)
-    faults = FaultPoints()
-    patience = Patience(stop, config.shutdown_timeout)
-    gauges = Gauges(membership, assignment.held.values, health)
+    errors = FaultPoints()
+    grace = ShutdownGrace(stop, config.shutdown_timeout)
+    gauges = Gauges(membership, assignment.assigned.values, health)
     transactions = Transactions(
         lambda: _producer(config, tuning, name),
         transactional_id=name,
         call_s=tuning.call_s,
         limit_s=tuning.transaction_timeout_ms / _MS_PER_S,
         serve=lambda seconds: _serve(membership, gauges, stop, seconds),
-        patience=patience,
+        grace=grace,
         watched=watched,
-        faults=faults,
+        errors=errors,
     )
     stack.callback(transactions.drop)
     writer = stack.enter_context(
         StoreWriter(
-            store, membership, health, patience, _patient_s(config, tuning), watched=watched, serving=gauges.update
+            store, membership, health, grace, _patient_s(config, tuning), watched=watched, serving=gauges.update
         )
     )
-    steps = Steps(config.topics, membership, writer, transactions, faults)
+    steps = Steps(config.topics, membership, writer, transactions, errors)
     clock = WallClock(membership, wall.now_ms, tuning.margin_ms, tuning.call_s)
     Loop(
         membership=membership,
@@ -194,7 +194,7 @@ def _run_loop(
         clock=clock,
         transactions=transactions,
         steps=steps,
-        faults=faults,
+        errors=errors,
         gauges=gauges,
         tuning=tuning,
         stop=stop,
@@ -249,7 +249,7 @@ def _serve(membership: Membership, gauges: Gauges, stop: Stop, seconds: float) -
     gauges.update()
 
 
-def _tell_replay(records: int, seconds: float) -> None:
+def _log_replay(records: int, seconds: float) -> None:
     metrics.REPLAYED.inc(records)
     metrics.REPLAY_S.observe(seconds)
 
@@ -271,12 +271,12 @@ def _patiently(check: Callable[[], None], part: str, health: Health, stop: Stop,
     """Check until it passes; return False when a stop is requested first."""
     failed = 0
     while not stop.requested:
-        watched.turn()
+        watched.round_ended()
         try:
             check()
-        except (KafkaRetry, StoreRetry) as fault:
-            health.set(part, False, str(fault))
-            (log.error if fault.loud else log.warning)("processor.waiting", part=part, why=str(fault))
+        except (KafkaRetry, StoreRetry) as error:
+            health.set(part, False, str(error))
+            (log.error if error.actionable else log.warning)("processor.waiting", part=part, why=str(error))
             stop.wait(backoff_s(failed, cap_s=_CAP_S))
             failed += 1
         else:
@@ -293,9 +293,9 @@ def _check_topics(config: ProcessorConfig) -> None:
         KafkaFault: they can't be looked at.
     """
     admin = clients.admin(config.kafka)
-    faults = topics.check(admin, config.topics, ROLES, Deadline.after(min(_CHECK_S, config.shutdown_timeout)))
-    if faults:
-        raise Fatal("the topics are not as they have to be:\n  " + "\n  ".join(map(str, faults)))
+    errors = topics.check(admin, config.topics, ROLES, Deadline.after(min(_CHECK_S, config.shutdown_timeout)))
+    if errors:
+        raise Fatal("the topics are not as they have to be:\n  " + "\n  ".join(map(str, errors)))
 
 
 def _check_stopped(config: ProcessorConfig) -> None:

@@ -8,7 +8,7 @@ from precache.runtime.logs import log
 from precache.runtime.shutdown import Stop
 
 
-class Patience:
+class ShutdownGrace:
     """Ends at half of ``shutdown_timeout``: the other half is for what is under way, and for leaving the group."""
 
     def __init__(self, stop: Stop, shutdown_s: float) -> None:
@@ -33,15 +33,15 @@ def finish_within(work: Callable[[], None], stop: Stop, shutdown_s: float) -> bo
     Raises:
         BaseException: what the work raised.
     """
-    faults: list[BaseException | None] = []
+    errors: list[BaseException | None] = []
     over = Event()
 
     def run() -> None:
         try:
             work()
-            faults.append(None)
-        except BaseException as fault:  # noqa: BLE001 - raised again below
-            faults.append(fault)
+            errors.append(None)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            errors.append(error)
         finally:
             over.set()
 
@@ -53,9 +53,9 @@ def finish_within(work: Callable[[], None], stop: Stop, shutdown_s: float) -> bo
     for target in (run, watch):
         Thread(target=target, name=target.__name__, daemon=True).start()
     over.wait()
-    if not faults:
+    if not errors:
         log.warning("processor.hanging", seconds=shutdown_s, why="a server does not answer; nothing is lost by it")
         return False
-    if faults[0] is not None:
-        raise faults[0]
+    if errors[0] is not None:
+        raise errors[0]
     return True

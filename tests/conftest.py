@@ -50,9 +50,9 @@ def servers() -> Servers:
     try:
         return Servers.from_environment(os.environ)
     except LookupError as error:
-        fault = str(error)
+        problem = str(error)
     # Not skipped: a run that passes since nothing ran would say that all is well.
-    pytest.fail(fault, pytrace=False)
+    pytest.fail(problem, pytrace=False)
 
 
 @pytest.fixture

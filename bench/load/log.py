@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, Producer
 
-from bench.cache import say
+from bench.cache import emit
 from bench.load.bodies import Maker
 from bench.load.plan import Event, Plan
 from bench.servers import Servers, unique
@@ -34,7 +34,7 @@ class Logs:
         if plan not in self._made:
             name = unique("bench") + ".nova.notifications"
             self._servers.make_topic(name, "notifications")
-            say(f"writing {plan.events:,} notifications to Kafka")
+            emit(f"writing {plan.events:,} notifications to Kafka")
             fill(self._servers, name, plan)
             self._made[plan] = name
         return self._made[plan]

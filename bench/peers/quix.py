@@ -20,7 +20,7 @@ def fetch() -> Path:
     done = folder / "done"
     # An environment holds its own path, so it is made in its place, and marked once it is whole.
     if not done.exists():
-        cache.say(f"fetching Quix Streams {VERSION} (this once)")
+        cache.emit(f"fetching Quix Streams {VERSION} (this once)")
         cache.run([sys.executable, "-m", "venv", "--clear", str(folder)])
         cache.run([str(python), "-m", "pip", "install", "--quiet", f"quixstreams=={VERSION}", "orjson"])
         done.touch()

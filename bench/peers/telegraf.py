@@ -160,7 +160,7 @@ def fetch() -> Path:
     """Return Telegraf's program, built by `go install` the first time (about a minute)."""
 
     def build(folder: Path) -> None:
-        cache.say(f"fetching and building Telegraf {VERSION} (about a minute; this once)")
+        cache.emit(f"fetching and building Telegraf {VERSION} (about a minute; this once)")
         module = f"github.com/influxdata/telegraf/cmd/telegraf@v{VERSION}"
         cache.run(["go", "install", "-tags", ",".join(_TAGS), module], GOBIN=str(folder), CGO_ENABLED="0")
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final
 
 from bench import check, product
-from bench.cache import say
+from bench.cache import emit
 from bench.child import Child, wait_for
 from bench.compare import interleave
 from bench.context import Bench
@@ -21,8 +21,8 @@ from tests.services.testing import Topics
 
 CLOUD: Final = "cloud00"
 
-# Signs of life lie in the topic before the first notification does.
-_SIGNS_MAX: Final = 4
+# Heartbeats lie in the topic before the first notification does.
+_HEARTBEATS_MAX: Final = 4
 
 # With the clouds' names, the topics and Nova's topic: starts a program.
 Start = Callable[[Topics, str], Child]
@@ -42,12 +42,12 @@ def start_telegraf(bench: Bench, topics: Topics, topic: str) -> Child:
     )
 
 
-def forwarded(servers: Servers, topics: Topics, signs: int = _SIGNS_MAX) -> Callable[[], int]:
-    """Return a count of what has come out; a topic with nothing but signs of life is empty."""
+def forwarded(servers: Servers, topics: Topics, heartbeats: int = _HEARTBEATS_MAX) -> Callable[[], int]:
+    """Return a count of what has come out; a topic with nothing but heartbeats is empty."""
 
     def count() -> int:
         found = sum(servers.end_offsets(topics.notifications))
-        return found if found > signs else 0
+        return found if found > heartbeats else 0
 
     return count
 
@@ -95,7 +95,7 @@ def run(bench: Bench) -> list[Result]:
 
     _ = bench.servers.rabbitmq, bench.servers.bootstrap
     if not bench.quick:
-        say("  once without measuring: servers that have just begun are slower than those that have run for a while")
+        emit("  once without measuring: servers that have just begun are slower than those that have run for a while")
         once(start_bridge)
     found = interleave(partial(once, start_bridge), partial(once, start_telegraf), bench.runs)
     what = f"bridge: {plan.events:,} real notifications of 1.6 kB, RabbitMQ to Kafka, acknowledged after delivery"

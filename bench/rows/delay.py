@@ -15,7 +15,7 @@ from statistics import median, quantiles
 from typing import Final
 
 from bench import check, proc, product
-from bench.cache import say
+from bench.cache import emit
 from bench.child import Child, wait_for
 from bench.context import Bench
 from bench.influx import Influx
@@ -124,7 +124,7 @@ def run(bench: Bench) -> list[Result]:
     each = _HOSTS + 2
     plan = Plan(clouds=_CLOUDS, operations=round(seconds * _RATE / _CLOUDS / each), hosts=_HOSTS, parallel=1)
     if not bench.quick:
-        say("  once without measuring: servers that have just begun are slower than those that have run for a while")
+        emit("  once without measuring: servers that have just begun are slower than those that have run for a while")
         _one(bench, plan)
     found = [_one(bench, plan) for _ in range(bench.runs)]
     p50s, p99s = zip(*((_percentile(one.delays_s, 50), _percentile(one.delays_s, 99)) for one in found), strict=True)
@@ -170,7 +170,7 @@ def _one(bench: Bench, plan: Plan) -> Probes:
         processor = stack.enter_context(product.processor(servers, config))
         wait_for(lambda: product.is_ready(port), "the processor to be ready", 60, processor.log_tail)
         bridge = stack.enter_context(product.bridge(servers, topics, clouds))
-        _await_signs(bench, topics.notifications, plan.clouds, bridge)
+        _await_heartbeats(bench, topics.notifications, plan.clouds, bridge)
         influx = stack.enter_context(closing(Influx(bucket)))
         publishers = {cloud.name: rabbit.Publisher(url, cloud.topic) for cloud in clouds}
         for publisher in publishers.values():
@@ -181,11 +181,11 @@ def _one(bench: Bench, plan: Plan) -> Probes:
         # The last hosts are no probes: they may still be on their way.
         wait_for(lambda: check.count(influx) >= plan.progress_events, "the last points", _LAST_WAIT_S)
         check.points(influx, plan)
-    say(f"  p50 {_percentile(probes.delays_s, 50):.1f} ms, p99 {_percentile(probes.delays_s, 99):.1f} ms")
+    emit(f"  p50 {_percentile(probes.delays_s, 50):.1f} ms, p99 {_percentile(probes.delays_s, 99):.1f} ms")
     return probes
 
 
-def _await_signs(bench: Bench, topic: str, clouds: int, bridge: Child) -> None:
-    """Wait until every cloud's bridge has written its first sign of life."""
-    wait_for(lambda: sum(bench.servers.end_offsets(topic)) >= clouds, "the bridge's signs of life", 60, bridge.log_tail)
+def _await_heartbeats(bench: Bench, topic: str, clouds: int, bridge: Child) -> None:
+    """Wait until every cloud's bridge has written its first heartbeat."""
+    wait_for(lambda: sum(bench.servers.end_offsets(topic)) >= clouds, "the bridge's heartbeats", 60, bridge.log_tail)
     time.sleep(2.0)

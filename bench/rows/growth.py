@@ -76,7 +76,7 @@ def _bridge_clouds(bench: Bench, clouds: int, messages: int) -> Sample:
         for place in places:
             rabbit.fill(url, place.topic, bodies[place.name])
         with servers.derived_topics() as topics, product.bridge(servers, topics, places) as child:
-            out = forwarded(servers, topics, signs=4 * clouds)
+            out = forwarded(servers, topics, heartbeats=4 * clouds)
             sample = drain(child, Drain(plan.events, out, plan.events, servers.pids()))
             wait_for(lambda: all(queued(servers, name) == 0 for name in names), "all to be acknowledged", 60)
             check.every_message(servers, topics.notifications, {event.message_id for event in plan.stream()})

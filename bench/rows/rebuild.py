@@ -6,7 +6,7 @@ from statistics import median
 from typing import Final
 
 from bench import check, proc, product
-from bench.cache import say
+from bench.cache import emit
 from bench.child import wait_for
 from bench.committed import Committed
 from bench.context import Bench
@@ -49,7 +49,7 @@ def run(bench: Bench) -> list[Result]:
             with product.processor(servers, config) as again:
                 wait_for(lambda: product.is_ready(port), "the processor to be ready again", _TIMEOUT_S, again.log_tail)
                 seconds.append(time.perf_counter() - again.started)
-                say(f"  ready again after {seconds[-1]:.2f} s")
+                emit(f"  ready again after {seconds[-1]:.2f} s")
                 if number == bench.runs - 1:
                     _end_all(bench, plan, notifications, influx)
                 peak = max(peak, proc.memory_bytes(again.pid))

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final
 
 from bench import check, product
-from bench.cache import say
+from bench.cache import emit
 from bench.child import Child
 from bench.committed import Committed
 from bench.compare import interleave
@@ -34,7 +34,7 @@ def decided(bench: Bench, plan: Plan) -> Topics:
     """
     if plan not in bench.decided:
         notifications = bench.logs.topic(plan)
-        say("processing the log once, for the decisions that --rebuild-store reads")
+        emit("processing the log once, for the decisions that --rebuild-store reads")
         topics = bench.servers.make_derived_topics(notifications)
         with bench.servers.bucket() as bucket:
             config = product.processor_config(bench.servers, topics, bucket, notifications)

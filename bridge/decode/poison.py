@@ -1,7 +1,7 @@
 """The one exception for a message that can't be forwarded."""
 
 
-class Poison(Exception):  # noqa: N818 - the field's own word
+class Poison(Exception):
     """A message that no retry will make readable.
 
     Attributes:

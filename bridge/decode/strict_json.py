@@ -37,7 +37,7 @@ def parse(text: bytes, where: str) -> dict[str, Any]:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise _fault(text, where, error) from None
+        raise _error(text, where, error) from None
     if type(value) is not dict:
         raise Poison(reasons.NOT_AN_OBJECT, f"{where} is not a JSON object")
     return value
@@ -68,7 +68,7 @@ def _check_values(text: bytes, where: str) -> None:
         )
 
 
-def _fault(text: bytes, where: str, error: orjson.JSONDecodeError) -> Poison:
+def _error(text: bytes, where: str, error: orjson.JSONDecodeError) -> Poison:
     words = str(error)
     try:
         text.decode()

@@ -7,7 +7,7 @@ that a stuck head does not fill the prefetch.
 """
 
 
-class Ledger:
+class AckTracker:
     """The deliveries of one channel, by tag. A ledger is never used for a second channel."""
 
     def __init__(self) -> None:

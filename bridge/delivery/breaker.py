@@ -88,7 +88,7 @@ class Breaker:
         minimum = 1 if self._is_probing else self._limits.minimum
         if counted < minimum or len(self._unreadable) <= self._limits.share * counted:
             return False
-        # The one message of a probe is taken: given back again and again, a quorum queue would drop it in the end.
+        # The one message of a probe is taken: requeued again and again, a quorum queue would drop it in the end.
         stays = not self._is_probing
         self._open(counted, now_s)
         return stays
@@ -119,13 +119,13 @@ class Breaker:
 
     def _words(self, counted: int) -> str:
         counts = Counter(reason for _, reason in self._unreadable)
-        told = ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
+        summary = ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
         ours = (
             " internal-error is a fault of this program: report the traceback in its log, install a version that mends"
             " it, then run `precache deadletters replay --reason internal-error`."
         )
         return (
-            f"stopped: {len(self._unreadable)} of the last {counted} messages can't be read ({told})."
+            f"stopped: {len(self._unreadable)} of the last {counted} messages can't be read ({summary})."
             f" The messages stay in the queue; one is tried every {self._limits.pause_s:g} s."
             f" See `precache deadletters list --cloud {self._cloud}`.{ours if counts[reasons.INTERNAL] else ''}"
             " Garbage: find its sender, or let all of it become dead letters by `breaker: {share: 1}` in this cloud's"

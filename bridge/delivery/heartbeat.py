@@ -1,24 +1,24 @@
-"""When signs of life are sent, and what Kafka said to the last one."""
+"""When heartbeats are sent, and what Kafka said to the last one."""
 
 import time
 from collections.abc import Callable
 from typing import Final
 
 from bridge.delivery.heartbeat_record import Record
-from bridge.delivery.producer import Outlet, Proof
+from bridge.delivery.producer import CloudProducer, ProbeResult
 from precache.contract.heartbeat import State
-from precache.kafka.errors import KafkaFault
+from precache.kafka.errors import KafkaCallError
 
 _EVERY_S: Final = 60.0
 # How soon another one is sent after one that Kafka did not take.
 _AGAIN_S: Final = 5.0
 
 
-class Pulse:
-    """The signs of life of one cloud's bridge. While nothing flows, they alone tell whether Kafka takes records.
+class HeartbeatSender:
+    """The heartbeats of one cloud's bridge. While nothing flows, they alone tell whether Kafka takes records.
 
     Args:
-        outlet: the way to Kafka.
+        producer: the way to Kafka.
         make: makes a sign of a state and of how many messages are in flight.
         clock: seconds that only ever grow.
 
@@ -27,43 +27,43 @@ class Pulse:
     """
 
     def __init__(
-        self, outlet: Outlet, make: Callable[[State, int], Record], clock: Callable[[], float] = time.monotonic
+        self, producer: CloudProducer, make: Callable[[State, int], Record], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._outlet = outlet
+        self._producer = producer
         self._make = make
         self._clock = clock
-        self._last = Proof()
-        self._before: KafkaFault | None = None  # what was wrong with the sign before the last one
+        self._last = ProbeResult()
+        self._before: KafkaCallError | None = None  # what was wrong with the sign before the last one
         self._last_at_s = float("-inf")
-        self._generation = outlet.generation  # of the producer that the last sign was given to
+        self._generation = producer.generation  # of the producer that the last sign was given to
         self.state: State = "starting"
 
     def send(self, in_flight: int = 0) -> None:
         """Send a sign."""
-        before, self._last_at_s, self._generation = self.fault, self._clock(), self._outlet.generation
-        self._last, self._before = self._outlet.prove(self._make(self.state, in_flight)), before
+        before, self._last_at_s, self._generation = self.error, self._clock(), self._producer.generation
+        self._last, self._before = self._producer.probe(self._make(self.state, in_flight)), before
 
     def send_if_due(self, in_flight: int = 0) -> None:
         """Send a sign when it is time, unless the last one still waits for Kafka."""
         is_lost = self._last.waiting > 0 and not self.waiting
-        pause_s = _AGAIN_S if is_lost or self.fault is not None else _EVERY_S
+        pause_s = _AGAIN_S if is_lost or self.error is not None else _EVERY_S
         if not self.waiting and self._clock() - self._last_at_s >= pause_s:
             self.send(in_flight)
 
     @property
     def delivered(self) -> bool:
         """Whether Kafka has confirmed the last sign, by the producer that we have now."""
-        return self._last.delivered and self._generation == self._outlet.generation
+        return self._last.delivered and self._generation == self._producer.generation
 
     @property
     def waiting(self) -> bool:
         """Whether the last sign waits for Kafka's word, and one can still come."""
-        return self._last.waiting > 0 and self._generation == self._outlet.generation
+        return self._last.waiting > 0 and self._generation == self._producer.generation
 
     @property
-    def fault(self) -> KafkaFault | None:
+    def error(self) -> KafkaCallError | None:
         """Why Kafka did not take the last sign that it has spoken of; ``None`` if it did."""
-        return self._last.fault or (self._before if self.waiting else None)
+        return self._last.error or (self._before if self.waiting else None)
 
     @property
     def waiting_s(self) -> float:

@@ -1,4 +1,4 @@
-"""The bridge's sign of life: shows central monitoring that it lives, and the bridge itself that Kafka takes records."""
+"""The bridge's heartbeat: shows central monitoring that it lives, and the bridge itself that Kafka takes records."""
 
 import time
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ class Record:
     headers: cloudevents.Headers
 
 
-def sign_of_life(
+def heartbeat_record(
     topic: str, *, cloud: str, instance: str, state: State, metrics: CloudMetrics, in_flight: int
 ) -> Record:
-    """Return a sign of life, stamped now."""
+    """Return a heartbeat, stamped now."""
     timestamp = rfc3339_us(time.time_ns())
     heartbeat = Heartbeat(
         cloud=cloud,

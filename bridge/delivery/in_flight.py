@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confluent_kafka import KafkaError
 
-from bridge.delivery.ack_tracker import Ledger
+from bridge.delivery.ack_tracker import AckTracker
 from bridge.source.api import Delivery
-from precache.kafka.errors import KafkaFault, translate
+from precache.kafka.errors import KafkaCallError, translate
 
 if TYPE_CHECKING:
     from bridge.decode.poison import Poison
@@ -24,17 +24,17 @@ class Failure(NamedTuple):
 
     tag: int
     topic: str
-    fault: KafkaFault
+    error: KafkaCallError
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """A record to be sent again, not before ``due_s``; ``alone``: in a batch of its own."""
+    """A record to be sent again, not before ``due_s``; ``unbatched``: in a batch of its own."""
 
     due_s: float
     tag: int
     topic: str
-    alone: bool
+    unbatched: bool
 
 
 class Settled(NamedTuple):
@@ -44,7 +44,7 @@ class Settled(NamedTuple):
     reasons: list[str]
 
 
-class Flight:
+class InFlight:
     """The unsettled messages of one opening of a source, by tag.
 
     Attributes:
@@ -52,7 +52,7 @@ class Flight:
         failures: what Kafka refused since it was last looked at.
         buried: why, of each pending message that goes to the dead letters.
         attempts: how often a message was sent again.
-        alone: the records that were sent in a batch of their own, as (tag, topic).
+        unbatched: the records that were sent in a batch of their own, as (tag, topic).
         bytes: of what is pending: the bodies, or the records made of them where these are larger; and of what waits.
     """
 
@@ -62,11 +62,11 @@ class Flight:
         self.buried: dict[int, Poison] = {}
         self._retries: list[Retry] = []
         self.attempts: dict[int, int] = {}
-        self.alone: set[tuple[int, str]] = set()
+        self.unbatched: set[tuple[int, str]] = set()
         self.bytes = 0
         self._waiting: Sequence[Delivery] = ()
         self._beyond: dict[int, int] = {}  # by how much records are larger than the bodies, where they are
-        self._ledger = Ledger()
+        self._acks = AckTracker()
         self._delivered: list[int] = []
         self._several: dict[int, set[str]] = {}
         self._batches: deque[tuple[int, float]] = deque()
@@ -74,18 +74,18 @@ class Flight:
     @property
     def unsettled(self) -> int:
         """How many messages are not settled."""
-        return self._ledger.unsettled
+        return self._acks.unsettled
 
     def received(self, deliveries: Sequence[Delivery], now_s: float) -> None:
         """Note what came."""
-        self._ledger.received(deliveries[-1].tag, len(deliveries))
+        self._acks.received(deliveries[-1].tag, len(deliveries))
         self._batches.append((deliveries[-1].tag, now_s))
 
     def leave(self, deliveries: Sequence[Delivery], now_s: float) -> None:
         """Leave the last of the messages that came for later, as if they had not come yet."""
         if not deliveries:
             return
-        self._ledger.unreceived(len(deliveries))
+        self._acks.unreceived(len(deliveries))
         self._batches[-1] = (deliveries[0].tag - 1, now_s)
         self._waiting = deliveries
         self.bytes += sum(len(delivery.body) for delivery in deliveries)
@@ -103,7 +103,7 @@ class Flight:
 
     def settle_unwanted(self, tag: int) -> None:
         """Note that nothing is to be done for a message but to acknowledge it."""
-        self._ledger.settle(tag)
+        self._acks.settle(tag)
 
     def sending(self, delivery: Delivery, topics: Sequence[str], size: int) -> None:
         """Note that a message goes to these topics, as so many bytes: it is settled when each has confirmed it."""
@@ -151,7 +151,7 @@ class Flight:
         if not self._delivered:
             return _NOTHING
         delivered, self._delivered = self._delivered, []
-        pending, settle = self.pending, self._ledger.settle
+        pending, settle = self.pending, self._acks.settle
         size = 0
         for tag in delivered:
             size += len(pending.pop(tag).body)
@@ -167,21 +167,21 @@ class Flight:
     def _forget_attempts(self, delivered: Sequence[int]) -> None:
         for tag in delivered:
             self.attempts.pop(tag, None)
-        self.alone = {(tag, topic) for tag, topic in self.alone if tag in self.pending}
+        self.unbatched = {(tag, topic) for tag, topic in self.unbatched if tag in self.pending}
 
     def head_age_s(self, now_s: float) -> float:
         """Return for how long the oldest unsettled message has been here; 0 when there is none."""
-        head = self._ledger.head
+        head = self._acks.head
         while self._batches and self._batches[0][0] < head:
             self._batches.popleft()
         return now_s - self._batches[0][1] if self._batches else 0.0
 
-    def retry_later(self, failure: Failure, now_s: float, delay_s: float, *, alone: bool = False) -> None:
-        """Have a record sent again after a while; ``alone``: in a batch of its own."""
+    def retry_later(self, failure: Failure, now_s: float, delay_s: float, *, unbatched: bool = False) -> None:
+        """Have a record sent again after a while; ``unbatched``: in a batch of its own."""
         self.attempts[failure.tag] = self.attempts.get(failure.tag, 0) + 1
-        if alone:
-            self.alone.add((failure.tag, failure.topic))
-        self._retries.append(Retry(now_s + delay_s, failure.tag, failure.topic, alone))
+        if unbatched:
+            self.unbatched.add((failure.tag, failure.topic))
+        self._retries.append(Retry(now_s + delay_s, failure.tag, failure.topic, unbatched))
 
     def take_due(self, now_s: float) -> list[Retry]:
         """Return what is to be sent again now, once."""
@@ -196,11 +196,11 @@ class Flight:
 
     def take_prefix(self) -> int:
         """Return the tag up to which to acknowledge, once; 0 when there is none."""
-        return self._ledger.take_prefix()
+        return self._acks.take_prefix()
 
     def take_singles(self) -> list[int]:
         """Return the settled tags beyond a gap, each once."""
-        return self._ledger.take_singles()
+        return self._acks.take_singles()
 
 
 _NOTHING = Settled(0, [])

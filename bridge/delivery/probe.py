@@ -1,17 +1,17 @@
-"""Waits until Kafka is proved: it has confirmed a record of ours, not merely answered a question.
+"""Waits until Kafka is probed: it has confirmed a record of ours, not merely answered a question.
 
 A broker can answer for its metadata and still refuse or time out on every record. To open the queue on such an answer
-would give back all messages again after `hold`, and each time counts against a quorum queue's delivery limit.
+would requeue all messages again after `hold`, and each time counts against a quorum queue's delivery limit.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from bridge.delivery.heartbeat import Pulse
+from bridge.delivery.heartbeat import HeartbeatSender
 from bridge.delivery.heartbeat_record import Record
-from bridge.delivery.producer import Outlet, Proof
-from precache.kafka.errors import KafkaFatal, KafkaFault, KafkaFenced
+from bridge.delivery.producer import CloudProducer, ProbeResult
+from precache.kafka.errors import KafkaCallError, KafkaFatal, KafkaFenced
 from precache.runtime.backoff import backoff_s
 from precache.runtime.logs import log
 
@@ -20,28 +20,28 @@ SLOW_S: Final = 10.0
 _BASE_S: Final = 1.0
 _CAP_S: Final = 30.0
 _STEP_S: Final = 0.2
-_SAY_EVERY_S: Final = 60.0
+_LOG_EVERY_S: Final = 60.0
 
 
-class KafkaGate:
+class KafkaProbe:
     """Proves Kafka for one cloud.
 
     Args:
         cloud: its name.
-        outlet: the way to Kafka.
-        pulse: the signs of life.
+        producer: the way to Kafka.
+        heartbeats: the heartbeats.
         stopped: whether to give up.
         idle: waits for so many seconds, with whatever has to go on meanwhile.
         judged_later: of which records a refusal for good counts as an answer, too.
-        not_ready: told why Kafka is not proved yet.
+        not_ready: told why Kafka is not probed yet.
         clock: seconds that only ever grow.
     """
 
     def __init__(
         self,
         cloud: str,
-        outlet: Outlet,
-        pulse: Pulse,
+        producer: CloudProducer,
+        heartbeats: HeartbeatSender,
         *,
         stopped: Callable[[], bool],
         idle: Callable[[float], None],
@@ -50,70 +50,74 @@ class KafkaGate:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cloud = cloud
-        self._outlet = outlet
-        self._pulse = pulse
+        self._producer = producer
+        self._heartbeats = heartbeats
         self._stopped = stopped
         self._idle = idle
         self._judged_later = judged_later
         self._not_ready = not_ready
         self._clock = clock
-        self._said_at = float("-inf")
-        self._said = ""
+        self._logged_at = float("-inf")
+        self._logged = ""
 
-    def prove(self, canaries: Sequence[Record]) -> bool:
-        """Send a sign of life and these records until Kafka has taken them; return whether it did before the stop.
+    def probe(self, canaries: Sequence[Record]) -> bool:
+        """Send a heartbeat and these records until Kafka has taken them; return whether it did before the stop.
 
         Each is sent again only while it was not taken: what is away for long must not fill what is there.
         """
         attempt, owed = 0, list(canaries)
-        self._said_at = float("-inf")
-        self._pulse.send()
+        self._logged_at = float("-inf")
+        self._heartbeats.send()
         while not self._stopped():
-            proof = self._outlet.prove_by(owed, self._judged_later)
-            self._await(proof)
-            owed = proof.owed
-            if not owed and self._pulse.delivered:
-                if self._said_at > 0:
-                    log.info("bridge.kafka_proved", cloud=self._cloud)
+            result = self._producer.probe_by(owed, self._judged_later)
+            self._await(result)
+            owed = result.owed
+            if not owed and self._heartbeats.delivered:
+                if self._logged_at > 0:
+                    log.info("bridge.kafka_answers", cloud=self._cloud)
                 return True
-            self._see_to([self._outlet.void, self._pulse.fault, proof.fault], attempt)
+            self._see_to([self._producer.fatal_error, self._heartbeats.error, result.error], attempt)
             attempt += 1
-            if not self._pulse.delivered and not self._pulse.waiting and not self._stopped():
-                self._pulse.send()
+            if not self._heartbeats.delivered and not self._heartbeats.waiting and not self._stopped():
+                self._heartbeats.send()
         return False
 
-    def _await(self, proof: Proof) -> None:
+    def _await(self, result: ProbeResult) -> None:
         began_s = self._clock()
-        while (proof.waiting or self._pulse.waiting) and self._outlet.void is None and not self._stopped():
+        while (
+            (result.waiting or self._heartbeats.waiting) and self._producer.fatal_error is None and not self._stopped()
+        ):
             self._idle(_STEP_S)
-            refusal = self._outlet.refusal
+            refusal = self._producer.refusal
             if refusal is not None or self._clock() - began_s > SLOW_S:
-                self._say(refusal)
-            elif self._outlet.trouble:
+                self._log(refusal)
+            elif self._producer.trouble:
                 self._not_ready(self._why(None))
 
-    def _see_to(self, all_faults: Sequence[KafkaFault | None], attempt: int) -> None:
+    def _see_to(self, all_errors: Sequence[KafkaCallError | None], attempt: int) -> None:
         """Say what is wrong, wait, and replace a producer that can do nothing more."""
-        faults = [fault for fault in all_faults if fault is not None]
-        if faults:
-            self._say(faults[0])
+        errors = [error for error in all_errors if error is not None]
+        if errors:
+            self._log(errors[0])
             self._wait(backoff_s(attempt, base_s=_BASE_S, cap_s=_CAP_S))
-        if self._outlet.void is not None or any(isinstance(fault, KafkaFenced | KafkaFatal) for fault in faults):
-            self._outlet.rebuild()
+        if self._producer.fatal_error is not None or any(
+            isinstance(error, KafkaFenced | KafkaFatal) for error in errors
+        ):
+            self._producer.rebuild()
 
     def _wait(self, seconds: float) -> None:
         until_s = self._clock() + seconds
         while self._clock() < until_s and not self._stopped():
             self._idle(_STEP_S)
 
-    def _say(self, fault: KafkaFault | None) -> None:
-        why = self._why(fault)
+    def _log(self, error: KafkaCallError | None) -> None:
+        why = self._why(error)
         self._not_ready(why)
-        code = fault.name if fault is not None else ""
-        if code != self._said or self._clock() - self._said_at >= _SAY_EVERY_S:
-            self._said, self._said_at = code, self._clock()
-            say = log.error if fault is not None and fault.loud else log.warning
-            say("bridge.kafka_unproved", cloud=self._cloud, why=why)
+        code = error.name if error is not None else ""
+        if code != self._logged or self._clock() - self._logged_at >= _LOG_EVERY_S:
+            self._logged, self._logged_at = code, self._clock()
+            emit = log.error if error is not None and error.actionable else log.warning
+            emit("bridge.kafka_probe_failed", cloud=self._cloud, why=why)
 
-    def _why(self, fault: KafkaFault | None) -> str:
-        return f"Kafka does not take records: {fault or self._outlet.trouble or 'no answer'}"
+    def _why(self, error: KafkaCallError | None) -> str:
+        return f"Kafka does not take records: {error or self._producer.trouble or 'no answer'}"

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from bridge.delivery.heartbeat_record import Record
 from precache.kafka.connection import Connection
-from precache.kafka.errors import KafkaFault, KafkaRejected, KafkaRetry, translate
+from precache.kafka.errors import KafkaCallError, KafkaRejected, KafkaRetry, translate
 from precache.runtime.deadline import Deadline
 
 _PURGE_TIMEOUT_S: Final = 10.0
@@ -22,7 +22,7 @@ PURGED: Final = frozenset({"_PURGE_QUEUE", "_PURGE_INFLIGHT"})
 Report = Callable[[KafkaError | None, Any], None]
 
 
-class Proof:
+class ProbeResult:
     """Records that were sent to see whether Kafka takes them.
 
     Args:
@@ -32,7 +32,7 @@ class Proof:
 
     Attributes:
         waiting: how many have no report yet.
-        fault: the first refusal; ``None`` while there is none.
+        error: the first refusal; ``None`` while there is none.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Proof:
         self._owed: dict[int, Record] = {}
         self._numbers = count()
         self.waiting = 0
-        self.fault: KafkaFault | None = None
+        self.error: KafkaCallError | None = None
 
     @property
     def delivered(self) -> bool:
         """Whether Kafka has confirmed them all."""
-        return self.waiting == 0 and self.fault is None
+        return self.waiting == 0 and self.error is None
 
     @property
     def owed(self) -> list[Record]:
@@ -63,8 +63,8 @@ class Proof:
         self._owed[number] = record
         try:
             send(record, partial(self._report, number))
-        except KafkaFault as fault:
-            self._refused(number, fault)
+        except KafkaCallError as error:
+            self._refused(number, error)
         else:
             self.waiting += 1
 
@@ -78,15 +78,15 @@ class Proof:
         else:
             self._refused(number, translate(error, "produce"))
 
-    def _refused(self, number: int, fault: KafkaFault) -> None:
-        is_final = isinstance(fault, KafkaRejected) and fault.name not in PURGED
+    def _refused(self, number: int, error: KafkaCallError) -> None:
+        is_final = isinstance(error, KafkaRejected) and error.name not in PURGED
         if is_final and self._judged_later(self._owed[number]):
             del self._owed[number]
-        elif self.fault is None:
-            self.fault = fault
+        elif self.error is None:
+            self.error = error
 
 
-class Outlet:
+class CloudProducer:
     """Sends records and hands their reports out.
 
     Args:
@@ -100,22 +100,24 @@ class Outlet:
         generation: how often it was rebuilt; of a record that was sent before, no report may ever come.
     """
 
-    def __init__(self, make: Callable[[], Producer], make_solo: Callable[[], Producer], connection: Connection) -> None:
+    def __init__(
+        self, make: Callable[[], Producer], make_unbatched: Callable[[], Producer], connection: Connection
+    ) -> None:
         self._make = make
-        self._make_solo = make_solo
+        self._make_unbatched = make_unbatched
         self._connection = connection
         self._producer = make()
-        self._solo: Producer | None = None
-        self.void: KafkaFault | None = None
+        self._unbatched: Producer | None = None
+        self.fatal_error: KafkaCallError | None = None
         self.generation = 0
 
-    def send(self, record: Record, report: Report, *, alone: bool = False) -> None:
+    def send(self, record: Record, report: Report, *, unbatched: bool = False) -> None:
         """Queue a record; the report is called from :meth:`poll`, exactly once.
 
         Raises:
             KafkaFault: it was not even queued, and no report will come.
         """
-        producer = self._solo_producer() if alone else self._producer
+        producer = self._unbatched_producer() if unbatched else self._producer
         try:
             producer.produce(record.topic, record.value, record.key, on_delivery=report, headers=record.headers)  # type: ignore[arg-type]
         except (KafkaException, BufferError) as error:
@@ -139,21 +141,21 @@ class Outlet:
     def poll(self, timeout_s: float = 0.0) -> None:
         """Hand out the reports that have come; wait for the first one if there is none."""
         self._serve(self._producer.poll, timeout_s)
-        if self._solo is not None:
-            self._serve(self._solo.poll, 0.0)
+        if self._unbatched is not None:
+            self._serve(self._unbatched.poll, 0.0)
 
     def _serve(self, wait: Callable[[float], int], timeout_s: float) -> int:
         """Wait with a producer's own method; what librdkafka calls fatal is raised there, once."""
         try:
             return wait(timeout_s)
         except KafkaException as error:
-            self.void = translate(error, "produce")
+            self.fatal_error = translate(error, "produce")
             return 1
 
     def purge(self) -> None:
         """Drop every record that is not confirmed, and hand out all reports: delivered, or purged."""
         deadline = Deadline.after(_PURGE_TIMEOUT_S)
-        for producer in (self._producer, self._solo):
+        for producer in (self._producer, self._unbatched):
             if producer is not None:
                 producer.purge()
         self._flush(deadline)
@@ -162,8 +164,8 @@ class Outlet:
         """Replace the producer, since Kafka or librdkafka declared it void; what it had is purged."""
         self.purge()
         self._producer = self._make()
-        self._solo = None
-        self.void = None
+        self._unbatched = None
+        self.fatal_error = None
         self.generation += 1
 
     def flush(self, timeout_s: float) -> None:
@@ -171,25 +173,25 @@ class Outlet:
         self._flush(Deadline.after(timeout_s))
 
     def _flush(self, deadline: Deadline) -> None:
-        for producer in (self._producer, self._solo):
+        for producer in (self._producer, self._unbatched):
             while producer is not None and self._serve(producer.flush, deadline.left()) and not deadline.passed:
                 pass
 
-    def prove(self, sign: Record) -> Proof:
-        """Send a sign of life to see whether Kafka takes it."""
-        proof = Proof(self._connection.answered)
-        proof.send(sign, self.send)
-        return proof
+    def probe(self, heartbeat: Record) -> ProbeResult:
+        """Send a heartbeat to see whether Kafka takes it."""
+        result = ProbeResult(self._connection.answered)
+        result.send(heartbeat, self.send)
+        return result
 
-    def prove_by(self, canaries: Sequence[Record], judged_later: Callable[[Record], bool]) -> Proof:
+    def probe_by(self, canaries: Sequence[Record], judged_later: Callable[[Record], bool]) -> ProbeResult:
         """Send records of messages to see whether Kafka takes them, or says of them alone that it never will."""
-        proof = Proof(self._connection.answered, judged_later)
+        result = ProbeResult(self._connection.answered, judged_later)
         for record in canaries:
             # One that is too large would have all others of its batch refused.
-            proof.send(record, partial(self.send, alone=True))
-        return proof
+            result.send(record, partial(self.send, unbatched=True))
+        return result
 
-    def _solo_producer(self) -> Producer:
-        if self._solo is None:
-            self._solo = self._make_solo()
-        return self._solo
+    def _unbatched_producer(self) -> Producer:
+        if self._unbatched is None:
+            self._unbatched = self._make_unbatched()
+        return self._unbatched

@@ -16,28 +16,28 @@ class Delivery(NamedTuple):
     properties: bytes
 
 
-class SourceFault(Exception):  # noqa: N818 - a fault that its type decides on, not always an error
+class SourceError(Exception):
     """The source can't be read now. The text says why, and what to do where something is to be done.
 
     Attributes:
         loud: somebody has to do something: it will not pass by itself.
     """
 
-    loud = False
+    actionable = False
 
 
-class SourceLost(SourceFault):
+class SourceLost(SourceError):
     """The connection broke, or could not be made: try again. What was not acknowledged comes again."""
 
 
-class SourceWaiting(SourceFault):
+class SourceWaiting(SourceError):
     """What is to be read does not exist yet: look again in a while."""
 
 
-class SourceRefused(SourceFault):
-    """RabbitMQ refuses: credentials, permissions, or a queue that is declared otherwise. Tried again, loudly."""
+class SourceRefused(SourceError):
+    """RabbitMQ refuses: credentials, permissions, or a queue that is declared otherwise. Tried again as an error."""
 
-    loud = True
+    actionable = True
 
 
 class Source(Protocol):
@@ -115,7 +115,7 @@ class Source(Protocol):
         ...
 
     def release(self) -> None:
-        """Stop consuming: give back, once, what is not acknowledged, but keep the connection.
+        """Stop consuming: requeue, once, what is not acknowledged, but keep the connection.
 
         Raises:
             SourceFault: as of ``receive``.

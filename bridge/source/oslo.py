@@ -1,6 +1,6 @@
 """oslo.messaging's batch notification listener, for every transport that oslo.messaging has.
 
-The listener acknowledges, or gives back, a whole batch when its dispatcher returns. So each batch waits in the
+The listener acknowledges, or requeues, a whole batch when its dispatcher returns. So each batch waits in the
 dispatcher, in the listener's own thread, until the last of its messages is settled. What the listener does before its
 dispatcher is asked can't be undone here: :data:`CANNOT` lists it.
 """
@@ -46,7 +46,7 @@ POISON: Final[dict[str, str]] = {
 CANNOT: Final = frozenset(
     {
         "waits-for-nova",  # it declares exchange and queue by itself: its options must equal Nova's
-        "keeps-the-connection",  # giving back closes it
+        "keeps-the-connection",  # requeuing closes it
         "tells-when-it-is-lost",  # oslo.messaging reconnects by itself, and says so in its own log alone
     }
 )
@@ -86,7 +86,7 @@ class _Dispatcher:
         self.closed = threading.Event()
 
     def dispatch(self, incoming: Sequence[Any]) -> set[Any]:
-        """Wait until a batch is settled; return the messages to be given back: none or all."""
+        """Wait until a batch is settled; return the messages to be requeued: none or all."""
         batch = _Batch(incoming)
         if self.closed.is_set():
             return set(incoming)
@@ -202,11 +202,11 @@ class OsloSource:
         time.sleep(min(timeout_s, _STEP_S * 4))
 
     def release(self) -> None:
-        """Stop the listener; the batch in hand is given back once."""
+        """Stop the listener; the batch in hand is requeued once."""
         self.close()
 
     def close(self) -> None:
-        """Stop the listener, and give back what is not settled."""
+        """Stop the listener, and requeue what is not settled."""
         server, self._server = self._server, None
         transport_, self._transport = self._transport, None
         if server is None:
@@ -279,7 +279,7 @@ def make_listener(cloud: CloudBlock, dispatcher: Any, prefetch: int) -> tuple[An
     messaging = libraries.messaging
     options = {"rabbit_qos_prefetch_count": prefetch, **cloud.oslo_messaging_rabbit}
     if prefetch == 1:
-        # What the file says is for a cloud that consumes; one message is asked for so that no other is given back.
+        # What the file says is for a cloud that consumes; one message is asked for so that no other is requeued.
         options["rabbit_qos_prefetch_count"] = 1
     conf = transport.new_conf(options)
     try:

@@ -16,7 +16,7 @@ from bridge.source.amqp import errors, properties
 from bridge.source.amqp.binding_watch import BindingWatch
 from bridge.source.amqp.connection import PulledConnection
 from bridge.source.amqp.connector import STEP_S, Connector
-from bridge.source.api import Delivery, SourceFault, SourceLost, SourceWaiting
+from bridge.source.api import Delivery, SourceError, SourceLost, SourceWaiting
 from bridge.source.transport_url import Host, Transport
 
 _ANSWER_TIMEOUT_S: Final = 20.0
@@ -71,7 +71,7 @@ class RabbitSource:
         self._connector = Connector(name, transport, self._place_of, stopped)
         self._connection: PulledConnection | None = None
         self._channel: Any = None
-        self._fault: SourceFault | None = None
+        self._error: SourceError | None = None
         self._watch: BindingWatch | None = None
         self._prefetch = listening.prefetch
         self._throttled = False
@@ -105,7 +105,7 @@ class RabbitSource:
         if self._connection is None or self._connection.lost is not None:
             self._connection = None
             self._connection = self._connector.connect()
-        self._fault = None
+        self._error = None
         self._cancelled = False
         self._open_channel()
         if self._listening.pool:
@@ -136,12 +136,12 @@ class RabbitSource:
         self._await(opened)
 
     def _note_closed(self, channel: Any, reason: Exception) -> None:
-        if channel is self._channel and self._fault is None:
-            self._fault = errors.fault_of(reason, self._connector.place)
+        if channel is self._channel and self._error is None:
+            self._error = errors.error_of(reason, self._connector.place)
 
     def _note_cancelled(self, _frame: Any) -> None:
-        if self._fault is None:
-            self._fault = SourceWaiting(f"queue {self.queue!r} was removed")
+        if self._error is None:
+            self._error = SourceWaiting(f"queue {self.queue!r} was removed")
 
     def _declare_pool(self) -> None:
         self._call("exchange_declare", self._listening.exchange, passive=True)
@@ -192,12 +192,12 @@ class RabbitSource:
         connection.serve(timeout_s)
         if connection.lost is not None:
             self._drop()
-            raise errors.fault_of(connection.lost, self._connector.place)
-        if self._fault is not None:
-            fault, self._fault = self._fault, None
+            raise errors.error_of(connection.lost, self._connector.place)
+        if self._error is not None:
+            error, self._error = self._error, None
             self._channel = None
             connection.reader.watch(0)
-            raise fault
+            raise error
 
     def throttle(self, *, on: bool) -> None:
         """Leave in the network what comes, but for the little that keeps the connection alive."""
@@ -209,10 +209,10 @@ class RabbitSource:
         try:
             self._channel.basic_ack(tag, multiple)
         except exceptions.AMQPError as error:
-            raise errors.fault_of(error, self._connector.place) from None
+            raise errors.error_of(error, self._connector.place) from None
 
     def cancel(self) -> None:
-        """Cancel the consumer: nothing is given back by that, and what is on its way still comes."""
+        """Cancel the consumer: nothing is requeued by that, and what is on its way still comes."""
         self.throttle(on=False)
         # None is left where it was cancelled already.
         for tag in self._channel.consumer_tags:
@@ -236,9 +236,9 @@ class RabbitSource:
     # Ending
 
     def release(self) -> None:
-        """Close the channel, which gives back what is not acknowledged, and wait until RabbitMQ has closed it."""
+        """Close the channel, which requeues what is not acknowledged, and wait until RabbitMQ has closed it."""
         channel, connection = self._channel, self._connection
-        self._channel, self._watch, self._fault = None, None, None
+        self._channel, self._watch, self._error = None, None, None
         if connection is None or connection.lost is not None or channel is None:
             return
         connection.read(on=True)

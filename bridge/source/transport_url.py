@@ -141,20 +141,20 @@ def new_conf(options: Mapping[str, Any]) -> Any:
     return conf
 
 
-def faults_of_options(options: Mapping[str, Any], *, for_rabbit: bool) -> dict[str, str]:
+def errors_of_options(options: Mapping[str, Any], *, for_rabbit: bool) -> dict[str, str]:
     """Return what is wrong with options of a configuration file, by their names.
 
     Args:
         options: as in nova.conf's ``[oslo_messaging_rabbit]``.
         for_rabbit: the ``rabbit`` source is to use them.
     """
-    faults = {}
+    errors = {}
     for name, value in options.items():
         try:
             new_conf({name: value})
         except TransportError as error:
-            faults[name] = str(error).removeprefix(f"{name}: ")
-    return {**_without_effect(options), **faults} if for_rabbit else faults
+            errors[name] = str(error).removeprefix(f"{name}: ")
+    return {**_without_effect(options), **errors} if for_rabbit else errors
 
 
 def read(transport_url: str, options: Mapping[str, Any]) -> Transport:
@@ -215,22 +215,22 @@ def check_for_rabbit(transport: Transport) -> list[str]:
             f"the driver {transport.driver!r} is not RabbitMQ: say `source: oslo` to reach it through oslo.messaging"
         ]
     given = {name: transport.options.get(name) for name in sorted(transport.given)}
-    faults = [f"{name} {text}" for name, text in _without_effect(given).items()]
-    return faults if transport.hosts else ["names no host", *faults]
+    errors = [f"{name} {text}" for name, text in _without_effect(given).items()]
+    return errors if transport.hosts else ["names no host", *errors]
 
 
 def _without_effect(options: Mapping[str, Any]) -> dict[str, str]:
     """Return, by their names, the options that the ``rabbit`` source can do nothing with."""
-    faults = {}
+    errors = {}
     for name, value in options.items():
         if name not in EFFECTIVE:
             reason = _INSTEAD.get(name, "take it out, or say `source: oslo`")
-            faults[name] = f"has no effect with `source: rabbit`: {reason}"
+            errors[name] = f"has no effect with `source: rabbit`: {reason}"
         elif name == "rabbit_login_method" and value not in _LOGIN_METHODS:
-            faults[name] = f"({value}) is not supported with `source: rabbit`: use PLAIN or EXTERNAL"
+            errors[name] = f"({value}) is not supported with `source: rabbit`: use PLAIN or EXTERNAL"
         elif name == "ssl_version" and str(value).lower() not in TLS_VERSIONS:
-            faults[name] = f"({value}) is none that is supported: leave it out, or use TLSv1_2"
-    return faults
+            errors[name] = f"({value}) is none that is supported: leave it out, or use TLSv1_2"
+    return errors
 
 
 def _host(host: Any) -> Host:

@@ -103,7 +103,7 @@ def load_kafka(path: Path) -> KafkaSettings:
     try:
         return load(path, KafkaSettings)
     except ConfigError as error:
-        ours = [fault for fault in error.faults if fault.path.partition(".")[0] in {"", "kafka", "topics"}]
+        ours = [problem for problem in error.errors if problem.path.partition(".")[0] in {"", "kafka", "topics"}]
         if ours:
             raise Failure(_told(path, ConfigError(ours)), USAGE) from error
     try:
@@ -139,4 +139,4 @@ def kafka_at(bootstrap: str) -> KafkaSettings:
 
 
 def _told(path: Path, error: ConfigError) -> str:
-    return "\n".join([f"{path} cannot be used:", *map(str, error.faults)])
+    return "\n".join([f"{path} cannot be used:", *map(str, error.errors)])

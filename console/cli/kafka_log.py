@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from console.cli.configs import KafkaSettings
 from precache.kafka import clients
-from precache.kafka.errors import KafkaFault, KafkaRetry, translate
+from precache.kafka.errors import KafkaCallError, KafkaRetry, translate
 from precache.runtime.deadline import Deadline
 
 # How long the first connection may take; a broker that restarts is back in that time.
@@ -55,12 +55,12 @@ class LogReader:
     Args:
         settings: how to reach Kafka.
         client_id: its name in logs, here and on the broker.
-        say: tells a person about outages.
+        emit: tells a person about outages.
     """
 
-    def __init__(self, settings: KafkaSettings, client_id: str, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: KafkaSettings, client_id: str, emit: Callable[[str], None]) -> None:
         self._servers = settings.kafka.servers
-        self._say = say
+        self._say = emit
         self._refused = ""
         self._away = False
         self._gone: tuple[str, Deadline] | None = None
@@ -175,14 +175,14 @@ class LogReader:
                 return ask(min(_ATTEMPT_S, max(0.1, deadline.left())))
             except KafkaException as error:
                 self._consumer.poll(0)  # the callbacks tell more than the exception does
-                fault = translate(error)
-                if fault.loud:
-                    raise CannotReadError(self._why(fault)) from error
+                problem = translate(error)
+                if problem.actionable:
+                    raise CannotReadError(self._why(problem)) from error
                 if self._refused:
                     raise CannotReadError(self._refused) from error
                 if deadline.passed:
                     raise CannotReadError(
-                        f"Kafka at {self._servers} cannot be reached in time ({fault.text}). Check "
+                        f"Kafka at {self._servers} cannot be reached in time ({problem.text}). Check "
                         "address and network, and that the broker advertises an address that is reachable from here"
                     ) from error
                 time.sleep(_PAUSE_S)
@@ -195,20 +195,20 @@ class LogReader:
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's name for it
             self._waiting.discard((topic, message.partition() or 0))
             return True
-        fault = translate(error)
-        if fault.name in _NO_TOPIC:
+        problem = translate(error)
+        if problem.name in _NO_TOPIC:
             self._gone = self._gone or (topic, Deadline.after(_RETURN_S))
-        elif fault.loud and fault.name not in _OF_GROUPS:
-            raise CannotReadError(self._why(fault, topic))
-        elif not isinstance(fault, KafkaRetry):
-            self._say(f"warning: Kafka: {fault}; still reading")
+        elif problem.actionable and problem.name not in _OF_GROUPS:
+            raise CannotReadError(self._why(problem, topic))
+        elif not isinstance(problem, KafkaRetry):
+            self._say(f"warning: Kafka: {problem}; still reading")
         return True
 
     def _on_error(self, error: KafkaError) -> None:
-        fault = translate(error)
-        if fault.loud and fault.name not in _OF_GROUPS:
-            self._refused = self._why(fault)
-        elif fault.name == "_ALL_BROKERS_DOWN" and not self._away:
+        problem = translate(error)
+        if problem.actionable and problem.name not in _OF_GROUPS:
+            self._refused = self._why(problem)
+        elif problem.name == "_ALL_BROKERS_DOWN" and not self._away:
             self._away = True
             self._say(f"warning: Kafka at {self._servers} cannot be reached; trying again")
 
@@ -235,6 +235,6 @@ class LogReader:
         elif return_by is not None and return_by.passed:
             raise CannotReadError(self._why(translate(found.error), topic))
 
-    def _why(self, fault: KafkaFault, topic: str = "") -> str:
+    def _why(self, error: KafkaCallError, topic: str = "") -> str:
         place = f"Kafka at {self._servers}" + (f", topic {topic}" if topic else "")
-        return f"{place}: {fault.text} ({fault.name})"
+        return f"{place}: {error.text} ({error.name})"

@@ -114,9 +114,9 @@ def _failed(error: Exception, invocation: Invocation) -> int:
     """Tell of an error that ends the command: ours say what to do; any other is a fault of the program."""
     if invocation.verbose:
         traceback.print_exception(error)
-    lacking = missing(error) if isinstance(error, ModuleNotFoundError) else None
-    if lacking is not None:
-        click.echo(f"precache: {lacking}", err=True)
+    missing_extra = missing(error) if isinstance(error, ModuleNotFoundError) else None
+    if missing_extra is not None:
+        click.echo(f"precache: {missing_extra}", err=True)
         return USAGE
     if type(error).__module__.partition(".")[0] in _OUR_PACKAGES:
         click.echo(f"precache: {error}", err=True)

@@ -9,8 +9,8 @@ import click
 
 from console.cli.configs import CONFIG_PATH, Kind, kind_of, model_of
 from console.cli.exits import OK, USAGE
-from console.cli.pairing import keep_fault
-from precache.config import ConfigError, Fault, load
+from console.cli.pairing import lateness_problem
+from precache.config import ConfigError, FileError, load
 
 _EPILOG = """\b
 Examples:
@@ -45,12 +45,12 @@ def check_config(files: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001
     for one in checked:
         if as_json:
             _show_json(one)
-        elif one.faults:
-            for fault in one.faults:
-                click.echo(str(fault), err=True)
+        elif one.errors:
+            for error in one.errors:
+                click.echo(str(error), err=True)
         else:
             click.echo(f"{one.path}: fine, {_WORDS[one.kind]}")
-    return USAGE if any(one.faults for one in checked) else OK
+    return USAGE if any(one.errors for one in checked) else OK
 
 
 @dataclass
@@ -58,7 +58,7 @@ class _Checked:
     path: Path
     kind: Kind
     config: Any = None
-    faults: tuple[Fault, ...] = ()
+    errors: tuple[FileError, ...] = ()
 
 
 def _check(path: Path) -> _Checked:
@@ -66,7 +66,7 @@ def _check(path: Path) -> _Checked:
     try:
         return _Checked(path, kind, load(path, model_of(kind)))
     except ConfigError as error:
-        return _Checked(path, kind, faults=error.faults)
+        return _Checked(path, kind, errors=error.errors)
 
 
 def _compare(checked: Sequence[_Checked]) -> None:
@@ -74,12 +74,12 @@ def _compare(checked: Sequence[_Checked]) -> None:
     bridges = [one.config for one in checked if one.kind == "bridge" and one.config is not None]
     for one in checked:
         if one.kind == "processor" and one.config is not None:
-            texts = [text for bridge in bridges if (text := keep_fault(bridge, one.config))]
-            one.faults = tuple(Fault(str(one.path), 0, "operations.keep", text) for text in texts)
+            texts = [text for bridge in bridges if (text := lateness_problem(bridge, one.config))]
+            one.errors = tuple(FileError(str(one.path), 0, "operations.allowed_lateness", text) for text in texts)
 
 
 def _show_json(one: _Checked) -> None:
     import json
 
-    told = [{"line": fault.line, "path": fault.path, "text": fault.text} for fault in one.faults]
+    told = [{"line": error.line, "path": error.path, "text": error.text} for error in one.errors]
     click.echo(json.dumps({"file": str(one.path), "kind": one.kind, "faults": told}))

@@ -99,7 +99,7 @@ def list_(  # noqa: PLR0917 - click's options
     from console.deadletters.letters import Filter, table
 
     since_ms = None if since_s is None else int((time.time() - since_s) * 1_000)
-    found = newest(settings, Filter(cloud, reason), limit=limit, since_ms=since_ms, say=_say)
+    found = newest(settings, Filter(cloud, reason), limit=limit, since_ms=since_ms, emit=_say)
     if as_json:
         for letter in found:
             click.echo(json_line(letter.as_object()))
@@ -182,7 +182,7 @@ def replay(  # noqa: PLR0917 - click's options
     since_ms = None if since_s is None else int((time.time() - since_s) * 1_000)
     choice = Choice(asked, Filter(cloud, reason), since_ms, limit, force=force)
     is_clean = True
-    for outcome in replay_all(settings, choice, dry_run=dry_run, say=_say):
+    for outcome in replay_all(settings, choice, dry_run=dry_run, emit=_say):
         click.echo(json_line(outcome.as_object()) if as_json else printable(outcome.line()))
         is_clean = is_clean and outcome.is_well
     return OK if is_clean else NOT_REPLAYED

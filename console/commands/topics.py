@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from precache.config import TopicsBlock
     from precache.kafka.clients import Admin
-    from precache.kafka.settings import TopicFault
+    from precache.kafka.settings import TopicProblem
     from precache.runtime.deadline import Deadline
 
 _TIMEOUT_S: Final = 30.0
@@ -70,10 +70,10 @@ def create(invocation: Invocation, path: Path, fix: bool, dry_run: bool) -> int:
         missing = frozenset()
         for outcome in kafka_topics.create(place.admin, place.block, place.deadline, place.forward):
             click.echo(str(outcome))
-    faults = [fault for fault in _faults(place) if fault.topic not in missing]
+    errors = [error for error in _errors(place) if error.topic not in missing]
     if fix:
-        faults = _fix(place, faults, dry_run=dry_run)
-    return _report(faults)
+        errors = _fix(place, errors, dry_run=dry_run)
+    return _report(errors)
 
 
 @topics.command(epilog=_CHECK_EPILOG)
@@ -85,13 +85,13 @@ def check(invocation: Invocation, path: Path) -> int:
     from precache.kafka.topics import partition_counts
 
     place = _open(invocation, path)
-    faults = _faults(place)
-    wrong = {fault.topic for fault in faults}
+    errors = _errors(place)
+    wrong = {error.topic for error in errors}
     names = [place.block.name(role) for role in ROLES]
     for name, partitions in partition_counts(place.admin, names, place.deadline).items():
         if name not in wrong:
             click.echo(f"{name}: ok, {partitions} partitions")
-    return _report(faults)
+    return _report(errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def _forwarded(path: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(topic for cloud in config.clouds for topic in cloud.forward))  # type: ignore[attr-defined]
 
 
-def _faults(place: _Place) -> "list[TopicFault]":
+def _errors(place: _Place) -> "list[TopicProblem]":
     """Return what is wrong, then what may lose records one day."""
     from precache.config.blocks import ROLES
     from precache.kafka import durability
@@ -137,23 +137,23 @@ def _faults(place: _Place) -> "list[TopicFault]":
     ]
 
 
-def _fix(place: _Place, faults: "Sequence[TopicFault]", *, dry_run: bool) -> "list[TopicFault]":
+def _fix(place: _Place, errors: "Sequence[TopicProblem]", *, dry_run: bool) -> "list[TopicProblem]":
     """Set what may be set; return what is still wrong after that."""
     from precache.kafka import settings
 
-    fixable = [fault for fault in faults if fault.setting is not None]
+    fixable = [error for error in errors if error.setting is not None]
     if not dry_run:
         settings.fix(place.admin, fixable, place.deadline)
-    for fault in fixable:
-        key, value = fault.setting or ("", "")
-        click.echo(f"{fault.topic}: {'would set' if dry_run else 'set'} {key}={value}")
-    return [fault for fault in faults if fault.setting is None]
+    for error in fixable:
+        key, value = error.setting or ("", "")
+        click.echo(f"{error.topic}: {'would set' if dry_run else 'set'} {key}={value}")
+    return [error for error in errors if error.setting is None]
 
 
-def _report(faults: "Sequence[TopicFault]") -> int:
-    for fault in faults:
-        click.echo(f"precache: {'warning: ' if fault.is_warning else ''}{fault}", err=True)
-    return OK if all(fault.is_warning for fault in faults) else FATAL
+def _report(errors: "Sequence[TopicProblem]") -> int:
+    for error in errors:
+        click.echo(f"precache: {'warning: ' if error.is_warning else ''}{error}", err=True)
+    return OK if all(error.is_warning for error in errors) else FATAL
 
 
 def _dry_run(place: _Place) -> frozenset[str]:

@@ -120,7 +120,7 @@ def _kafka_feed(path: Path | None, kafka: str, operation: str) -> Feed:
 def _transport_feed(transport_url: str, cloud: str, exchange: str, topic: str) -> Feed:
     from console.watch.transport_feed import TransportFeed
 
-    return TransportFeed(transport_url, cloud=cloud or _LOCAL, exchange=exchange, topic=topic, say=_say)
+    return TransportFeed(transport_url, cloud=cloud or _LOCAL, exchange=exchange, topic=topic, emit=_say)
 
 
 def _say(text: str) -> None:

@@ -17,7 +17,7 @@ _CLIENT_ID: Final = "precache-deadletters"
 # So long without a record, and without the end, is an outage.
 _QUIET_S: Final = 20.0
 
-Say = Callable[[str], None]
+Emit = Callable[[str], None]
 
 
 class Place(NamedTuple):
@@ -38,7 +38,7 @@ class Survey(NamedTuple):
     replayed: dict[str, str]
 
 
-def newest(settings: KafkaSettings, wanted: Filter, *, limit: int, since_ms: int | None, say: Say) -> list[Letter]:
+def newest(settings: KafkaSettings, wanted: Filter, *, limit: int, since_ms: int | None, emit: Emit) -> list[Letter]:
     """Return the newest letters that are wanted, the oldest of them first.
 
     Args:
@@ -46,14 +46,14 @@ def newest(settings: KafkaSettings, wanted: Filter, *, limit: int, since_ms: int
         wanted: which ones.
         limit: at most so many.
         since_ms: only those written from then on; milliseconds since the epoch.
-        say: tells a person about outages.
+        emit: tells a person about outages.
 
     Raises:
         CannotReadError: Kafka can't be reached or refuses.
     """
     kept: list[tuple[Place, Letter]] = []
     replayed: dict[str, str] = {}
-    for letter in _since(settings, since_ms, say):
+    for letter in _since(settings, since_ms, emit):
         if letter.replay_of:
             replayed[letter.replay_of] = letter.time
         elif wanted(letter):
@@ -63,7 +63,7 @@ def newest(settings: KafkaSettings, wanted: Filter, *, limit: int, since_ms: int
     return [replace(letter, replayed=replayed.get(letter.place, "")) for _, letter in sorted(kept, key=_by_place)]
 
 
-def survey(settings: KafkaSettings, wanted: Callable[[Letter], bool], *, since_ms: int | None, say: Say) -> Survey:
+def survey(settings: KafkaSettings, wanted: Callable[[Letter], bool], *, since_ms: int | None, emit: Emit) -> Survey:
     """Return where the letters lie that are wanted, and which letters were replayed, of those written since a time.
 
     Raises:
@@ -71,7 +71,7 @@ def survey(settings: KafkaSettings, wanted: Callable[[Letter], bool], *, since_m
     """
     places: list[Place] = []
     replayed: dict[str, str] = {}
-    for letter in _since(settings, since_ms, say):
+    for letter in _since(settings, since_ms, emit):
         if letter.replay_of:
             replayed[letter.replay_of] = letter.time
         elif wanted(letter):
@@ -79,14 +79,14 @@ def survey(settings: KafkaSettings, wanted: Callable[[Letter], bool], *, since_m
     return Survey(sorted(places), replayed)
 
 
-def one(settings: KafkaSettings, partition: int, offset: int, say: Say) -> tuple[Letter, bytes]:
+def one(settings: KafkaSettings, partition: int, offset: int, emit: Emit) -> tuple[Letter, bytes]:
     """Return the letter at a place, and its body.
 
     Raises:
         CannotReadError: Kafka can't be reached or refuses, or there is nothing at that place.
     """
     topic = settings.topics.deadletters
-    with _reader(settings, say) as (reader, spans):
+    with _reader(settings, emit) as (reader, spans):
         span = {span.partition: span for span in spans}.get(partition)
         if span is None:
             raise CannotReadError(f"{topic} has no partition {partition}, but 0 to {max(span[0] for span in spans)}")
@@ -100,13 +100,13 @@ def one(settings: KafkaSettings, partition: int, offset: int, say: Say) -> tuple
     raise CannotReadError(f"no letter at {partition}/{offset}: it was rolled back, or is a transaction's mark")
 
 
-def several(settings: KafkaSettings, places: Collection[Place], say: Say) -> Iterator[tuple[Letter, bytes]]:
+def several(settings: KafkaSettings, places: Collection[Place], emit: Emit) -> Iterator[tuple[Letter, bytes]]:
     """Yield the letters at these places, and their bodies; in the order of offsets in each partition.
 
     Raises:
         CannotReadError: Kafka can't be reached or refuses.
     """
-    with _reader(settings, say) as (reader, spans):
+    with _reader(settings, emit) as (reader, spans):
         there = {span.partition: range(span.low, span.high) for span in spans}
         wanted = {(place.partition, place.offset) for place in places if place.offset in there.get(place.partition, ())}
         first: dict[int, int] = {}
@@ -123,17 +123,17 @@ def several(settings: KafkaSettings, places: Collection[Place], say: Say) -> Ite
 
 
 @contextmanager
-def _reader(settings: KafkaSettings, say: Say) -> Iterator[tuple[LogReader, list[Span]]]:
-    reader = LogReader(settings, _CLIENT_ID, say)
+def _reader(settings: KafkaSettings, emit: Emit) -> Iterator[tuple[LogReader, list[Span]]]:
+    reader = LogReader(settings, _CLIENT_ID, emit)
     try:
         yield reader, reader.spans(settings.topics.deadletters, Deadline.after(CONNECT_S))
     finally:
         reader.close()
 
 
-def _since(settings: KafkaSettings, since_ms: int | None, say: Say) -> Iterator[Letter]:
+def _since(settings: KafkaSettings, since_ms: int | None, emit: Emit) -> Iterator[Letter]:
     topic = settings.topics.deadletters
-    with _reader(settings, say) as (reader, whole):
+    with _reader(settings, emit) as (reader, whole):
         spans = whole if since_ms is None else reader.since(topic, whole, since_ms, Deadline.after(CONNECT_S))
         for message in reader.read([TopicPartition(topic, span.partition, span.low) for span in spans], _QUIET_S):
             yield _letter(message)

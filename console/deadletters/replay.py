@@ -69,8 +69,8 @@ class Judge:
             raise NotReplayableError(f"its body is cut: {len(body)} of {length} bytes are left")
         try:
             found = _record(letter, body) if letter.reason in _OF_PROCESSOR else self._decoded(letter, body)
-        except (Poison, Unreadable) as fault:
-            raise NotReplayableError(f"this version can't read it either: {fault}") from fault
+        except (Poison, Unreadable) as problem:
+            raise NotReplayableError(f"this version can't read it either: {problem}") from problem
         except NotReplayableError:
             raise
         except Exception as error:

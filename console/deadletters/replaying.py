@@ -15,7 +15,7 @@ from console.deadletters.sending import Sender
 # Letters of one batch are in memory, bodies and all: 256 KiB each at most.
 _BATCH: Final = 200
 
-Say = Callable[[str], None]
+Emit = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,53 +77,53 @@ class Outcome:
         }
 
 
-def replay_all(settings: KafkaSettings, choice: Choice, *, dry_run: bool, say: Say) -> Iterator[Outcome]:
+def replay_all(settings: KafkaSettings, choice: Choice, *, dry_run: bool, emit: Emit) -> Iterator[Outcome]:
     """Replay what is chosen, and yield what became of each.
 
     Args:
         settings: how to reach Kafka, and the topics' names; a bridge's clouds as well, for their `events`.
         choice: which dead letters.
         dry_run: send nothing.
-        say: tells a person about progress and outages.
+        emit: tells a person about progress and outages.
 
     Raises:
         CannotReadError: Kafka can't be reached or refuses; what was yielded until then is done.
     """
-    found = _found(settings, choice, say)
+    found = _found(settings, choice, emit)
     done = [place for place in found.places if str(place) in found.replayed and not choice.force]
     is_done = set(done)
     todo = [place for place in found.places if place not in is_done]
     yield from (_already(place, found.replayed) for place in (done if choice.places else ()))
     if len(todo) > choice.limit:
-        say(f"the oldest {choice.limit} of {len(todo)}: run it again for more")
+        emit(f"the oldest {choice.limit} of {len(todo)}: run it again for more")
         todo = todo[: choice.limit]
     counts = Counter({"already-replayed": len(done)})
     judge = Judge(_events(settings))
     sender = None if dry_run else Sender(settings)
     try:
-        letters = several(settings, todo, say) if todo else iter(())
+        letters = several(settings, todo, emit) if todo else iter(())
         while batch := list(islice(letters, _BATCH)):
             for outcome in _batch(judge, sender, batch):
                 counts[outcome.result] += 1
                 yield outcome
-            say(f"{counts.total() - len(done)} of {len(todo)}")
+            emit(f"{counts.total() - len(done)} of {len(todo)}")
     finally:
         if sender is not None:
             sender.close()
     yield from _missing(choice, found)
-    say(", ".join(f"{result} {count}" for result, count in sorted(counts.items()) if count) or "no dead letters")
+    emit(", ".join(f"{result} {count}" for result, count in sorted(counts.items()) if count) or "no dead letters")
 
 
-def _found(settings: KafkaSettings, choice: Choice, say: Say) -> Survey:
+def _found(settings: KafkaSettings, choice: Choice, emit: Emit) -> Survey:
     if not choice.places:
-        return survey(settings, choice.wanted, since_ms=choice.since_ms, say=say)
+        return survey(settings, choice.wanted, since_ms=choice.since_ms, emit=emit)
     places = [Place(0, partition, offset) for partition, offset in dict.fromkeys(choice.places)]
-    letters = [letter for letter, _ in several(settings, places, say)]
+    letters = [letter for letter, _ in several(settings, places, emit)]
     there = sorted(Place(letter.written_ms, letter.partition, letter.offset) for letter in letters)
     if not there:
         return Survey([], {})
     # Their replays were noted after they were written, on the same partition.
-    notes = survey(settings, lambda _letter: False, since_ms=there[0].written_ms, say=say)
+    notes = survey(settings, lambda _letter: False, since_ms=there[0].written_ms, emit=emit)
     return Survey(there, notes.replayed)
 
 
@@ -132,8 +132,8 @@ def _batch(judge: Judge, sender: Sender | None, batch: Iterable[tuple[Letter, by
     for letter, body in batch:
         try:
             replays.append((letter, judge.replay(letter, body)))
-        except NotReplayableError as fault:
-            yield _outcome(letter, "not-replayed", why=str(fault))
+        except NotReplayableError as error:
+            yield _outcome(letter, "not-replayed", why=str(error))
     if sender is None:
         yield from (_outcome(letter, "would-replay", message_id=replay.message_id) for letter, replay in replays)
         return

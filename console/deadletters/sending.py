@@ -26,7 +26,7 @@ from precache.contract import cloudevents, deadletters
 from precache.contract.times import rfc3339_us
 from precache.kafka import clients
 from precache.kafka.connection import Connection
-from precache.kafka.errors import KafkaFault, KafkaRejected, translate
+from precache.kafka.errors import KafkaCallError, KafkaRejected, translate
 from precache.runtime.deadline import Deadline
 
 _CLIENT_ID: Final = "precache-replay"
@@ -36,7 +36,7 @@ _POLL_S: Final = 0.2
 _ANY_PARTITION: Final = -1
 
 # Kafka's word on each record by its place: None when it has the record.
-Reports = dict[str, KafkaFault | None]
+Reports = dict[str, KafkaCallError | None]
 
 
 class Sent(NamedTuple):
@@ -76,7 +76,7 @@ class Sender:
         """
         reports = self._all([self._notification(letter, replay) for letter, replay in replays])
         delivered = [pair for pair in replays if _is_delivered(reports, pair[0])]
-        refused = {place: fault.text for place, fault in reports.items() if fault is not None and _is_final(fault)}
+        refused = {place: error.text for place, error in reports.items() if error is not None and _is_final(error)}
         notes = self._all([self._note(letter, replay) for letter, replay in delivered])
         noted = [letter for letter, _ in delivered if _is_delivered(notes, letter)]
         if len(refused) + len(noted) < len(replays):
@@ -131,9 +131,9 @@ class Sender:
         except (KafkaException, BufferError) as error:
             reports[record.place] = translate(error, "produce")
 
-    def _why(self, faults: Sequence[KafkaFault | None], delivered: int, noted: int) -> str:
-        loud = next((fault for fault in faults if fault is not None and fault.loud), None)
-        why = self._connection.refusal("produce") or loud or self._connection.last_error or "no answer"
+    def _why(self, errors: Sequence[KafkaCallError | None], delivered: int, noted: int) -> str:
+        actionable = next((error for error in errors if error is not None and error.actionable), None)
+        why = self._connection.refusal("produce") or actionable or self._connection.last_error or "no answer"
         text = f"Kafka at {self._servers} does not take records: {why}. {noted} of the last batch were replayed."
         if noted < delivered:
             text += f" {delivered - noted} more were sent, but not noted: they are sent again, which is harmless."
@@ -148,5 +148,5 @@ def _is_delivered(reports: Reports, letter: Letter) -> bool:
     return letter.place in reports and reports[letter.place] is None
 
 
-def _is_final(fault: KafkaFault) -> bool:
-    return isinstance(fault, KafkaRejected) and fault.name not in PURGED
+def _is_final(error: KafkaCallError) -> bool:
+    return isinstance(error, KafkaRejected) and error.name not in PURGED

@@ -30,7 +30,7 @@ QUERIES: Final = (
         "each image in each aggregate",
         "SELECT cloud, aggregate_name, image, hosts_cached, hosts_failed FROM images_latest",
     ),
-    ("the bridge's signs of life", "SELECT cloud, instance, state, forwarded FROM bridges"),
+    ("the bridge's heartbeats", "SELECT cloud, instance, state, forwarded FROM bridges"),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import ValidationInfo, field_validator
 
 from bridge.config import BridgeConfig
-from console.cli.pairing import keep_fault
+from console.cli.pairing import lateness_problem
 from precache.config import Block, load
 from processor.config import ProcessorConfig
 
@@ -22,9 +22,9 @@ class DemoConfig(Block):
     @field_validator("processor")
     @classmethod
     def _keeps_for_longer_than_is_held(cls, processor: ProcessorConfig, info: ValidationInfo) -> ProcessorConfig:
-        fault = keep_fault(info.data["bridge"], processor) if "bridge" in info.data else ""
-        if fault:
-            raise ValueError(f"operations.keep {fault}")
+        error = lateness_problem(info.data["bridge"], processor) if "bridge" in info.data else ""
+        if error:
+            raise ValueError(f"operations.allowed_lateness {error}")
         return processor
 
 

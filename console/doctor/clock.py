@@ -6,7 +6,7 @@ from typing import Final
 
 from console.cli.configs import KafkaSettings
 from console.doctor.findings import Check, Finding, fail, ok, warn
-from precache.kafka.errors import KafkaFault
+from precache.kafka.errors import KafkaCallError
 from precache.kafka.groups import GroupCommits
 from processor.core.partition import MAX_AHEAD_MS
 from processor.group import commit_metadata as commits
@@ -31,8 +31,8 @@ def found(what: str, clocks_ms: Mapping[int, int], now_ms: int) -> Finding:
     ahead = {number: clock_ms - now_ms for number, clock_ms in clocks_ms.items() if clock_ms - now_ms > MAX_AHEAD_MS}
     if not ahead:
         return ok(what, f"{len(clocks_ms)} partitions, none ahead of this machine's")
-    told = ", ".join(f"partition {number} by {ms // _MS_PER_S} s" for number, ms in sorted(ahead.items()))
-    return warn(what, f"ahead of this machine's: {told}", _REMEDY)
+    summary = ", ".join(f"partition {number} by {ms // _MS_PER_S} s" for number, ms in sorted(ahead.items()))
+    return warn(what, f"ahead of this machine's: {summary}", _REMEDY)
 
 
 def _look(settings: KafkaSettings, group: str) -> Finding:
@@ -41,8 +41,8 @@ def _look(settings: KafkaSettings, group: str) -> Finding:
         with GroupCommits(settings.kafka, "precache-doctor", group) as reader:
             numbers = reader.partitions(settings.topics.notifications, _TIMEOUT_S)
             places = reader.read(settings.topics.notifications, numbers, _TIMEOUT_S)
-    except KafkaFault as error:
+    except KafkaCallError as error:
         return fail(what, str(error), "see the check of Kafka")
-    memos = {place.partition: commits.read(place.metadata) for place in places}
-    clocks_ms = {number: memo.clock_ms for number, memo in memos.items() if memo is not None}
+    metadata_of_all = {place.partition: commits.read(place.metadata) for place in places}
+    clocks_ms = {number: metadata.clock_ms for number, metadata in metadata_of_all.items() if metadata is not None}
     return found(what, clocks_ms, time.time_ns() // 1_000_000)

@@ -96,9 +96,9 @@ def _hangs(check: Check, limit_s: float) -> Finding:
 
 
 def _broken(check: Check, error: Exception) -> Finding:
-    lacking = missing(error) if isinstance(error, ModuleNotFoundError) else None
-    if lacking is not None:
-        text, _, remedy = lacking.partition("\nTry: ")
+    missing_extra = missing(error) if isinstance(error, ModuleNotFoundError) else None
+    if missing_extra is not None:
+        text, _, remedy = missing_extra.partition("\nTry: ")
         return fail(check.what, text, remedy)
     text = f"the check itself failed: {type(error).__name__}: {error}"
     return fail(check.what, text, "run `precache -v doctor ...` and report it")

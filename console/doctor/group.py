@@ -13,7 +13,7 @@ from console.doctor.findings import Check, Finding, fail, ok, warn
 from console.doctor.kafka import KAFKA_REMEDY, TIMEOUT_S
 from precache.kafka import clients
 from precache.kafka.clients import Admin
-from precache.kafka.errors import KafkaFault, KafkaRetry, translate
+from precache.kafka.errors import KafkaCallError, KafkaRetry, translate
 from precache.kafka.groups import GroupCommits
 from precache.runtime.deadline import Deadline
 
@@ -36,7 +36,7 @@ def _look(settings: KafkaSettings, group: str) -> list[Finding]:
         behind = _patiently(lambda: _behind(settings, group, deadline), deadline)
     except CannotReadError as error:
         return [fail(what, "can't be looked at", str(error))]
-    except KafkaFault as error:
+    except KafkaCallError as error:
         return [fail(what, str(error), KAFKA_REMEDY)]
     return [*_twins(what, group, members), _progress(what, len(members), behind)]
 
@@ -73,10 +73,10 @@ def _patiently(ask: Callable[[], Any], deadline: Deadline) -> Any:
     while True:
         try:
             return ask()
-        except (KafkaException, KafkaFault) as error:
-            fault = error if isinstance(error, KafkaFault) else translate(error, "look at the group")
-            if not isinstance(fault, KafkaRetry) or fault.loud or deadline.passed:
-                raise fault from error
+        except (KafkaException, KafkaCallError) as error:
+            problem = error if isinstance(error, KafkaCallError) else translate(error, "look at the group")
+            if not isinstance(problem, KafkaRetry) or problem.actionable or deadline.passed:
+                raise problem from error
         time.sleep(min(_PAUSE_S, deadline.left()))
 
 

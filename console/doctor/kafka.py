@@ -9,8 +9,8 @@ from precache.config import TopicsBlock
 from precache.contract.topics import Role
 from precache.kafka import clients, durability, topics
 from precache.kafka.config import KafkaBlock
-from precache.kafka.errors import KafkaFault
-from precache.kafka.settings import TopicFault
+from precache.kafka.errors import KafkaCallError
+from precache.kafka.settings import TopicProblem
 from precache.runtime.deadline import Deadline
 
 TIMEOUT_S: Final = 12.0
@@ -48,14 +48,14 @@ def _look(
     try:
         admin = clients.admin(kafka, "precache-doctor")
         counts = topics.partition_counts(admin, names, deadline)
-        faults = topics.check(admin, block, roles, deadline, config_file, tell_hidden=True)
-        faults += durability.check(admin, block, roles, deadline, abandon_after_s)
-    except KafkaFault as error:
+        errors = topics.check(admin, block, roles, deadline, config_file, report_hidden=True)
+        errors += durability.check(admin, block, roles, deadline, abandon_after_s)
+    except KafkaCallError as error:
         return [fail(what, str(error), KAFKA_REMEDY)]
     findings = [ok(what, "reachable")]
     for name in names:
-        own = [fault for fault in faults if fault.topic == name]
-        findings += [_of_fault(fault, counts) for fault in own]
+        own = [problem for problem in errors if problem.topic == name]
+        findings += [_of_error(problem, counts) for problem in own]
         if name not in counts and not own:
             findings.append(
                 fail(f"topic {name}", "does not exist", f"precache topics create --config {shlex.quote(config_file)}")
@@ -67,8 +67,8 @@ def _look(
     return findings
 
 
-def _of_fault(fault: TopicFault, counts: Mapping[str, int]) -> Finding:
-    what = f"topic {fault.topic}"
-    if fault.is_hidden:
-        return warn(what, f"{counts[fault.topic]} partitions; {fault.text}", fault.command)
-    return (warn if fault.is_warning else fail)(what, fault.text, fault.command)
+def _of_error(error: TopicProblem, counts: Mapping[str, int]) -> Finding:
+    what = f"topic {error.topic}"
+    if error.is_hidden:
+        return warn(what, f"{counts[error.topic]} partitions; {error.text}", error.command)
+    return (warn if error.is_warning else fail)(what, error.text, error.command)

@@ -9,12 +9,12 @@ from confluent_kafka import Message
 from console.cli.configs import KafkaSettings
 from console.cli.kafka_log import CannotReadError, LogReader, backwards
 from console.doctor.findings import Check, Finding, warn
-from console.doctor.hearing import Cloud, cloud_of, finding, is_nova
+from console.doctor.last_events import Cloud, cloud_of, finding, is_nova
 from precache.contract.topics import BRIDGE_TYPE
 from precache.runtime.deadline import Deadline
 
 _CONNECT_S: Final = 8.0
-# Reading ends before doctor's patience does: what was not reached by then counts as not told of.
+# Reading ends before doctor's timeout does: what was not reached by then counts as not told of.
 _READ_S: Final = 8.0
 _QUIET_S: Final = 4.0
 _MS_PER_S: Final = 1_000

@@ -139,9 +139,9 @@ def _words(error: Exception, place: Place) -> tuple[str, str]:
     """Return what is wrong and what to do, in the bridge's own words."""
     if isinstance(error, AMQPConnectorException):
         return "accepts connections but does not answer", _REMEDY
-    fault = errors.fault_of(error, place)
+    problem = errors.error_of(error, place)
     # Where somebody has to act, the text says what is wrong, and after a colon what to do.
-    text, _, remedy = str(fault).partition(": ")
-    if isinstance(fault, SourceRefused | SourceWaiting) and remedy:
+    text, _, remedy = str(problem).partition(": ")
+    if isinstance(problem, SourceRefused | SourceWaiting) and remedy:
         return text, remedy
-    return str(fault), _REMEDY
+    return str(problem), _REMEDY

@@ -15,7 +15,7 @@ from precache.contract.operation import FINAL_STATUSES, Operation
 from precache.contract.progress import Progress
 
 # How long the end waits for reports that it counts, and a report for those before it.
-PATIENCE_S: Final = 5.0
+GRACE_S: Final = 5.0
 
 # Reports of operations whose opening has not come (yet): the oldest are dropped beyond this many.
 MAX_EARLY_REPORTS: Final = 20_000
@@ -68,8 +68,8 @@ class Follow:
         self._deadline = deadline
         self._fail_on_stall = fail_on_stall
         self._last: Operation | None = None
-        self._told = 0  # hosts_done of the last report that was told
-        self._held: dict[int, tuple[float, Progress]] = {}  # by hosts_done: when to tell it at the latest
+        self._emitted = 0  # hosts_done of the last report that was told
+        self._waiting: dict[int, tuple[float, Progress]] = {}  # by hosts_done: when to tell it at the latest
         self._early: deque[tuple[float, Progress]] = deque(maxlen=MAX_EARLY_REPORTS)
         self._ending: tuple[float, Operation] | None = None
 
@@ -89,33 +89,33 @@ class Follow:
         self._last = record
         events += self._stall_events(last, record)
         if record.status in FINAL_STATUSES or (self._fail_on_stall and record.status == "stalled"):
-            self._ending = (now + PATIENCE_S, record)
-        return events + self._tell(now)
+            self._ending = (now + GRACE_S, record)
+        return events + self._emit(now)
 
     def progress(self, record: Progress, now: float) -> list[Event]:
         """Take a record of ``precache.progress``."""
         if self.exit_code is not None or not self._want.matches(record):
             return []
         if self._last is None:
-            self._early.append((now + PATIENCE_S, record))
+            self._early.append((now + GRACE_S, record))
             return []
         if record.operation != self._last.operation:
             return []
-        self._hold(now + PATIENCE_S, record)
-        return self._tell(now)
+        self._hold(now + GRACE_S, record)
+        return self._emit(now)
 
     def advance(self, now: float) -> list[Event]:
         """Do what is due at a time."""
         if self.exit_code is not None:
             return []
-        events = self._tell(now)
+        events = self._emit(now)
         if self._deadline is None or now < self._deadline:
             return events
         return events + self._time_out()
 
     def due_at(self) -> float | None:
         """Return when :meth:`advance` next has something to do; None for never."""
-        times = [due for due, _ in self._held.values()]
+        times = [due for due, _ in self._waiting.values()]
         if self._ending is not None:
             times.append(self._ending[0])
         if self._deadline is not None:
@@ -133,8 +133,8 @@ class Follow:
         self._early.clear()
 
     def _hold(self, due: float, record: Progress) -> None:
-        if record.hosts_done > self._told:
-            self._held.setdefault(record.hosts_done, (due, record))
+        if record.hosts_done > self._emitted:
+            self._waiting.setdefault(record.hosts_done, (due, record))
 
     def _stall_events(self, last: Operation | None, record: Operation) -> list[Event]:
         was = last is not None and last.status == "stalled"
@@ -142,35 +142,35 @@ class Follow:
             return [] if was else [Stalled(record)]
         return [Resumed(record)] if was and record.status not in FINAL_STATUSES else []
 
-    def _tell(self, now: float) -> list[Event]:
-        """Tell the reports whose turn it is, then the end if nothing is missing before it or its patience is over."""
+    def _emit(self, now: float) -> list[Event]:
+        """Tell the reports whose turn it is, then the end if nothing is missing before it or its time is over."""
         if self._last is None:
             return []
         if self._ending is None:
             return self._reports(now)
         due, record = self._ending
         # A report beyond the end's count came after the operation was final: it is not part of what ended here.
-        for count in [count for count in self._held if count > record.hosts_done]:
-            del self._held[count]
+        for count in [count for count in self._waiting if count > record.hosts_done]:
+            del self._waiting[count]
         events = self._reports(now)
-        if self._told >= record.hosts_done or now >= due:
+        if self._emitted >= record.hosts_done or now >= due:
             events += self._end(record)
         return events
 
     def _reports(self, now: float) -> list[Event]:
-        overdue = max((count for count, (due, _) in self._held.items() if due <= now), default=0)
+        overdue = max((count for count, (due, _) in self._waiting.items() if due <= now), default=0)
         events: list[Event] = []
-        while self._held:
-            count = min(self._held)
-            if count != self._told + 1 and count > overdue:
+        while self._waiting:
+            count = min(self._waiting)
+            if count != self._emitted + 1 and count > overdue:
                 break
-            events.append(Progressed(self._held.pop(count)[1]))
-            self._told = count
+            events.append(Progressed(self._waiting.pop(count)[1]))
+            self._emitted = count
         return events
 
     def _end(self, record: Operation) -> list[Event]:
-        events: list[Event] = [Progressed(self._held[count][1]) for count in sorted(self._held)]
-        self._held.clear()
+        events: list[Event] = [Progressed(self._waiting[count][1]) for count in sorted(self._waiting)]
+        self._waiting.clear()
         self.exit_code = exit_codes.of(record)
         return [*events, Finished(record, self.exit_code)]
 
@@ -180,4 +180,4 @@ class Follow:
         if self._ending is not None:
             return self._end(self._ending[1])
         self.exit_code = exit_codes.NOTHING_BEGAN if self._last is None else exit_codes.STILL_RUNNING
-        return [TimedOut(self._last, self._told, self.exit_code)]
+        return [TimedOut(self._last, self._emitted, self.exit_code)]

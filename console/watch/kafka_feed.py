@@ -20,15 +20,15 @@ class KafkaFeed:
     Args:
         settings: how to reach Kafka, and what the topics are called.
         operation: read what is there of this operation, and follow it alone; ``""``: read what comes from now on.
-        say: tells a person about outages.
+        emit: tells a person about outages.
     """
 
-    def __init__(self, settings: KafkaSettings, operation: str, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: KafkaSettings, operation: str, emit: Callable[[str], None]) -> None:
         self._progress_topic = settings.topics.progress
         self._operations_topic = settings.topics.operations
         self._operation = operation
         self._past: list[Record] = []
-        self._reader = LogReader(settings, _CLIENT_ID, say)
+        self._reader = LogReader(settings, _CLIENT_ID, emit)
 
     def open(self, limit_s: float, beat: Callable[[], None], /) -> None:
         """Connect; read what is there of the operation, or take place at the ends of the topics.

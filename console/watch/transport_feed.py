@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import orjson
 
-from bridge.listener import Followed, follow
-from bridge.source.api import SourceFault
+from bridge.listener import Received, listen
+from bridge.source.api import SourceError
 from bridge.source.transport_url import TransportError
 from console.cli.exits import USAGE, Failure
 from console.watch.feed import CannotWatchError, OperationRecord, ProgressRecord, Record
@@ -30,20 +30,20 @@ class TransportFeed:
         cloud: what to call the cloud.
         exchange: Nova's control exchange.
         topic: one of Nova's ``versioned_notifications_topics``.
-        say: tells a person about outages.
+        emit: tells a person about outages.
     """
 
     def __init__(
-        self, transport_url: str, *, cloud: str, exchange: str, topic: str, say: Callable[[str], None]
+        self, transport_url: str, *, cloud: str, exchange: str, topic: str, emit: Callable[[str], None]
     ) -> None:
         self._cloud = cloud
-        self._say = say
+        self._say = emit
         self._stop = Stop()
-        self._fault: SourceFault | None = None
+        self._error: SourceError | None = None
         self._listening = False
         self._offset = 0
         self._partition = Partition(Timers())
-        self._events: Iterator[Followed | None] = follow(
+        self._events: Iterator[Received | None] = listen(
             transport_url, cloud=cloud, stop=self._stop, exchange=exchange, topic=topic, on_state=self._on_state
         )
         self._ready: list[Record] = []
@@ -57,7 +57,7 @@ class TransportFeed:
         deadline = Deadline.after(limit_s)
         while not self._listening:
             if deadline.passed:
-                raise CannotWatchError(f"{self._fault or 'RabbitMQ does not answer'} (waited {limit_s:g} s)")
+                raise CannotWatchError(f"{self._error or 'RabbitMQ does not answer'} (waited {limit_s:g} s)")
             self._ready += self._next()
 
     def poll(self, timeout_s: float) -> list[Record]:  # noqa: ARG002 - it never waits longer than its tick
@@ -77,18 +77,18 @@ class TransportFeed:
 
     def _next(self) -> list[Record]:
         try:
-            followed = next(self._events, None)
+            received = next(self._events, None)
         except TransportError as error:
             raise Failure(f"--transport-url {error}", USAGE) from error
-        if self._fault is not None and self._fault.loud:
-            raise CannotWatchError(str(self._fault)) from self._fault
+        if self._error is not None and self._error.actionable:
+            raise CannotWatchError(str(self._error)) from self._error
         out = Effects()
-        if followed is None:
+        if received is None:
             # Nothing is left to be applied: the clock may go on to the present.
             self._partition.advance(time.time_ns() // 1_000_000, out)
         else:
             self._offset += 1
-            self._partition.apply(followed.received_ms, self._offset, self._key(followed.value), followed.value, out)
+            self._partition.apply(received.received_ms, self._offset, self._key(received.value), received.value, out)
         self._partition.forget()
         return [
             *(OperationRecord(decision.record) for decision in out.decisions),
@@ -100,10 +100,10 @@ class TransportFeed:
         data = payload.get("nova_object.data", {}) if isinstance(payload, dict) else {}
         return aggregate_key(self._cloud, str(data.get("uuid"))).encode()
 
-    def _on_state(self, fault: SourceFault | None) -> None:
-        if self._listening and fault is not None:
-            self._say(f"warning: {fault}; trying again. What Nova sends meanwhile is not seen")
-        elif fault is None and self._fault is not None and self._listening:
+    def _on_state(self, error: SourceError | None) -> None:
+        if self._listening and error is not None:
+            self._say(f"warning: {error}; trying again. What Nova sends meanwhile is not seen")
+        elif error is None and self._error is not None and self._listening:
             self._say("RabbitMQ answers again")
-        self._fault = fault
-        self._listening = self._listening or fault is None
+        self._error = error
+        self._listening = self._listening or error is None

@@ -5,7 +5,7 @@ A part declares its own model from :class:`Block` and the shared blocks here, an
 
 from precache.config.blocks import HttpBlock, TopicName, TopicsBlock
 from precache.config.document import Map
-from precache.config.faults import ConfigError, Fault, fault_at, fault_beside
+from precache.config.errors import ConfigError, FileError, error_at, error_beside
 from precache.config.load import load, top_level_keys
 from precache.config.model import Block
 from precache.config.types import Duration, Listen, parse_duration
@@ -14,14 +14,14 @@ __all__ = [
     "Block",
     "ConfigError",
     "Duration",
-    "Fault",
+    "FileError",
     "HttpBlock",
     "Listen",
     "Map",
     "TopicName",
     "TopicsBlock",
-    "fault_at",
-    "fault_beside",
+    "error_at",
+    "error_beside",
     "load",
     "parse_duration",
     "top_level_keys",

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from precache.config.faults import fault_beside
+from precache.config.errors import error_beside
 from precache.config.model import Block
 from precache.config.types import Listen
 from precache.contract.topics import Role
@@ -58,7 +58,7 @@ class TopicsBlock(Block):
             first = seen.setdefault(names[role].replace(".", "_"), role)
             if first != role:
                 text = f"names the same topic as {first!r} ('.' and '_' count as one): give each its own"
-                raise fault_beside(role, text)
+                raise error_beside(role, text)
         return deadletters
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from precache.config.faults import Fault, Path, path_text
+from precache.config.errors import FileError, Path, path_text
 from precache.config.variables import VARIABLE, in_place
 from precache.runtime.masking import MASK, mask_text
 
@@ -72,18 +72,18 @@ class Document:
     folder: FilePath
     environ: Mapping[str, str] = field(repr=False)
     lines: dict[Path, int] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    errors: list[FileError] = field(default_factory=list)
     unusable: set[Path] = field(default_factory=set)
     masks: dict[str, str] = field(default_factory=dict, repr=False)
-    _noted: set[Fault] = field(default_factory=set, repr=False)
+    _noted: set[FileError] = field(default_factory=set, repr=False)
 
-    def fault(self, path: Path, text: str, *, line: int | None = None) -> None:
+    def error(self, path: Path, text: str, *, line: int | None = None) -> None:
         """Note a fault of the key at this path; secrets are masked out of its text."""
-        fault = Fault(self.name, self.line(path) if line is None else line, path_text(path), self._masked(text))
+        error = FileError(self.name, self.line(path) if line is None else line, path_text(path), self._masked(text))
         # Kept beside the list, which would be searched anew for each fault of a long file.
-        if fault not in self._noted:
-            self._noted.add(fault)
-            self.faults.append(fault)
+        if error not in self._noted:
+            self._noted.add(error)
+            self.errors.append(error)
 
     def line(self, path: Path) -> int:
         """Return the line of a key path, or of the nearest key above it."""
@@ -106,7 +106,7 @@ class Document:
 
 
 def read(path: FilePath, environ: Mapping[str, str] | None = None) -> tuple[Document, Any]:
-    """Read a file; what is wrong with it stands in the document's ``faults``. The value is None when there is none."""
+    """Read a file; what is wrong with it stands in the document's ``errors``. The value is None when there is none."""
     document = Document(str(path), path.parent, os.environ if environ is None else environ)
     text = _text(document, path)
     node = None if text is None else _compose(document, text)
@@ -122,15 +122,15 @@ def _text(document: Document, path: FilePath) -> str | None:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        document.fault((), f"cannot be read: {error.strerror}", line=0)
+        document.error((), f"cannot be read: {error.strerror}", line=0)
         return None
     if len(raw) > MAX_FILE_BYTES:
-        document.fault((), f"is larger than {MAX_FILE_BYTES} bytes: is this the right file?", line=0)
+        document.error((), f"is larger than {MAX_FILE_BYTES} bytes: is this the right file?", line=0)
         return None
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        document.fault((), "is not UTF-8 from here on", line=raw[: error.start].count(b"\n") + 1)
+        document.error((), "is not UTF-8 from here on", line=raw[: error.start].count(b"\n") + 1)
         return None
 
 
@@ -139,15 +139,15 @@ def _compose(document: Document, text: str) -> yaml.Node | None:
         node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        document.fault((), f"not valid YAML: {_problem(error)}", line=mark.line + 1 if mark else 0)
+        document.error((), f"not valid YAML: {_problem(error)}", line=mark.line + 1 if mark else 0)
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
-        document.fault((), f"not valid YAML: the character #x{int(str(error.character)):04x} is not allowed", line=line)
+        document.error((), f"not valid YAML: the character #x{int(str(error.character)):04x} is not allowed", line=line)
     except RecursionError:
-        document.fault((), f"nested more than {MAX_DEPTH} deep", line=0)
+        document.error((), f"nested more than {MAX_DEPTH} deep", line=0)
     else:
         if node is None:
-            document.fault((), "is empty", line=0)
+            document.error((), "is empty", line=0)
         return node
     return None
 
@@ -179,7 +179,7 @@ class _Builder:
         try:
             return self._value(node, (), 0)
         except _TooMuchError as error:
-            self._document.fault((), str(error), line=0)
+            self._document.error((), str(error), line=0)
             return None
 
     def _value(self, node: yaml.Node, path: Path, depth: int) -> Any:
@@ -212,7 +212,7 @@ class _Builder:
         for key_node, value_node, merged in self._pairs(node, path, depth):
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                self._document.fault(path, "a key should be plain text", line=line)
+                self._document.error(path, "a key should be plain text", line=line)
                 continue
             # Keys are always text: `on:` and `1:` are what stands there.
             key = str(key_node.value)
@@ -221,7 +221,7 @@ class _Builder:
                 self._document.lines[key_path] = line
                 result[key] = self._value(value_node, key_path, depth + 1)
             elif not merged:
-                self._document.fault(key_path, f"given twice; first on line {self._document.line(key_path)}", line=line)
+                self._document.error(key_path, f"given twice; first on line {self._document.line(key_path)}", line=line)
         return result
 
     def _pairs(
@@ -244,7 +244,7 @@ class _Builder:
                     yield from self._pairs(source, path, depth + 1, merged=True)
                 else:
                     line = value_node.start_mark.line + 1
-                    self._document.fault(path, "'<<' takes a mapping, such as *anchor", line=line)
+                    self._document.error(path, "'<<' takes a mapping, such as *anchor", line=line)
 
     def _scalar(self, node: yaml.Node, path: Path) -> Any:
         kind = node.tag.removeprefix(_TAG)
@@ -264,22 +264,22 @@ class _Builder:
             pass
         if kind in {"bool", "int", "float"}:
             self._document.unusable.add(path)
-            self._document.fault(path, f"is not a value of type !!{kind}")
+            self._document.error(path, f"is not a value of type !!{kind}")
         else:
             self._unknown_tag(node, path)
         return None
 
     def _unknown_tag(self, node: yaml.Node, path: Path) -> None:
         self._document.unusable.add(path)
-        self._document.fault(path, f"the YAML tag {node.tag!r} is not known here: write a plain value")
+        self._document.error(path, f"the YAML tag {node.tag!r} is not known here: write a plain value")
 
     def _filled(self, text: str, path: Path) -> str:
         """Return the text with its ``${VAR}`` replaced; ``$${`` stands for ``${`` itself."""
         if "${" not in text:
             return text
-        faults = len(self._document.faults)
+        errors = len(self._document.errors)
         filled = VARIABLE.sub(lambda match: self._variable(match, path), text)
-        if len(self._document.faults) > faults and VARIABLE.fullmatch(text):
+        if len(self._document.errors) > errors and VARIABLE.fullmatch(text):
             self._document.unusable.add(path)
         return filled
 
@@ -288,10 +288,10 @@ class _Builder:
             return "${"
         name, dash, default = match[1].partition(":-")
         if not match[2]:
-            self._document.fault(path, "'${' without its '}'; write '$${' for the two characters themselves")
+            self._document.error(path, "'${' without its '}'; write '$${' for the two characters themselves")
             return _STAND_IN
         if not _VARIABLE_NAME.fullmatch(name):
-            self._document.fault(path, "'${...}' should hold a variable's name; write '$${' for '${' itself")
+            self._document.error(path, "'${...}' should hold a variable's name; write '$${' for '${' itself")
             return _STAND_IN
         value = self._document.environ.get(name, "")
         if value:
@@ -302,5 +302,5 @@ class _Builder:
         if dash and default:
             return in_place(match.string, match.start(), match.end(), default)
         state = "empty" if name in self._document.environ else "not set"
-        self._document.fault(path, f"the environment variable {name} is {state}")
+        self._document.error(path, f"the environment variable {name} is {state}")
         return _STAND_IN

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from precache.config import document as documents
 from precache.config.document import Document
-from precache.config.faults import AT_KEY, BESIDE, ConfigError, Path
+from precache.config.errors import AT_KEY, BESIDE, ConfigError, Path
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -56,7 +56,7 @@ def load(path: FilePath, model: type[T], environ: Mapping[str, str] | None = Non
             if not (detail["type"] == "too_short" and any(_beneath(other, detail) for other in details)):
                 _note(document, value, detail)
     else:
-        if not document.faults:
+        if not document.errors:
             return result
     raise ConfigError(_in_order(document))
 
@@ -68,9 +68,9 @@ def top_level_keys(path: FilePath) -> frozenset[str]:
 
 
 def _in_order(document: Document) -> list[Any]:
-    if not document.faults:
-        document.fault((), "is refused, but no fault was named: please report this")
-    return sorted(document.faults, key=lambda fault: fault.line)
+    if not document.errors:
+        document.error((), "is refused, but no fault was named: please report this")
+    return sorted(document.errors, key=lambda error: error.line)
 
 
 def _beneath(detail: ErrorDetails, above: ErrorDetails) -> bool:
@@ -86,7 +86,7 @@ def _note(document: Document, root: object, detail: ErrorDetails) -> None:
     if detail["type"] == BESIDE:
         path = (*path[:-1], str(detail["ctx"]["key"]))
     if not any(path[:end] in document.unusable for end in range(1, len(path) + 1)):
-        document.fault(path, _words(detail))
+        document.error(path, _words(detail))
 
 
 def _place(root: object, loc: tuple[int | str, ...]) -> Path:

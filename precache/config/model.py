@@ -1,14 +1,15 @@
 """The base of every configuration model."""
 
 import types
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Final, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 
 from precache.config.document import Document, Map
-from precache.config.faults import Path, nearest, unknown_key
+from precache.config.errors import Path, nearest, unknown_key
 
 TWIN: Final = "_file"
 # A certificate with its chain has some kilobytes; more is a wrong path.
@@ -22,8 +23,13 @@ class Block(BaseModel):
     a path (relative ones start at the configuration file's folder) whose content, less one newline at its end, is the
     value. A key with nothing after it (all below it commented out) has its default.
 
-    A union of blocks needs a discriminator: each block that is tried notes its faults.
+    A union of blocks needs a discriminator: each block that is tried notes its errors.
+
+    Attributes:
+        renamed: keys that earlier versions had, with today's name; an old key is unknown, and told with the new one.
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {}
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
@@ -40,9 +46,9 @@ class Block(BaseModel):
                 if value is not None:
                     kept[key] = value
             elif key not in twins:
-                _note_unknown(data, key, known | twins.keys())
+                _note_unknown(data, key, known | twins.keys(), cls.renamed)
             elif twins[key] in data:
-                data.document.fault((*data.path, key), f"give either {twins[key]!r} or {key!r}, not both")
+                data.document.error((*data.path, key), f"give either {twins[key]!r} or {key!r}, not both")
             else:
                 _take_twin(kept, twins[key], key, value)
         for name in secret_fields(cls):
@@ -73,9 +79,9 @@ def _take_twin(kept: Map, name: str, key: str, value: object) -> None:
         kept[name] = secret
 
 
-def _note_unknown(data: Map, key: str, known: frozenset[str]) -> None:
-    data.document.fault((*data.path, key), unknown_key(key, known))
-    meant = nearest(key, known)
+def _note_unknown(data: Map, key: str, known: frozenset[str], renamed: Mapping[str, str]) -> None:
+    data.document.error((*data.path, key), unknown_key(key, known, renamed))
+    meant = renamed.get(key) or nearest(key, known)
     if meant is not None and meant not in data:
         # The key that was meant is there, if misspelt: to call it missing as well would say one fault twice.
         data.document.unusable.add((*data.path, meant.removesuffix(TWIN)))
@@ -87,7 +93,7 @@ def read_secret_file(document: Document, path: Path, name: object) -> str | None
     if path in document.unusable:
         return None
     if not isinstance(name, str) or not name:
-        document.fault(path, "should be the path of a file that holds the secret")
+        document.error(path, "should be the path of a file that holds the secret")
         return None
     file = document.folder / FilePath(name).expanduser()
     try:
@@ -95,14 +101,14 @@ def read_secret_file(document: Document, path: Path, name: object) -> str | None
             raw = stream.read(_MAX_SECRET_BYTES + 1)
         text = raw.decode()
     except OSError as error:
-        document.fault(path, f"{file} cannot be read: {error.strerror}")
+        document.error(path, f"{file} cannot be read: {error.strerror}")
         return None
     except UnicodeDecodeError:
-        document.fault(path, f"{file} does not hold UTF-8 text")
+        document.error(path, f"{file} does not hold UTF-8 text")
         return None
     secret = text.removesuffix("\n").removesuffix("\r")
     if not secret or len(raw) > _MAX_SECRET_BYTES:
-        document.fault(path, f"{file} is {'empty' if not secret else 'too large for a secret'}")
+        document.error(path, f"{file} is {'empty' if not secret else 'too large for a secret'}")
         return None
     document.keep_secret(secret)
     return secret

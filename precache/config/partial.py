@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel
 
-from precache.config.faults import ConfigError
+from precache.config.errors import ConfigError
 from precache.config.load import load
 
 T = TypeVar("T", bound=BaseModel)
@@ -48,7 +48,9 @@ def load_blocks(path: Path, model: type[T], blocks: AbstractSet[str], environ: M
     try:
         return load(path, model, environ)
     except ConfigError as error:
-        ours = [fault for fault in error.faults if fault.path.partition(".")[0].partition("[")[0] in {"", *blocks}]
+        ours = [
+            problem for problem in error.errors if problem.path.partition(".")[0].partition("[")[0] in {"", *blocks}
+        ]
         if ours:
             raise ConfigError(ours) from error
     return load(path, model, Lenient(environ))

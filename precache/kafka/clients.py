@@ -167,7 +167,7 @@ def _made(
     try:
         return kind({**properties, "client.id": client_id, **connection.properties(), **ours})
     except KafkaException as error:
-        fault = translate(error, _DOING)
-        raise KafkaFatal(_DOING, fault.name, fault.text, loud=True) from error
+        problem = translate(error, _DOING)
+        raise KafkaFatal(_DOING, problem.name, problem.text, actionable=True) from error
     except (ValueError, TypeError) as error:
-        raise KafkaFatal(_DOING, "_INVALID_ARG", mask_text(str(error)), loud=True) from error
+        raise KafkaFatal(_DOING, "_INVALID_ARG", mask_text(str(error)), actionable=True) from error

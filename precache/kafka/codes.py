@@ -61,7 +61,7 @@ DUPLICATE_VOTER VOTER_NOT_FOUND INVALID_REGULAR_EXPRESSION STREAMS_INVALID_TOPOL
 STREAMS_TOPOLOGY_FENCED
 """
 
-LOUD: Final = frozenset(_WAITS_FOR_SOMEBODY.split())
+ACTIONABLE: Final = frozenset(_WAITS_FOR_SOMEBODY.split())
 
 DECISIONS: Final[dict[str, Decision]] = {
     **dict.fromkeys((_PASSES + _SEND_AGAIN + _WAITS_FOR_SOMEBODY).split(), "retry"),

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException, Producer
 from pydantic import ConfigDict, RootModel, SecretStr, model_validator
 
 from precache.config.document import Document, Map
-from precache.config.faults import Path, nearest
+from precache.config.errors import Path, nearest
 from precache.config.model import TWIN, read_secret_file
 from precache.kafka.properties import CALLBACKS, KNOWN, REFUSED, REFUSED_PREFIXES, SECRET
 
@@ -43,11 +43,11 @@ class KafkaBlock(RootModel[dict[str, Scalar]]):
             return data
         if isinstance(data, Map):
             return _from_map(data)
-        faults = [f"{key}: {text}" for key, value in data.items() for text in _faults_of(key, value)]
+        errors = [f"{key}: {text}" for key, value in data.items() for text in _errors_of(key, value)]
         if _SERVERS.isdisjoint(data):
-            faults.append("bootstrap.servers: is required")
-        if faults:
-            raise ValueError("; ".join(faults))
+            errors.append("bootstrap.servers: is required")
+        if errors:
+            raise ValueError("; ".join(errors))
         return {key: _wrapped(key, value) for key, value in data.items()}
 
     @property
@@ -107,19 +107,19 @@ def _from_map(data: Map) -> dict[str, Scalar]:
         elif path not in document.unusable:
             if name in SECRET and isinstance(value, str):
                 document.keep_secret(value)
-            faults = list(_faults_of(key, value, in_file=True))
-            for text in faults:
-                document.fault(path, text)
-            if not faults:
+            errors = list(_errors_of(key, value, in_file=True))
+            for text in errors:
+                document.error(path, text)
+            if not errors:
                 result[key] = _wrapped(key, value)
     if _SERVERS.isdisjoint(data) and not any(nearest(key, _SERVERS) for key in data if key not in KNOWN):
-        document.fault((*data.path, "bootstrap.servers"), "is required")
+        document.error((*data.path, "bootstrap.servers"), "is required")
     return result
 
 
 def _take_twin(document: Document, data: Map, result: dict[str, Scalar], path: Path, name: str) -> None:
     if name in data:
-        document.fault(path, f"give either {name!r} or '{name}{TWIN}', not both")
+        document.error(path, f"give either {name!r} or '{name}{TWIN}', not both")
         return
     secret = read_secret_file(document, path, data[name + TWIN])
     if secret is not None:
@@ -133,7 +133,7 @@ def _wrapped(key: str, value: Any) -> Scalar:
     return scalar
 
 
-def _faults_of(key: str, value: object, *, in_file: bool = False) -> Iterator[str]:
+def _errors_of(key: str, value: object, *, in_file: bool = False) -> Iterator[str]:
     refused = REFUSED.get(key) or next((why for start, why in REFUSED_PREFIXES.items() if key.startswith(start)), None)
     if key in CALLBACKS:
         yield "refused: precache sets this callback itself; remove the key"
@@ -146,12 +146,12 @@ def _faults_of(key: str, value: object, *, in_file: bool = False) -> Iterator[st
     elif not isinstance(value, str | int | float | SecretStr):
         yield "should be one value: librdkafka's properties are flat, with dots in their names"
     elif key in _SERVERS:
-        yield from _faults_of_servers(value)
+        yield from _errors_of_servers(value)
     else:
-        yield from _faults_for_librdkafka(key, value)
+        yield from _errors_for_librdkafka(key, value)
 
 
-def _faults_of_servers(value: object) -> Iterator[str]:
+def _errors_of_servers(value: object) -> Iterator[str]:
     for server in str(value).split(","):
         match = _SERVER.fullmatch(server.strip())
         if match is None or int(match[1] or 1) > _MAX_PORT or int(match[1] or 1) == 0:
@@ -159,7 +159,7 @@ def _faults_of_servers(value: object) -> Iterator[str]:
             return
 
 
-def _faults_for_librdkafka(key: str, value: object) -> Iterator[str]:
+def _errors_for_librdkafka(key: str, value: object) -> Iterator[str]:
     text = _refusal(key, value.get_secret_value() if isinstance(value, SecretStr) else value)
     if f'"{_SENTINEL}"' in text:
         return

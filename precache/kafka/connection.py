@@ -51,7 +51,7 @@ class Connection:
         self._clock = clock
         self._lock = threading.Lock()
         self._lost: dict[str, float] = {}
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+        self._logged: dict[tuple[str, str], tuple[float, int]] = {}
 
     def properties(self) -> dict[str, Any]:
         """Return the properties that make a client report here."""
@@ -68,7 +68,7 @@ class Connection:
         A call knows nothing of it: records wait for a connection, and requests time out.
         """
         name = self.refused
-        return KafkaRetry(doing, name, self._refusal, loud=True) if name else None
+        return KafkaRetry(doing, name, self._refusal, actionable=True) if name else None
 
     def answered(self) -> None:
         """Note that a broker answered a request: it takes our credentials, which the statistics tell later."""
@@ -118,7 +118,7 @@ class Connection:
     def _connected(self, broker: str) -> None:
         with self._lock:
             since = self._lost.pop(broker, None)
-            self._said.pop(("kafka.disconnected", broker), None)
+            self._logged.pop(("kafka.disconnected", broker), None)
             if not self._lost:
                 self.last_error = self.refused = ""
         if since is not None:
@@ -128,11 +128,11 @@ class Connection:
         """Write an event unless the same was written within the last minute; say how many were left out."""
         now = self._clock()
         with self._lock:
-            last, skipped = self._said.get((event, subject), (-REPEAT_S, 0))
+            last, skipped = self._logged.get((event, subject), (-REPEAT_S, 0))
             if now - last < REPEAT_S:
-                self._said[event, subject] = (last, skipped + 1)
+                self._logged[event, subject] = (last, skipped + 1)
                 return
-            self._said[event, subject] = (now, 0)
+            self._logged[event, subject] = (now, 0)
         write(event, client=self._client, **fields, **({"repeated": skipped} if skipped else {}))
 
 

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from precache.config.blocks import TopicsBlock
 from precache.contract.topics import SPECS, Role
 from precache.kafka.clients import Admin
-from precache.kafka.settings import TopicFault, alter, explained, settings_of
+from precache.kafka.settings import TopicProblem, alter, explained, settings_of
 from precache.runtime.deadline import Deadline
 
 # Kafka's own recommendation: one copy may be lost while another one is away.
@@ -45,7 +45,7 @@ def copy_settings(copies: int) -> dict[str, str]:
 
 def check(
     admin: Admin, topics: TopicsBlock, roles: Sequence[Role], deadline: Deadline, abandon_after_s: float
-) -> list[TopicFault]:
+) -> list[TopicProblem]:
     """Return what may lose records in the topics of these roles; those that are missing or hidden are passed over.
 
     Args:
@@ -63,12 +63,12 @@ def check(
     layouts = _layouts(admin, names, deadline)
     settings, _ = settings_of(admin, list(layouts), deadline)
     return [
-        fault
+        error
         for name, layout in layouts.items()
-        for fault in [
-            *_copy_faults(admin.servers, name, layout),
-            *_insync_faults(admin.servers, name, layout, settings.get(name, {})),
-            *_retention_faults(admin.servers, names[name], name, settings.get(name, {}), abandon_after_s),
+        for error in [
+            *_copy_errors(admin.servers, name, layout),
+            *_insync_errors(admin.servers, name, layout, settings.get(name, {})),
+            *_retention_errors(admin.servers, names[name], name, settings.get(name, {}), abandon_after_s),
         ]
     ]
 
@@ -89,14 +89,14 @@ def _leader_first(partition: Any) -> list[int]:
     return sorted(partition.replicas, key=lambda broker: broker != partition.leader)
 
 
-def _copy_faults(servers: str, name: str, layout: Layout) -> list[TopicFault]:
+def _copy_errors(servers: str, name: str, layout: Layout) -> list[TopicProblem]:
     if layout.copies != 1 or len(layout.brokers) == 1:
         return []
     text = (
         f"has one copy, on {len(layout.brokers)} brokers: while its broker is away nothing is read or written, and "
         f"what that broker loses is lost; {fitting_copies(len(layout.brokers))} copies are better"
     )
-    return [TopicFault(name, text, reassignment(servers, name, layout), is_warning=True)]
+    return [TopicProblem(name, text, reassignment(servers, name, layout), is_warning=True)]
 
 
 def reassignment(servers: str, name: str, layout: Layout) -> str:
@@ -121,7 +121,7 @@ def _more_copies(number: int, has: Sequence[int], brokers: Sequence[int]) -> lis
     return [*has, *others][: max(len(has), fitting_copies(len(brokers)))]
 
 
-def _insync_faults(servers: str, name: str, layout: Layout, settings: Mapping[str, str]) -> list[TopicFault]:
+def _insync_errors(servers: str, name: str, layout: Layout, settings: Mapping[str, str]) -> list[TopicProblem]:
     copies, least = layout.copies, int(settings.get("min.insync.replicas", 0))
     if not least or not copies:
         return []
@@ -135,10 +135,10 @@ def _insync_faults(servers: str, name: str, layout: Layout, settings: Mapping[st
     return [_settable(servers, name, f"{key} is {least} of {copies} copies: {why}", key, "2")]
 
 
-def _retention_faults(
+def _retention_errors(
     servers: str, role: Role, name: str, settings: Mapping[str, str], abandon_after_s: float
-) -> list[TopicFault]:
-    faults = []
+) -> list[TopicProblem]:
+    errors = []
     key = "retention.ms"
     kept_ms, needed_ms = int(settings.get(key, -1)), round((abandon_after_s + _DAY_S) * 1_000)
     if 0 <= kept_ms < needed_ms:
@@ -147,15 +147,15 @@ def _retention_faults(
             "deleted while somebody still needs it is lost"
         )
         default_ms = int(SPECS[role].settings[key])
-        faults.append(_settable(servers, name, text, key, str(max(default_ms, needed_ms))))
+        errors.append(_settable(servers, name, text, key, str(max(default_ms, needed_ms))))
     kept_bytes = int(settings.get("retention.bytes", -1))
     if kept_bytes >= 0:
         text = f"retention.bytes is {kept_bytes}: records may be deleted before {key} says so"
         # Not set by us: it may be there to save the disk.
         command = alter(servers, name, "retention.bytes", "-1")
-        faults.append(TopicFault(name, text, command, is_warning=True))
-    return faults
+        errors.append(TopicProblem(name, text, command, is_warning=True))
+    return errors
 
 
-def _settable(servers: str, name: str, text: str, key: str, value: str, *, is_warning: bool = True) -> TopicFault:
-    return TopicFault(name, text, alter(servers, name, key, value), is_warning=is_warning, setting=(key, value))
+def _settable(servers: str, name: str, text: str, key: str, value: str, *, is_warning: bool = True) -> TopicProblem:
+    return TopicProblem(name, text, alter(servers, name, key, value), is_warning=is_warning, setting=(key, value))

@@ -14,7 +14,7 @@ from precache.kafka import codes
 from precache.runtime.masking import mask_text
 
 
-class KafkaFault(Exception):  # noqa: N818 - a fault that its type decides on, not always an error
+class KafkaCallError(Exception):
     """Something that Kafka or its client refused or could not do.
 
     Attributes:
@@ -27,21 +27,21 @@ class KafkaFault(Exception):  # noqa: N818 - a fault that its type decides on, n
 
     retry: ClassVar[bool] = False
 
-    def __init__(self, doing: str, name: str, text: str, *, loud: bool = False) -> None:
+    def __init__(self, doing: str, name: str, text: str, *, actionable: bool = False) -> None:
         self.doing = doing
         self.name = name
         self.text = text
-        self.loud = loud
+        self.actionable = actionable
         super().__init__(f"{doing}: {text} ({name})" if doing else f"{text} ({name})")
 
 
-class KafkaRetry(KafkaFault):
-    """Will pass: wait, and try the same again. When ``loud``, only after somebody acted."""
+class KafkaRetry(KafkaCallError):
+    """Will pass: wait, and try the same again. When ``actionable``, only after somebody acted."""
 
     retry = True
 
 
-class KafkaRejected(KafkaFault):
+class KafkaRejected(KafkaCallError):
     """This record is refused for good.
 
     ``MSG_SIZE_TOO_LARGE`` is the broker's word on the whole batch that the record travelled in; topics whose
@@ -49,7 +49,7 @@ class KafkaRejected(KafkaFault):
     """
 
 
-class KafkaFenced(KafkaFault):
+class KafkaFenced(KafkaCallError):
     """This client, or its place in the group, is void: drop it and what was not acknowledged, and rebuild."""
 
 
@@ -57,15 +57,15 @@ class KafkaHanging(KafkaFenced):
     """A call did not return in time, although it was given a timeout. Leave the client behind, and call it no more."""
 
 
-class KafkaAbortable(KafkaFault):
+class KafkaAbortable(KafkaCallError):
     """The transaction cannot be committed: abort it, and do its work again from what is committed."""
 
 
-class KafkaFatal(KafkaFault):
-    """Neither waiting nor rebuilding helps: somebody must act. Always ``loud``."""
+class KafkaFatal(KafkaCallError):
+    """Neither waiting nor rebuilding helps: somebody must act. Always ``actionable``."""
 
 
-_TYPES: Final[dict[codes.Decision, type[KafkaFault]]] = {
+_TYPES: Final[dict[codes.Decision, type[KafkaCallError]]] = {
     "retry": KafkaRetry,
     "rejected": KafkaRejected,
     "fenced": KafkaFenced,
@@ -74,10 +74,10 @@ _TYPES: Final[dict[codes.Decision, type[KafkaFault]]] = {
 }
 
 
-def classify(error: KafkaError) -> type[KafkaFault]:
+def classify(error: KafkaError) -> type[KafkaCallError]:
     """Return what kind of fault an error is.
 
-    A code that is not known (of a future librdkafka) is to be retried, loudly: nothing is lost by that.
+    A code that is not known (of a future librdkafka) is to be retried as an error: nothing is lost by that.
     """
     by_code = _TYPES[codes.DECISIONS.get(error.name(), "retry")]
     if error.fatal():
@@ -90,18 +90,18 @@ def classify(error: KafkaError) -> type[KafkaFault]:
     return by_code
 
 
-def translate(error: KafkaError | KafkaException | BufferError, doing: str = "") -> KafkaFault:
+def translate(error: KafkaError | KafkaException | BufferError, doing: str = "") -> KafkaCallError:
     """Return our exception for one of Kafka's; ``doing`` says what was tried."""
     if isinstance(error, BufferError):
         return KafkaRetry(doing, "_QUEUE_FULL", str(error) or "the local queue is full")
     inner = error.args[0] if isinstance(error, KafkaException) and error.args else error
     if not isinstance(inner, KafkaError):
-        return KafkaFatal(doing, type(error).__name__, mask_text(str(error)), loud=True)
+        return KafkaFatal(doing, type(error).__name__, mask_text(str(error)), actionable=True)
     kind = classify(inner)
     name = inner.name()
-    loud = kind is KafkaFatal or name in codes.LOUD or name not in codes.DECISIONS
+    actionable = kind is KafkaFatal or name in codes.ACTIONABLE or name not in codes.DECISIONS
     text = mask_text(inner.str())
-    return kind(doing, name, f"{text}: {codes.ADVICE[name]}" if name in codes.ADVICE else text, loud=loud)
+    return kind(doing, name, f"{text}: {codes.ADVICE[name]}" if name in codes.ADVICE else text, actionable=actionable)
 
 
 @contextmanager

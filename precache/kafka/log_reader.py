@@ -105,10 +105,10 @@ def _is_record(message: Message) -> bool:
         return True
     if _is_end(message):
         return False
-    fault = translate(error, "read the log")
+    problem = translate(error, "read the log")
     if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the library's own name for it
-        raise KafkaRetry(fault.doing, fault.name, fault.text)
-    raise fault
+        raise KafkaRetry(problem.doing, problem.name, problem.text)
+    raise problem
 
 
 def _is_end(message: Message) -> bool:

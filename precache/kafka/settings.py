@@ -15,7 +15,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from precache.kafka.clients import Admin
-from precache.kafka.errors import KafkaFault, KafkaRetry, translate
+from precache.kafka.errors import KafkaCallError, KafkaRetry, translate
 from precache.runtime.deadline import Deadline
 
 _CONFIGS: Final = "kafka-configs.sh"
@@ -24,7 +24,7 @@ _UNREACHABLE: Final = frozenset({"_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN"
 
 
 @dataclass(frozen=True, slots=True)
-class TopicFault:
+class TopicProblem:
     """What is wrong with a topic.
 
     Attributes:
@@ -49,43 +49,43 @@ class TopicFault:
 
 def settings_of(
     admin: Admin, names: list[str], deadline: Deadline
-) -> tuple[dict[str, dict[str, str]], dict[str, KafkaFault]]:
+) -> tuple[dict[str, dict[str, str]], dict[str, KafkaCallError]]:
     """Return the settings by topic; and of those whose settings this user may not see, the refusals."""
     if not names:
         return {}, {}
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    result, hidden = dict[str, dict[str, str]](), dict[str, KafkaFault]()
+    result, hidden = dict[str, dict[str, str]](), dict[str, KafkaCallError]()
     futures = admin.client.describe_configs(resources, request_timeout=max(deadline.left(), 0.1))
     for resource, future in futures.items():
         try:
             result[resource.name] = {key: str(entry.value) for key, entry in future.result().items()}
         except KafkaException as error:
-            fault = explained(admin, error, f"read the settings of topic {resource.name}")
-            if fault.name != "TOPIC_AUTHORIZATION_FAILED":
-                raise fault from error
-            hidden[resource.name] = fault
+            problem = explained(admin, error, f"read the settings of topic {resource.name}")
+            if problem.name != "TOPIC_AUTHORIZATION_FAILED":
+                raise problem from error
+            hidden[resource.name] = problem
     return result, hidden
 
 
-def fix(admin: Admin, faults: Iterable[TopicFault], deadline: Deadline) -> list[TopicFault]:
+def fix(admin: Admin, errors: Iterable[TopicProblem], deadline: Deadline) -> list[TopicProblem]:
     """Set what a setting fixes; return the faults that are fixed by that.
 
     Raises:
         KafkaRetry: Kafka cannot be reached before the deadline.
         KafkaFault: Kafka refused one.
     """
-    fixed = [fault for fault in faults if fault.setting is not None]
-    for fault in fixed:
-        key, value = fault.setting  # type: ignore[misc]  # as just chosen
+    fixed = [problem for problem in errors if problem.setting is not None]
+    for problem in fixed:
+        key, value = problem.setting  # type: ignore[misc]  # as just chosen
         entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource(ResourceType.TOPIC, fault.topic, incremental_configs=[entry])
+        resource = ConfigResource(ResourceType.TOPIC, problem.topic, incremental_configs=[entry])
         [future] = admin.client.incremental_alter_configs(
             [resource], request_timeout=max(deadline.left(), 0.1)
         ).values()
         try:
             future.result()
         except KafkaException as error:
-            raise explained(admin, error, f"set {key} of topic {fault.topic}") from error
+            raise explained(admin, error, f"set {key} of topic {problem.topic}") from error
     return fixed
 
 
@@ -99,12 +99,12 @@ def alter(servers: str, name: str, setting: str, value: str) -> str:
     )
 
 
-def explained(admin: Admin, error: KafkaException, doing: str) -> KafkaFault:
+def explained(admin: Admin, error: KafkaException, doing: str) -> KafkaCallError:
     """Return our exception; for a broker that does not answer, one that says which, and what the client saw."""
     admin.client.poll(0)
-    fault = translate(error, doing)
-    if fault.name not in _UNREACHABLE:
-        return fault
+    problem = translate(error, doing)
+    if problem.name not in _UNREACHABLE:
+        return problem
     refusal = admin.connection.refusal(doing)
     if refusal is not None:
         return refusal
@@ -112,4 +112,4 @@ def explained(admin: Admin, error: KafkaException, doing: str) -> KafkaFault:
     text = (
         f"no answer from Kafka at {admin.servers}{seen}: check bootstrap.servers in the kafka block, and that it runs"
     )
-    return KafkaRetry(doing, fault.name, text, loud=fault.loud)
+    return KafkaRetry(doing, problem.name, text, actionable=problem.actionable)

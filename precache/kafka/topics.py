@@ -16,7 +16,7 @@ from precache.contract.topics import SPECS, Role, TopicSpec
 from precache.kafka.clients import Admin
 from precache.kafka.durability import copy_settings, fitting_copies
 from precache.kafka.errors import KafkaRetry
-from precache.kafka.settings import TopicFault, alter, explained, settings_of
+from precache.kafka.settings import TopicProblem, alter, explained, settings_of
 from precache.runtime.deadline import Deadline
 
 # A record may have 900 kB (precache.contract.topics), a dead letter 256 KiB; key and headers come on top. One that is
@@ -130,8 +130,8 @@ def check(
     deadline: Deadline,
     config_file: str = "FILE",
     *,
-    tell_hidden: bool = False,
-) -> list[TopicFault]:
+    report_hidden: bool = False,
+) -> list[TopicProblem]:
     """Return what is wrong with the topics of these roles; empty when all is well.
 
     Args:
@@ -140,7 +140,7 @@ def check(
         roles: those that the caller needs.
         deadline: for the whole check.
         config_file: the configuration's name, for the commands.
-        tell_hidden: settings that this user may not see are a finding, and not a refusal that is raised.
+        report_hidden: settings that this user may not see are a finding, and not a refusal that is raised.
 
     Raises:
         KafkaRetry: Kafka cannot be reached before the deadline.
@@ -149,42 +149,42 @@ def check(
     names = {role: topics.name(role) for role in roles}
     counts = partition_counts(admin, names.values(), deadline)
     create_command = f"precache topics create --config {shlex.quote(str(config_file))}"
-    faults = [
-        TopicFault(name, "does not exist, or this user may not see it", create_command)
+    errors = [
+        TopicProblem(name, "does not exist, or this user may not see it", create_command)
         for name in names.values()
         if name not in counts
     ]
     settings, hidden = settings_of(admin, [name for name in names.values() if name in counts], deadline)
-    if hidden and not tell_hidden:
+    if hidden and not report_hidden:
         raise next(iter(hidden.values()))
-    faults += [_hidden(admin, name) for name in hidden]
+    errors += [_hidden(admin, name) for name in hidden]
     for role, name in names.items():
         if name in settings:
-            faults += _setting_faults(admin.servers, SPECS[role], name, settings[name])
-            faults += _size_faults(admin, role, name, settings[name])
-    return faults + _partition_faults(names, counts, create_command)
+            errors += _setting_errors(admin.servers, SPECS[role], name, settings[name])
+            errors += _size_errors(admin, role, name, settings[name])
+    return errors + _partition_errors(names, counts, create_command)
 
 
-def _hidden(admin: Admin, name: str) -> TopicFault:
+def _hidden(admin: Admin, name: str) -> TopicProblem:
     text = "its settings can't be seen with these rights: grant DescribeConfigs to see them"
     if not admin.principal:
-        return TopicFault(name, text, "kafka-acls.sh, for the user that this file names", is_hidden=True)
+        return TopicProblem(name, text, "kafka-acls.sh, for the user that this file names", is_hidden=True)
     words = ["kafka-acls.sh", "--bootstrap-server", admin.servers, "--add", "--allow-principal", admin.principal]
     command = shlex.join([*words, "--operation", "DescribeConfigs", "--topic", name])
-    return TopicFault(name, text, command, is_hidden=True)
+    return TopicProblem(name, text, command, is_hidden=True)
 
 
-def _setting_faults(servers: str, spec: TopicSpec, name: str, found: dict[str, str]) -> list[TopicFault]:
-    faults = []
+def _setting_errors(servers: str, spec: TopicSpec, name: str, found: dict[str, str]) -> list[TopicProblem]:
+    errors = []
     for setting in sorted(spec.required):
         needed = spec.settings[setting]
         if _as_set(found.get(setting, "")) != _as_set(needed):
             text = f"{setting} is {found.get(setting, 'unset')}, but has to be {needed}"
-            faults.append(TopicFault(name, text, alter(servers, name, setting, needed), setting=(setting, needed)))
-    return faults
+            errors.append(TopicProblem(name, text, alter(servers, name, setting, needed), setting=(setting, needed)))
+    return errors
 
 
-def _size_faults(admin: Admin, role: Role, name: str, found: dict[str, str]) -> list[TopicFault]:
+def _size_errors(admin: Admin, role: Role, name: str, found: dict[str, str]) -> list[TopicProblem]:
     """A broker judges batches: a topic that takes less than a batch of ours refuses it, good records and all."""
     needed = max(admin.max_batch_bytes, _MIN_BYTES.get(role, 0))
     most = int(found.get("max.message.bytes", needed))
@@ -192,14 +192,14 @@ def _size_faults(admin: Admin, role: Role, name: str, found: dict[str, str]) -> 
         return []
     text = f"max.message.bytes is {most}, but a batch of ours may have {needed} bytes, and would be refused whole"
     setting = ("max.message.bytes", str(needed))
-    return [TopicFault(name, text, alter(admin.servers, name, *setting), setting=setting)]
+    return [TopicProblem(name, text, alter(admin.servers, name, *setting), setting=setting)]
 
 
 def _as_set(value: str) -> set[str]:
     return {part.strip() for part in value.split(",")}
 
 
-def _partition_faults(names: dict[Role, str], counts: dict[str, int], create_command: str) -> list[TopicFault]:
+def _partition_errors(names: dict[Role, str], counts: dict[str, int], create_command: str) -> list[TopicProblem]:
     read, written = names.get("notifications", ""), names.get("operations", "")
     if read not in counts or written not in counts or counts[read] == counts[written]:
         return []
@@ -208,4 +208,4 @@ def _partition_faults(names: dict[Role, str], counts: dict[str, int], create_com
         f"number of its input's partition, so both need the same number, for life"
     )
     command = f"name new topics in the topics block (and a new group.id, if there is data), then {create_command}"
-    return [TopicFault(written, text, command)]
+    return [TopicProblem(written, text, command)]

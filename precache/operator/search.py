@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from precache.config import ConfigError, Fault, top_level_keys
+from precache.config import ConfigError, FileError, top_level_keys
 from precache.config.kinds import FILE_OF, kind_of_keys
 from precache.config.partial import load_blocks
 from precache.operator.config import StoreSettings
@@ -72,7 +72,11 @@ def refuse_other_kinds(path: Path) -> None:
     kind = kind_of_keys(keys)
     if keys and kind != "operator":
         raise ConfigError(
-            [Fault(str(path), 0, "", f"is {FILE_OF[kind]}: this needs {FILE_OF['operator']}, with the key `operators`")]
+            [
+                FileError(
+                    str(path), 0, "", f"is {FILE_OF[kind]}: this needs {FILE_OF['operator']}, with the key `operators`"
+                )
+            ]
         )
 
 

@@ -19,20 +19,20 @@ def call_within(seconds: float, call: Callable[[], T]) -> T:
         BaseException: what the call raised.
     """
     results: list[T] = []
-    faults: list[BaseException] = []
+    errors: list[BaseException] = []
     over = Event()
 
     def run() -> None:
         try:
             results.append(call())
-        except BaseException as fault:  # noqa: BLE001 - raised again below
-            faults.append(fault)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            errors.append(error)
         finally:
             over.set()
 
     Thread(target=run, name="bounded-call", daemon=True).start()
     if not over.wait(seconds):
         raise NotReturnedError(f"no return within {seconds:g} s")
-    if faults:
-        raise faults[0]
+    if errors:
+        raise errors[0]
     return results[0]

@@ -3,7 +3,7 @@ r"""Credentials out of bodies that go to the dead letters: byte-wise, since such
 Works in flat JSON, in JSON inside of JSON at any depth of escaping (``\"auth_token\": \"...\"``), in Python's ``repr``
 and in UTF-16. Rather too much is masked than too little: a value whose end can't be found is masked to the body's end.
 
-The time is in proportion to the length, whatever the body: no pattern gives back what it took, and none looks further
+The time is in proportion to the length, whatever the body: no pattern backtracks, and none looks further
 than a few hundred bytes ahead of a word.
 """
 

@@ -62,8 +62,8 @@ class Health:
         with self._lock:
             found = dict(self._parts)
         for name, why in self._watchdog.stale().items():
-            said = found.get(name)
-            found[name] = _Part(ready=False, why=f"{why}; before: {said.why}" if said and said.why else why)
+            before = found.get(name)
+            found[name] = _Part(ready=False, why=f"{why}; before: {before.why}" if before and before.why else why)
         parts = sorted(found.items())
         return {
             "ready": bool(parts) and all(part.ready for _, part in parts),

@@ -31,14 +31,14 @@ class Limits:
     """For how long a watched loop may be silent. In seconds.
 
     Attributes:
-        turn_s: without a turn: the process is not ready.
+        round_s: without a turn: the process is not ready.
         beat_s: without a beat, be it inside of a turn: the process is not healthy. Longer than anything may take.
         end_s: without a beat: the process ends.
         frozen_s: the interpreter itself stands still (a call that keeps Python's lock): the process ends. So does one
             that was stopped for so long (SIGSTOP). ``None``: that is not looked for.
     """
 
-    turn_s: float = 30.0
+    round_s: float = 30.0
     beat_s: float = 120.0
     end_s: float = 180.0
     frozen_s: float | None = 300.0
@@ -64,13 +64,13 @@ class Hang:
 
 
 class Watched:
-    """A loop that is watched. ``beat`` and ``turn`` are for its own thread, and cost next to nothing."""
+    """A loop that is watched. ``beat`` and ``round_ended`` are for its own thread, and cost next to nothing."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.silent_s = 0.0
-        self.turnless_s = 0.0
-        self._beats = self._turns = 0
+        self.since_round_s = 0.0
+        self._beats = self._rounds = 0
         self._seen = (0, 0)
         self._thread = threading.get_ident()
 
@@ -79,17 +79,17 @@ class Watched:
         self._beats += 1
         self._thread = threading.get_ident()
 
-    def turn(self) -> None:
+    def round_ended(self) -> None:
         """Say that a turn of the loop ended."""
-        self._turns += 1
+        self._rounds += 1
         self.beat()
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, unless there was a beat or a turn since this was last called."""
-        beats, turns = self._beats, self._turns
+        beats, rounds = self._beats, self._rounds
         self.silent_s = self.silent_s + seconds if beats == self._seen[0] else 0.0
-        self.turnless_s = self.turnless_s + seconds if turns == self._seen[1] else 0.0
-        self._seen = beats, turns
+        self.since_round_s = self.since_round_s + seconds if rounds == self._seen[1] else 0.0
+        self._seen = beats, rounds
 
     def hang(self) -> Hang:
         """Return where the thread stands now."""
@@ -101,7 +101,7 @@ class Watched:
 def end_process(hang: Hang) -> None:
     """Log where a loop hangs, and end the process with exit code 1, whatever the log does."""
 
-    def tell() -> None:
+    def write_log() -> None:
         log.error(
             "watchdog.hanging",
             loop=hang.loop,
@@ -110,9 +110,9 @@ def end_process(hang: Hang) -> None:
             advice="the process ends with exit code 1; its supervisor should start it again; nothing is lost",
         )
 
-    telling = threading.Thread(target=tell, name="watchdog-log", daemon=True)
-    telling.start()
-    telling.join(_LOG_S)
+    logging_thread = threading.Thread(target=write_log, name="watchdog-log", daemon=True)
+    logging_thread.start()
+    logging_thread.join(_LOG_S)
     os._exit(_EXIT_CODE)
 
 
@@ -161,9 +161,9 @@ class Watchdog:
     def stale(self) -> dict[str, str]:
         """Return the loops that end no turn, with words for ``/readyz``."""
         return {
-            each.name: f"no round has ended for {each.turnless_s:.0f} s"
+            each.name: f"no round has ended for {each.since_round_s:.0f} s"
             for each in self._all()
-            if each.turnless_s >= self._limits.turn_s
+            if each.since_round_s >= self._limits.round_s
         }
 
     def sick(self) -> str:
@@ -183,7 +183,7 @@ class Watchdog:
             thread.join()
 
     def _run(self, over: threading.Event) -> None:
-        step_s = min(_STEP_S, self._limits.turn_s / 4)
+        step_s = min(_STEP_S, self._limits.round_s / 4)
         before = monotonic()
         try:
             while not over.wait(step_s):

@@ -58,14 +58,14 @@ class Boundary(NamedTuple):
     global_request_id: str
 
 
-class Sign(NamedTuple):
-    """A bridge's sign of life, and its time."""
+class HeartbeatEvent(NamedTuple):
+    """A bridge's heartbeat, and its time."""
 
     heartbeat: Heartbeat
     moment: datetime
 
 
-Event = Report | Boundary | Sign
+Event = Report | Boundary | HeartbeatEvent
 
 # What stands in a record's value. They hold no cycles, so the collector need not look at them.
 _Name = Annotated[str, Meta(min_length=1)]
@@ -137,14 +137,14 @@ def read(value: bytes) -> Event | None:
         Unreadable: the value can't be used; carries the reason and the place.
     """
     try:
-        said = _decode(value)
+        decoded = _decode(value)
         event: Event
-        if type(said) is _Progress:
-            event = _report(said)
-        elif type(said) is Heartbeat:
-            event = Sign(said, _moment(datetime.fromisoformat(said.timestamp)))
+        if type(decoded) is _Progress:
+            event = _report(decoded)
+        elif type(decoded) is Heartbeat:
+            event = HeartbeatEvent(decoded, _moment(datetime.fromisoformat(decoded.timestamp)))
         else:
-            event = _boundary(said)
+            event = _boundary(decoded)
     # ValueError: bytes that are no UTF-8, and what is asked for beyond the types; OverflowError: no such time in UTC.
     except (DecodeError, ValidationError, ValueError, OverflowError, RecursionError) as error:
         reason = explain(value, error)
@@ -153,40 +153,40 @@ def read(value: bytes) -> Event | None:
         raise reason from None
     # A short value holds no long name.
     if len(value) > MAX_NAME_BYTES:
-        check_names(structs.asdict(event.heartbeat) if type(event) is Sign else event._asdict())
+        check_names(structs.asdict(event.heartbeat) if type(event) is HeartbeatEvent else event._asdict())
     return event
 
 
-def _report(said: _Progress) -> Report:
-    body, context = said.payload.body, said.context
-    _check_version(said.payload.version)
+def _report(decoded: _Progress) -> Report:
+    body, context = decoded.payload.body, decoded.context
+    _check_version(decoded.payload.version)
     return _new(
         Report,
         (
             context.request_id,
-            _moment(said.timestamp),
+            _moment(decoded.timestamp),
             body.host,
             _images((body.images_cached, body.images_failed)),
             body.index,
             body.total,
-            said.message_id,
+            decoded.message_id,
             body.name,
             body.uuid,
             context.project_id or "",
             context.user_id or "",
             context.global_request_id or "",
-            said.publisher_id.rpartition(":")[2],
+            decoded.publisher_id.rpartition(":")[2],
         ),
     )
 
 
-def _boundary(said: _Start | _End) -> Boundary:
-    body, context = said.payload.body, said.context
-    _check_version(said.payload.version)
+def _boundary(decoded: _Start | _End) -> Boundary:
+    body, context = decoded.payload.body, decoded.context
+    _check_version(decoded.payload.version)
     return Boundary(
         context.request_id,
-        _moment(said.timestamp),
-        type(said) is _End,
+        _moment(decoded.timestamp),
+        type(decoded) is _End,
         body.hosts,
         body.name,
         body.uuid,

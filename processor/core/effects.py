@@ -46,8 +46,8 @@ class Refused(NamedTuple):
     detail: str
 
 
-class Heard(Row, frozen=True, gc=False):
-    """A bridge's sign of life as a row, and where it lies in the input."""
+class HeartbeatRow(Row, frozen=True, gc=False):
+    """A bridge's heartbeat as a row, and where it lies in the input."""
 
     record: Heartbeat
     offset: int
@@ -60,7 +60,7 @@ class Effects:
         points: the hosts that reported.
         decisions: openings, changes of status and revisions, one at most by record or timer.
         refused: for the dead-letter topic.
-        signs: the bridges' signs of life.
+        heartbeats: the bridges' heartbeats.
         changed: the operations whose row must be written, closed ones included.
         ignored, repeated: records that meant nothing here, and those that told nothing new.
         ahead: records whose timestamp was too far ahead of wall time; ``ahead_ms``: the largest such timestamp.
@@ -71,18 +71,18 @@ class Effects:
         "ahead_ms",
         "changed",
         "decisions",
+        "heartbeats",
         "ignored",
         "points",
         "refused",
         "repeated",
-        "signs",
     )
 
     def __init__(self) -> None:
         self.points: list[Point] = []
         self.decisions: list[Decision] = []
         self.refused: list[Refused] = []
-        self.signs: list[Heard] = []
+        self.heartbeats: list[HeartbeatRow] = []
         self.changed: dict[Operation, None] = {}
         self.ignored = 0
         self.repeated = 0

@@ -22,7 +22,7 @@ MAX_NAME_BYTES: Final = 4_096
 _SHOWN_CHARS: Final = 80
 
 
-class Unreadable(Exception):  # noqa: N818 - what is wrong is the record, not the program
+class Unreadable(Exception):
     """A record that can't be used.
 
     Attributes:
@@ -40,15 +40,15 @@ def explain(value: bytes, error: Exception) -> Unreadable | None:
     """Return what is wrong with a value that the fast path refused with ``error``; ``None``: nothing of ours."""
     try:
         data = orjson.loads(value)
-    except orjson.JSONDecodeError as fault:
-        return Unreadable("undecodable", f"the value is not JSON: {fault}")
+    except orjson.JSONDecodeError as problem:
+        return Unreadable("undecodable", f"the value is not JSON: {problem}")
     kind = data.get("event_type") if type(data) is dict else None
     if type(kind) is str and kind not in _BODIES and kind != BRIDGE_TYPE:
         return None
     try:
         return _explain(data) or Unreadable("undecodable", f"the value can't be used: {error!r}")
-    except _Fault as fault:
-        return Unreadable("undecodable", str(fault))
+    except _WrongField as problem:
+        return Unreadable("undecodable", str(problem))
 
 
 def check_names(event: Mapping[str, object]) -> None:
@@ -63,7 +63,7 @@ def check_names(event: Mapping[str, object]) -> None:
             raise Unreadable("undecodable", text)
 
 
-class _Fault(Exception):  # noqa: N818
+class _WrongField(Exception):
     """The first thing found wrong: ``path: what``."""
 
 
@@ -71,7 +71,7 @@ def _explain(data: object) -> Unreadable | None:
     top = _object(data, "the value")
     kind = _text(top, "event_type")
     if kind == BRIDGE_TYPE:
-        _check(top, _SIGN)
+        _check(top, _HEARTBEAT)
         _check(_object(top.get("counts"), "counts"), _COUNTS, "counts.")
         return None
     payload = _object(top.get("payload"), "payload")
@@ -90,21 +90,21 @@ def _explain(data: object) -> Unreadable | None:
 
 def _object(value: object, path: str) -> dict[str, Any]:
     if type(value) is not dict:
-        raise _Fault(f"{path} is not an object: {shown(value)}")
+        raise _WrongField(f"{path} is not an object: {shown(value)}")
     return value
 
 
 def _text(holder: dict[str, Any], key: str, prefix: str = "") -> str:
     value = holder.get(key)
     if type(value) is not str:
-        raise _Fault(f"{prefix}{key} is not a string: {shown(value)}")
+        raise _WrongField(f"{prefix}{key} is not a string: {shown(value)}")
     return value
 
 
 def _check(holder: dict[str, Any], rules: "dict[str, _Rule]", prefix: str = "") -> None:
     for key, rule in rules.items():
-        for fault in rule(holder.get(key)):
-            raise _Fault(f"{prefix}{key} {fault}: {shown(holder.get(key))}")
+        for error in rule(holder.get(key)):
+            raise _WrongField(f"{prefix}{key} {error}: {shown(holder.get(key))}")
 
 
 _Rule = Callable[[object], Iterator[str]]
@@ -169,7 +169,7 @@ _BODIES: Final[dict[str, dict[str, _Rule]]] = {
         "total": _is_int64,
     },
 }
-_SIGN: Final[dict[str, _Rule]] = {
+_HEARTBEAT: Final[dict[str, _Rule]] = {
     "cloud": _is_name,
     "instance": _is_name,
     "version": _is_text,

@@ -124,7 +124,7 @@ class Facts:
         return True
 
     @property
-    def told(self) -> int:
+    def event_count(self) -> int:
         """Return how many events told something new; a record's counts say of how many it tells."""
         return self.done + (self.start_at is not None) + (self.end_at is not None)
 

@@ -11,7 +11,7 @@ from processor.core.operation import Operation
 _DIGEST_BYTES: Final = 16
 
 
-class Roster:
+class OperationIndex:
     """The operations of one partition. A closed one costs a digest of its id."""
 
     __slots__ = ("_by_key", "_closed", "_closing", "_operations")
@@ -63,9 +63,9 @@ class Roster:
         """Return whether an operation is over for good."""
         return digest(operation_id) in self._closed
 
-    def low(self, frontier: int) -> int:
-        """Return the first offset that is still needed: of those in memory and just closed; else the frontier."""
-        first = next(iter(self._operations.values())).first_offset if self._operations else frontier
+    def replay_from(self, next_offset: int) -> int:
+        """Return the first offset that is still needed: of those in memory and just closed; else the next offset."""
+        first = next(iter(self._operations.values())).first_offset if self._operations else next_offset
         return min([first, *self._closing])
 
     def forget(self) -> None:

@@ -94,7 +94,7 @@ class Operation:
         return self.status in FINAL_STATUSES
 
     @property
-    def untold(self) -> int:
+    def unreported(self) -> int:
         """How many events the last record, a final one, does not tell; negative while some that it tells are missing.
 
         Each event that told something new added a host, START or END, and the record says how many of these it knew.
@@ -103,7 +103,7 @@ class Operation:
         if record is None:
             return 0
         known = record.hosts_done + (not record.start_missing) + (not record.end_missing)
-        return self.facts.told - known
+        return self.facts.event_count - known
 
     def become(self, status: Status, final_at_ms: int | None) -> None:
         """Take a decision: one more record, and one more revision when it is final.

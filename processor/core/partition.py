@@ -17,14 +17,14 @@ from precache.contract.operation import Operation as OperationRecord
 from precache.contract.operation import Status
 from precache.contract.progress import Progress
 from precache.contract.times import point_time_ns
-from processor.core.decode import Boundary, Report, Sign, read
-from processor.core.effects import Decision, Effects, Heard, Point, Refused
+from processor.core.decode import Boundary, HeartbeatEvent, Report, read
+from processor.core.effects import Decision, Effects, HeartbeatRow, Point, Refused
 from processor.core.explain import MAX_NAME_BYTES, Unreadable, shown
-from processor.core.index import Roster
+from processor.core.index import OperationIndex
 from processor.core.operation import Operation
 from processor.core.records import fitted, operation_record, percent, to_ns
 from processor.core.settings import Timers
-from processor.core.timers import NEVER, Agenda
+from processor.core.timers import NEVER, TimerQueue
 from processor.core.transitions import ON_EVENT, on_timer, situation
 
 # Of a point that was replayed: where it came from is not asked then.
@@ -53,8 +53,8 @@ class Partition:
         self.clock_ms = clock_ms or 0
         self.revise_at_ms = revise_at_ms
         self._timers = timers
-        self._agenda = Agenda(timers)
-        self._roster = Roster()
+        self._queue = TimerQueue(timers)
+        self._index = OperationIndex()
         # A timestamp beyond this is distrusted. Had one been trusted before the commit, the clock would stand there: so
         # a replay decides as the first run did.
         self._latest_ms = NEVER if clock_ms is None else clock_ms
@@ -68,7 +68,7 @@ class Partition:
                 ts_ms = self._distrust(out, ts_ms)
             else:
                 self.clock_ms = ts_ms
-        if self._agenda.next_ms <= self.clock_ms:
+        if self._queue.next_ms <= self.clock_ms:
             self._fire(out)
         try:
             event = read(value)
@@ -76,12 +76,12 @@ class Partition:
                 self._on_report(ts_ms, offset, key, event, out)
             elif type(event) is Boundary:
                 self._on_boundary(ts_ms, offset, key, event, out)
-            elif type(event) is Sign:
-                out.signs.append(Heard(to_ns(event.moment), event.heartbeat, offset))
+            elif type(event) is HeartbeatEvent:
+                out.heartbeats.append(HeartbeatRow(to_ns(event.moment), event.heartbeat, offset))
             else:
                 out.ignored += 1
-        except Unreadable as fault:
-            out.refused.append(Refused(ts_ms, offset, key, value, fault.reason, fault.detail))
+        except Unreadable as error:
+            out.refused.append(Refused(ts_ms, offset, key, value, error.reason, error.detail))
 
     def advance(self, clock_ms: int, out: Effects) -> None:
         """Move the clock and fire the timers due by then: only to a time at which nothing was left to be applied."""
@@ -107,34 +107,36 @@ class Partition:
 
     def due_at(self) -> int | None:
         """Return when the first timer is due; ``None`` when there is none."""
-        return self._agenda.due_ms()
+        return self._queue.due_ms()
 
-    def low(self, frontier: int) -> int:
-        """Return the first offset that an operation needs, those just closed included; the frontier if none does."""
-        return self._roster.low(frontier)
+    def replay_from(self, next_offset: int) -> int:
+        """Return the first offset that an operation needs, those just closed included; the next offset if none does."""
+        return self._index.replay_from(next_offset)
 
     def forget(self) -> None:
         """Let those that were closed no longer hold :meth:`low` back."""
-        self._roster.forget()
+        self._index.forget()
 
     def operations(self) -> Iterator[Operation]:
         """Return the operations in memory, in the order in which they began."""
-        return iter(self._roster)
+        return iter(self._index)
 
-    def restore(self, records: Iterable[OperationRecord], low: int, closed: AbstractSet[bytes] = frozenset()) -> None:
-        """Take the last record of each operation: those that began before ``low`` are closed, others await facts.
+    def restore(
+        self, records: Iterable[OperationRecord], replay_from: int, closed: AbstractSet[bytes] = frozenset()
+    ) -> None:
+        """Take the last record of each operation: closed if it began before ``replay_from``; others await facts.
 
         Args:
             records: of each operation, the last one.
-            low: where the first operation in memory begins.
+            replay_from: where the first operation in memory begins.
             closed: the digests of others that are closed.
         """
-        self._roster.take_closed(closed)
+        self._index.take_closed(closed)
         for record in sorted(records, key=lambda record: record.first_offset):
-            if record.first_offset < low:
-                self._roster.mark_closed(record.operation)
+            if record.first_offset < replay_from:
+                self._index.mark_closed(record.operation)
             else:
-                self._roster.admit(Operation.from_record(record))
+                self._index.admit(Operation.from_record(record))
 
     def replay(self, ts_ms: int, key: bytes | None, value: bytes, out: Effects | None = None) -> bool:
         """Take in the facts of one record again and decide nothing.
@@ -143,7 +145,7 @@ class Partition:
             ts_ms: the record's timestamp.
             key: the record's key.
             value: the record's value.
-            out: gathers the points and the signs of life again, when given.
+            out: gathers the points and the heartbeats again, when given.
 
         Returns:
             Whether the record is of no operation, or of a known one; ``False`` tells that a decision is missing.
@@ -155,13 +157,13 @@ class Partition:
                 self.clock_ms = ts_ms
         try:
             event = read(value)
-            if event is None or isinstance(event, Sign):
+            if event is None or isinstance(event, HeartbeatEvent):
                 if out is not None and event is not None:
-                    out.signs.append(Heard(to_ns(event.moment), event.heartbeat, NO_OFFSET))
+                    out.heartbeats.append(HeartbeatRow(to_ns(event.moment), event.heartbeat, NO_OFFSET))
                 return True
             operation = self._find(key, event)
             if operation is None:
-                return self._roster.is_closed(identity_of(key, event))
+                return self._index.is_closed(identity_of(key, event))
         except Unreadable:
             return True
         if not self._was_closed(operation):
@@ -176,18 +178,18 @@ class Partition:
 
         It is the clock that closes; but the events that the last record tells came before that, whatever their stamps.
         """
-        closed_ms = None if operation.final_at_ms is None else operation.final_at_ms + self._timers.keep_ms
-        return closed_ms is not None and self.clock_ms >= closed_ms and operation.untold >= 0
+        closed_ms = None if operation.final_at_ms is None else operation.final_at_ms + self._timers.allowed_lateness_ms
+        return closed_ms is not None and self.clock_ms >= closed_ms and operation.unreported >= 0
 
     def resume(self) -> None:
         """Arm the timers of what was restored, once its facts are there.
 
         An operation whose facts have more than its last record still owes a revision, due when it was before.
         """
-        for operation in self._roster:
-            if operation.untold > 0:
+        for operation in self._index:
+            if operation.unreported > 0:
                 self._owe_revision(operation)
-            self._agenda.arm(operation)
+            self._queue.arm(operation)
 
     def _on_report(self, ts_ms: int, offset: int, key: bytes | None, event: Report, out: Effects) -> None:
         operation = self._find(key, event) or self._open(offset, key, event)
@@ -212,14 +214,14 @@ class Partition:
         self._decide(operation, ts_ms, out)
 
     def _find(self, key: bytes | None, event: Report | Boundary) -> Operation | None:
-        operation = self._roster.find(key, event.request_id) if key is not None else None
+        operation = self._index.find(key, event.request_id) if key is not None else None
         if operation is not None and operation.aggregate_uuid != event.aggregate_uuid:
             raise _disagreement(key, event)
         return operation
 
     def _open(self, offset: int, key: bytes | None, event: Report | Boundary) -> Operation:
         identity = identity_of(key, event)
-        if self._roster.is_closed(identity):
+        if self._index.is_closed(identity):
             raise Unreadable("late", f"operation {identity} was closed before this came; its last state stands")
         operation = Operation(
             cloud=_cloud(key, event),
@@ -229,19 +231,19 @@ class Partition:
             first_offset=offset,
             at_ns=to_ns(event.moment),
         )
-        self._roster.admit(operation)
+        self._index.admit(operation)
         return operation
 
     def _decide(self, operation: Operation, ts_ms: int, out: Effects) -> None:
         """Take the step that the table of states names for an event that told something new."""
         step = ON_EVENT[operation.status, situation(operation.facts)]
         if step == "final":
-            self._settle(operation, ts_ms, ts_ms, out)
+            self._finalize(operation, ts_ms, ts_ms, out)
         elif step == "revise":
             self._owe_revision(operation)
         elif step in ("running", "ending"):
             self._decided(operation, step, None, ts_ms, out)
-        self._agenda.arm(operation)
+        self._queue.arm(operation)
 
     def _owe_revision(self, operation: Operation) -> None:
         """Have the partition's timer for revisions, started if it does not run, make one of what came late."""
@@ -255,10 +257,10 @@ class Partition:
         latest_ms = self.clock_ms + self._timers.revise_after_ms
         if self.revise_at_ms is not None and self.revise_at_ms > latest_ms:
             self.revise_at_ms = latest_ms
-            for operation in self._roster:
+            for operation in self._index:
                 if operation.revise_at_ms is not None:
                     operation.revise_at_ms = latest_ms
-                    self._agenda.arm(operation)
+                    self._queue.arm(operation)
 
     def _distrust(self, out: Effects, ts_ms: int) -> int:
         """Note a timestamp that lies too far ahead; return the one to count with."""
@@ -272,31 +274,31 @@ class Partition:
 
     def _fire(self, out: Effects) -> None:
         """Fire every timer due by now, each at its own due time, in order."""
-        while (due := self._agenda.take(self.clock_ms)) is not None:
+        while (due := self._queue.take(self.clock_ms)) is not None:
             due_ms, operation = due
             out.changed[operation] = None
             step = on_timer(operation.status, operation.facts, operation.revise_at_ms)
             if step == "close":
-                self._roster.close(operation)
+                self._index.close(operation)
                 continue
             if step == "final":
-                self._settle(operation, due_ms, due_ms, out)
+                self._finalize(operation, due_ms, due_ms, out)
             elif step == "revise":
                 self._revise(operation, due_ms, out)
             elif step == "abandon":
                 self._decided(operation, "abandoned", due_ms, due_ms, out)
             elif step == "stalled":
                 self._decided(operation, "stalled", None, due_ms, out)
-            self._agenda.arm(operation)
+            self._queue.arm(operation)
 
     def _revise(self, operation: Operation, at_ms: int, out: Effects) -> None:
         """Decide what late events make of a final operation."""
         if operation.final_at_ms is not None and ON_EVENT[operation.status, situation(operation.facts)] == "revise":
-            self._settle(operation, operation.final_at_ms, at_ms, out)
+            self._finalize(operation, operation.final_at_ms, at_ms, out)
         else:  # only after a restart that could read more than the process before it: the table has the step
             self._decide(operation, at_ms, out)
 
-    def _settle(self, operation: Operation, final_at_ms: int, at_ms: int, out: Effects) -> None:
+    def _finalize(self, operation: Operation, final_at_ms: int, at_ms: int, out: Effects) -> None:
         facts = operation.facts
         flawed = facts.errors or facts.total > facts.done
         self._decided(operation, "completed_with_errors" if flawed else "completed", final_at_ms, at_ms, out)

@@ -14,7 +14,7 @@ from processor.core.transitions import due_ms
 NEVER: Final = 2**63
 
 
-class Agenda:
+class TimerQueue:
     """What is due when.
 
     Attributes:
@@ -39,12 +39,12 @@ class Agenda:
 
     def due_ms(self) -> int | None:
         """Return the first due time; ``None`` when nothing is armed."""
-        self._settle(NEVER)
+        self._drop_outdated(NEVER)
         return self._heap[0][0] if self._heap else None
 
     def take(self, until_ms: int) -> tuple[int, Operation] | None:
         """Return the first operation that is due by then, with its due time, and disarm it; ``None``: none is."""
-        self._settle(until_ms)
+        self._drop_outdated(until_ms)
         if self.next_ms > until_ms:
             return None
         due, _, operation = heappop(self._heap)
@@ -55,7 +55,7 @@ class Agenda:
     def _due_ms(self, operation: Operation) -> int:
         return due_ms(operation.facts, operation.status, operation.final_at_ms, operation.revise_at_ms, self._timers)
 
-    def _settle(self, until_ms: int) -> None:
+    def _drop_outdated(self, until_ms: int) -> None:
         """Put true due times in the place of those that are out of date, until the first one is true or after then."""
         heap = self._heap
         while heap and heap[0][0] <= until_ms:

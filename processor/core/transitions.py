@@ -74,15 +74,15 @@ def on_timer(status: State, facts: Facts, revise_at_ms: int | None) -> Next:
 def due_ms(facts: Facts, status: State, final_at_ms: int | None, revise_at_ms: int | None, timers: Timers) -> int:
     """Return when, on its partition's clock, the operation's timer is due."""
     if final_at_ms is not None:
-        closes_ms = final_at_ms + timers.keep_ms
+        closes_ms = final_at_ms + timers.allowed_lateness_ms
         # Closing waits for no revision, and drops none.
         return closes_ms if revise_at_ms is None else min(revise_at_ms, closes_ms)
     if facts.end_ms is not None:
-        return facts.end_ms + timers.settle_ms
+        return facts.end_ms + timers.grace_period_ms
     if facts.whole_ms is not None:
-        return facts.whole_ms + timers.settle_ms
-    patience = timers.abandon_after_ms if status == "stalled" else timers.stall_after_ms
-    return facts.last_event_ms + patience
+        return facts.whole_ms + timers.grace_period_ms
+    grace = timers.abandon_after_ms if status == "stalled" else timers.stall_after_ms
+    return facts.last_event_ms + grace
 
 
 def situation(facts: Facts) -> Situation:

@@ -13,7 +13,7 @@ from processor.group.membership import Membership
 from processor.group.recovery import Place, Rebuilder, Steps
 
 if TYPE_CHECKING:
-    from processor.round.assigned_partition import Held
+    from processor.round.assigned_partition import AssignedPartition
 
 PART: Final = "partitions"
 
@@ -26,25 +26,25 @@ class Assignment:
     """
 
     def __init__(self, membership: Membership, rebuilder: Rebuilder, health: Health, place: Place) -> None:
-        self.held: dict[int, Held] = {}
+        self.assigned: dict[int, AssignedPartition] = {}
         self._membership = membership
         self._rebuilder = rebuilder
         self._health = health
         self._place = place
-        self._current: tuple[int, Steps[Held]] | None = None
+        self._current: tuple[int, Steps[AssignedPartition]] | None = None
         self._failed = 0
         self._not_before_s = 0.0
 
     @property
     def waiting(self) -> set[int]:
         """Return the partitions that are ours, but not ready."""
-        return self._membership.owned - self.held.keys()
+        return self._membership.owned - self.assigned.keys()
 
-    def follow(self) -> None:
+    def apply_changes(self) -> None:
         """Drop what the group took away since, and have the client read what is ready; before a poll only."""
         self.drop_lost()
-        self._membership.read({number: held.frontier for number, held in self.held.items()})
-        self._tell()
+        self._membership.read({number: assigned.next_offset for number, assigned in self.assigned.items()})
+        self._publish_state()
 
     def drop_lost(self) -> None:
         """Drop what the group took away since this was last called."""
@@ -53,8 +53,8 @@ class Assignment:
     def drop(self, numbers: Iterable[int]) -> None:
         """Forget the state of partitions; those that are still ours will be rebuilt."""
         for number in numbers:
-            self.held.pop(number, None)
-            # It may be rebuilt, with another frontier, before the client is told to read something else.
+            self.assigned.pop(number, None)
+            # It may be rebuilt, with another next offset, before the client is told to read something else.
             self._membership.read_anew(number)
             if self._current is not None and self._current[0] == number:
                 self._current[1].close()
@@ -62,8 +62,8 @@ class Assignment:
 
     def drop_all(self) -> None:
         """Forget the state of all partitions, and read nothing until they are rebuilt."""
-        self.drop([*self.held, *self._membership.owned])
-        self._tell()
+        self.drop([*self.assigned, *self._membership.owned])
+        self._publish_state()
         self._membership.read({})
 
     def rebuild_some(self) -> None:
@@ -78,18 +78,18 @@ class Assignment:
         try:
             next(steps)
         except StopIteration as done:
-            self.held[number] = done.value
+            self.assigned[number] = done.value
             self._current = None
             self._failed = 0
-        except (KafkaRetry, KafkaFenced, KafkaAbortable) as fault:
+        except (KafkaRetry, KafkaFenced, KafkaAbortable) as error:
             self._current = None
             self._not_before_s = monotonic() + backoff_s(self._failed, cap_s=5.0)
             self._failed += 1
-            log.warning("processor.rebuild_failed", partition=number, attempt=self._failed, why=str(fault))
+            log.warning("processor.rebuild_failed", partition=number, attempt=self._failed, why=str(error))
 
-    def _tell(self) -> None:
+    def _publish_state(self) -> None:
         waiting = self.waiting
-        metrics.PARTITIONS.labels("ready").set(len(self.held))
+        metrics.PARTITIONS.labels("ready").set(len(self.assigned))
         metrics.PARTITIONS.labels("rebuilding").set(len(waiting))
         if not self._membership.shares:
             self._health.set(PART, False, "waiting for the group to give out its partitions")

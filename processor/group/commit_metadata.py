@@ -1,4 +1,4 @@
-"""What a commit of the frontier carries beside it: a few words in the offset's metadata.
+"""What a commit of the next offset carries beside it: a few words in the offset's metadata.
 
 ``v1;low=123;parts=4;clock=1790000000000;txn=precache-processor-central-1``: the first offset that an operation in
 memory needs, the number of partitions, where the partition's clock stood (milliseconds), so that a restart does not set
@@ -15,33 +15,33 @@ _REVISE: Final = "revise"
 _TRANSACTIONAL_ID: Final = "txn"
 
 
-class Memo(NamedTuple):
+class CommitMetadata(NamedTuple):
     """A commit's metadata; the transactional id is ``""`` in commits of versions that did not name it."""
 
-    low: int
+    replay_from: int
     partitions: int
     clock_ms: int
     revise_at_ms: int | None = None
     transactional_id: str = ""
 
 
-def write(memo: Memo) -> str:
+def write(metadata: CommitMetadata) -> str:
     """Return the metadata of a commit."""
-    words = [VERSION, *(f"{key}={value}" for key, value in zip(_KEYS, memo[: len(_KEYS)], strict=True))]
-    if memo.revise_at_ms is not None:
-        words.append(f"{_REVISE}={memo.revise_at_ms}")
-    if memo.transactional_id:
-        words.append(f"{_TRANSACTIONAL_ID}={quote(memo.transactional_id, safe='')}")
+    words = [VERSION, *(f"{key}={value}" for key, value in zip(_KEYS, metadata[: len(_KEYS)], strict=True))]
+    if metadata.revise_at_ms is not None:
+        words.append(f"{_REVISE}={metadata.revise_at_ms}")
+    if metadata.transactional_id:
+        words.append(f"{_TRANSACTIONAL_ID}={quote(metadata.transactional_id, safe='')}")
     return ";".join(words)
 
 
-def read(text: str | None) -> Memo | None:
+def read(text: str | None) -> CommitMetadata | None:
     """Return what a commit's metadata says; ``None`` when it has none of ours, or one of a version unknown here."""
     version, *pairs = (text or "").split(";")
     values = dict(pair.partition("=")[::2] for pair in pairs)
     if version != VERSION or not all(values.get(key, "").isdecimal() for key in _KEYS):
         return None
     revise = values.get(_REVISE, "")
-    low, partitions, clock_ms = (int(values[key]) for key in _KEYS)
+    replay_from, partitions, clock_ms = (int(values[key]) for key in _KEYS)
     due_ms = int(revise) if revise.isdecimal() else None
-    return Memo(low, partitions, clock_ms, due_ms, unquote(values.get(_TRANSACTIONAL_ID, "")))
+    return CommitMetadata(replay_from, partitions, clock_ms, due_ms, unquote(values.get(_TRANSACTIONAL_ID, "")))

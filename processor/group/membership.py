@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from precache.kafka.errors import KafkaFault, kafka_errors, translate
+from precache.kafka.errors import KafkaCallError, kafka_errors, translate
 from precache.runtime.logs import log
 from processor.errors import Fatal, Replaced
 
@@ -85,29 +85,29 @@ class Membership:
         return bool(self._lost)
 
     def read_anew(self, number: int) -> None:
-        """Have the next :meth:`read` go back to the partition's frontier, whatever was fetched of it already."""
+        """Have the next :meth:`read` go back to the partition's next offset, whatever was fetched of it already."""
         self._anew.add(number)
 
-    def read(self, frontiers: Mapping[int, int]) -> None:
-        """Read these partitions and no others, each from its frontier on.
+    def read(self, next_offsets: Mapping[int, int]) -> None:
+        """Read these partitions and no others, each from its next offset on.
 
-        Call it between rounds only, with nothing polled that was not applied: it may go back to the frontiers of all.
+        Call it between rounds only, with all applied that was polled: it may go back to the next offsets of all.
         """
-        removed = self._reading & (self._anew | (self._reading - frontiers.keys()))
-        added = frontiers.keys() - (self._reading - removed)
+        removed = self._reading & (self._anew | (self._reading - next_offsets.keys()))
+        added = next_offsets.keys() - (self._reading - removed)
         self._anew.clear()
         if not added and not removed:
             return
         self._resume(removed)
         with self._calls("assign partitions"):
             if not self._cooperative:
-                self._consumer.assign(self._places(frontiers))
+                self._consumer.assign(self._places(next_offsets))
             else:
                 if removed:
                     self._consumer.incremental_unassign([TopicPartition(self._topic, number) for number in removed])
                 if added:
-                    self._consumer.incremental_assign(self._places({number: frontiers[number] for number in added}))
-        self._reading = set(frontiers)
+                    self._consumer.incremental_assign(self._places({number: next_offsets[number] for number in added}))
+        self._reading = set(next_offsets)
 
     def pause(self) -> None:
         """Read nothing for a while; the group is still to be served by :meth:`poll`."""
@@ -149,10 +149,10 @@ class Membership:
         """Leave the group, so that others take over at once.
 
         The client's ``close`` does not tell the group that a static member leaves; its ``unsubscribe`` does, once the
-        partitions are given back.
+        partitions are revoked.
         """
         # Where that fails, others take over when the session has ended.
-        with suppress(KafkaFault), kafka_errors("leave the group"):
+        with suppress(KafkaCallError), kafka_errors("leave the group"):
             self._consumer.unsubscribe()
             end = monotonic() + _LEAVE_S
             while self._consumer.memberid() and monotonic() < end:
@@ -178,21 +178,21 @@ class Membership:
         try:
             with kafka_errors(doing):
                 yield
-        except KafkaFault as fault:
-            if fault.name in {"_FATAL", "FENCED_INSTANCE_ID"}:
-                raise self._fatal(fault) from fault
+        except KafkaCallError as error:
+            if error.name in {"_FATAL", "FENCED_INSTANCE_ID"}:
+                raise self._fatal(error) from error
             raise
 
-    def _fatal(self, fault: KafkaFault) -> Fatal:
-        if fault.name == "_FATAL" and _FENCED_TEXT not in fault.text:
-            return Fatal(f"the group's client can't go on: {fault}")
+    def _fatal(self, error: KafkaCallError) -> Fatal:
+        if error.name == "_FATAL" and _FENCED_TEXT not in error.text:
+            return Fatal(f"the group's client can't go on: {error}")
         return Replaced(
             f"another processor uses the name {self._instance!r}, and took this one's place in the group: give every "
             "processor an `instance:` of its own; if it replaced this one for good, all is well"
         )
 
-    def _places(self, frontiers: Mapping[int, int]) -> list[TopicPartition]:
-        return [TopicPartition(self._topic, number, offset) for number, offset in frontiers.items()]
+    def _places(self, next_offsets: Mapping[int, int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, number, offset) for number, offset in next_offsets.items()]
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         numbers = {place.partition for place in places}
@@ -206,12 +206,12 @@ class Membership:
             consumer.assign([])
 
     def _on_revoke(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        self._give_back(consumer, places, "processor.revoked")
+        self._requeue(consumer, places, "processor.revoked")
 
     def _on_lost(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        self._give_back(consumer, places, "processor.lost")
+        self._requeue(consumer, places, "processor.lost")
 
-    def _give_back(self, consumer: Consumer, places: list[TopicPartition], event: str) -> None:
+    def _requeue(self, consumer: Consumer, places: list[TopicPartition], event: str) -> None:
         numbers = {place.partition for place in places}
         log.info(event, partitions=sorted(numbers))
         self.owned -= numbers

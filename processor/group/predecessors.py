@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 
 from precache.kafka import clients
 from precache.kafka.config import KafkaBlock
-from precache.kafka.errors import KafkaFault, KafkaRetry, kafka_errors
+from precache.kafka.errors import KafkaCallError, KafkaRetry, kafka_errors
 from precache.kafka.groups import GroupCommits
 from precache.runtime.logs import log
 from processor.group import commit_metadata as commits
@@ -87,11 +87,11 @@ class Predecessors:
                 return True
             with kafka_errors(f"end the transaction of {name}"):
                 self._make(name).init_transactions(self._call_s)
-        except KafkaFault as fault:
+        except KafkaCallError as error:
             self._admin = None
-            if isinstance(fault, KafkaRetry) and not fault.loud:
+            if isinstance(error, KafkaRetry) and not error.actionable:
                 return False
-            log.warning("processor.predecessor_not_fenced", partition=number, predecessor=name, why=str(fault))
+            log.warning("processor.predecessor_not_fenced", partition=number, predecessor=name, why=str(error))
         else:
             log.info("processor.predecessor_fenced", partition=number, predecessor=name)
         self._done.add(name)
@@ -104,8 +104,8 @@ class Predecessors:
 
     def _last(self, number: int) -> str:
         """Return the transactional id of a partition's last commit, whatever is open; ``""`` when it names none."""
-        memo = commits.read(self._commits.read(self._topic, [number], self._call_s)[0].metadata)
-        return "" if memo is None else memo.transactional_id
+        metadata = commits.read(self._commits.read(self._topic, [number], self._call_s)[0].metadata)
+        return "" if metadata is None else metadata.transactional_id
 
     def _is_gone(self, name: str) -> bool:
         """Return whether a processor is not a member of the group; not to be known while we are none ourselves."""

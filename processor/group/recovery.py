@@ -26,13 +26,13 @@ from processor.errors import Fatal, StartOver
 from processor.group import commit_metadata as commits
 from processor.group.membership import Membership
 from processor.group.predecessors import Predecessors
-from processor.round.assigned_partition import Held
-from processor.round.clock import tell_taken_back
+from processor.round.assigned_partition import AssignedPartition
+from processor.round.clock import log_taken_back
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
 
-_SAY_AGAIN_S: Final = 10.0
+_LOG_AGAIN_S: Final = 10.0
 # What Kafka does not tell of a predecessor in so many attempts does not hold up the rebuild.
 _ATTEMPTS: Final = 3
 _NOWHERE: Final = 2**63  # after every offset
@@ -56,7 +56,7 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Decisions:
-    """What ``precache.operations`` tells of a partition: all of 90 days, so that what is over must cost little.
+    """What ``precache.operations`` tells of a partition: all of 90 days, so that what has ended must cost little.
 
     Attributes:
         low: where the first operation in memory begins.
@@ -66,7 +66,7 @@ class Decisions:
         unreadable: records that are not ours.
     """
 
-    low: int
+    replay_from: int
     end: int = _NOWHERE
     records: dict[str, OperationRecord] = field(default_factory=dict)
     closed: set[bytes] = field(default_factory=set)
@@ -77,7 +77,7 @@ class Decisions:
         record = read_record(message)
         if record is None or record.first_offset >= self.end:
             self.unreadable += 1
-        elif record.first_offset >= self.low:
+        elif record.first_offset >= self.replay_from:
             self.records[record.operation] = record
         else:
             self.closed.add(digest(record.operation))
@@ -120,7 +120,7 @@ def _is_ours(record: OperationRecord) -> bool:
     )
 
 
-def tell_unreadable(decisions: Decisions, topic: str, partition: int) -> None:
+def log_unreadable(decisions: Decisions, topic: str, partition: int) -> None:
     """Log the records that were passed over, if there are any."""
     if decisions.unreadable:
         log.error(
@@ -154,7 +154,7 @@ class Rebuilder:
         self._on_replay = on_replay
         self._wall_ms = wall_ms
 
-    def rebuild(self, place: Place) -> Steps[Held]:
+    def rebuild(self, place: Place) -> Steps[AssignedPartition]:
         """Return a partition as it stood at the last commit.
 
         Raises:
@@ -163,60 +163,60 @@ class Rebuilder:
         """
         began = monotonic()
         commit = yield from self._committed(place)
-        memo = commits.read(commit.metadata)
-        partitions = yield from self._check_partitions(place, memo)
+        metadata = commits.read(commit.metadata)
+        partitions = yield from self._check_partitions(place, metadata)
         start, end = self._reader.bounds(place.notifications, place.number, self._call_s)
-        first = memo.low if memo else (yield from self._first(place, commit.offset))
+        first = metadata.replay_from if metadata else (yield from self._first(place, commit.offset))
         decisions = yield from self._decisions(place, first, end if commit.offset >= 0 else _NOWHERE)
         try:
-            frontier = self._frontier(place, commit.offset, start, end, decisions)
+            next_offset = self._next_offset(place, commit.offset, start, end, decisions)
         except Fatal:
             # Whoever lost its place in the group meanwhile, and does not know it yet, sees another one's work.
             if (yield from self._committed(place)) != commit:
                 raise StartOver(f"another processor committed {place} while it was rebuilt here") from None
             raise
-        low = self._low(place, memo, commit.offset, start, decisions)
-        state, taken_back = self._begin(place, memo)
-        state.restore(decisions.records.values(), low, decisions.closed)
-        replayed = yield from self._replay(place, state, low, frontier)
+        replay_from = self._replay_from(place, metadata, commit.offset, start, decisions)
+        state, taken_back = self._begin(place, metadata)
+        state.restore(decisions.records.values(), replay_from, decisions.closed)
+        replayed = yield from self._replay(place, state, replay_from, next_offset)
         state.resume()
-        held = Held(place.number, state, frontier, partitions)
-        held.touch(*state.operations())
-        held.dirty = held.dirty or taken_back
-        if memo is not None and memo.transactional_id != self._predecessors.own:
+        assigned = AssignedPartition(place.number, state, next_offset, partitions)
+        assigned.touch(*state.operations())
+        assigned.dirty = assigned.dirty or taken_back
+        if metadata is not None and metadata.transactional_id != self._predecessors.own:
             # Committed soon, so that whoever comes after us knows whose transaction to end.
-            held.dirty = True
+            assigned.dirty = True
         took_s = monotonic() - began
         self._on_replay(replayed, took_s)
         log.info(
             "processor.rebuilt",
             partition=place.number,
-            frontier=frontier,
-            low=low,
+            next_offset=next_offset,
+            replay_from=replay_from,
             replayed=replayed,
-            operations=len(held.out.changed),
+            operations=len(assigned.out.changed),
             seconds=round(took_s, 3),
         )
-        return held
+        return assigned
 
-    def _begin(self, place: Place, memo: commits.Memo | None) -> tuple[Partition, bool]:
+    def _begin(self, place: Place, metadata: commits.CommitMetadata | None) -> tuple[Partition, bool]:
         """Return a partition whose clock stands where it was committed, and whether that was too far ahead.
 
         Records that were stamped too far ahead when they were processed lie beyond the committed clock, and only they.
         """
         wall_ms = self._wall_ms()
-        if memo is None:
+        if metadata is None:
             state = Partition(self._timers)
             state.observe(wall_ms)
             return state, False
-        clock_ms = believed_ms(memo.clock_ms, wall_ms)
-        if clock_ms != memo.clock_ms:
-            tell_taken_back(place.number, memo.clock_ms - clock_ms)
-        return Partition(self._timers, clock_ms, memo.revise_at_ms, wall_ms), clock_ms != memo.clock_ms
+        clock_ms = believed_ms(metadata.clock_ms, wall_ms)
+        if clock_ms != metadata.clock_ms:
+            log_taken_back(place.number, metadata.clock_ms - clock_ms)
+        return Partition(self._timers, clock_ms, metadata.revise_at_ms, wall_ms), clock_ms != metadata.clock_ms
 
     def _committed(self, place: Place) -> Steps["_Commit"]:
         """Return the committed offset; it ends, or waits out, the open transaction of a processor that was killed."""
-        said = monotonic()
+        emit = monotonic()
         attempts = 0
         while True:
             if not self._predecessors.end_transaction(place.number) and attempts < _ATTEMPTS:
@@ -225,19 +225,19 @@ class Rebuilder:
                 continue
             try:
                 found = self._membership.committed(place.number, self._call_s)
-            except KafkaRetry as fault:
-                if fault.loud or monotonic() - said > _SAY_AGAIN_S:
-                    said = monotonic()
-                    log.warning("processor.waiting_for_commit", partition=place.number, why=str(fault))
+            except KafkaRetry as error:
+                if error.actionable or monotonic() - emit > _LOG_AGAIN_S:
+                    emit = monotonic()
+                    log.warning("processor.waiting_for_commit", partition=place.number, why=str(error))
                 yield
             else:
                 return _Commit(found.offset, found.metadata)
 
-    def _check_partitions(self, place: Place, memo: commits.Memo | None) -> Steps[int]:
+    def _check_partitions(self, place: Place, metadata: commits.CommitMetadata | None) -> Steps[int]:
         """Return how many partitions there are; refuse another number than there was: keys would lie elsewhere."""
         now = self._reader.partitions(place.notifications, self._call_s)
         others = self._reader.partitions(place.operations, self._call_s)
-        before = {memo.partitions} if memo else (yield from self._partitions_by_others(now))
+        before = {metadata.partitions} if metadata else (yield from self._partitions_by_others(now))
         if before - {now} or others != now:
             raise Fatal(
                 f"{place.notifications} has {now} partitions, {place.operations} has {others}, and "
@@ -252,15 +252,15 @@ class Rebuilder:
         for number in range(now):
             yield
             try:
-                memo = commits.read(self._membership.committed(number, self._call_s).metadata)
+                metadata = commits.read(self._membership.committed(number, self._call_s).metadata)
             except KafkaRetry:
                 continue  # another processor is about to commit: what it knows, it checks itself
-            if memo is not None:
-                counts.add(memo.partitions)
+            if metadata is not None:
+                counts.add(metadata.partitions)
         return counts
 
     def _first(self, place: Place, committed: int) -> Steps[int]:
-        """Return where the first operation begins that is open, or was not yet committed, when no memo tells."""
+        """Return where the first operation begins that is open or uncommitted, when no commit metadata tells."""
         if committed < 0:
             return _NOWHERE
         begins: dict[bytes, int] = {}
@@ -274,18 +274,18 @@ class Rebuilder:
             yield
         return min([committed, *begins.values()])
 
-    def _decisions(self, place: Place, low: int, end_of_log: int) -> Steps[Decisions]:
+    def _decisions(self, place: Place, replay_from: int, end_of_log: int) -> Steps[Decisions]:
         """Read the partition's records, up to where the log ended after the commit was read."""
-        decisions = Decisions(low, end_of_log)
+        decisions = Decisions(replay_from, end_of_log)
         start, end = self._reader.bounds(place.operations, place.number, self._call_s)
         for batch in self._reader.read(place.operations, place.number, start, end):
             for message in batch:
                 decisions.take(message)
             yield
-        tell_unreadable(decisions, place.operations, place.number)
+        log_unreadable(decisions, place.operations, place.number)
         return decisions
 
-    def _frontier(self, place: Place, committed: int, start: int, end: int, decisions: Decisions) -> int:
+    def _next_offset(self, place: Place, committed: int, start: int, end: int, decisions: Decisions) -> int:
         """Return where to go on; without a commit, only a partition without a past has a place to start from."""
         if committed < 0:
             if decisions:
@@ -310,42 +310,44 @@ class Rebuilder:
             )
         return max(committed, start)
 
-    def _low(self, place: Place, memo: commits.Memo | None, committed: int, start: int, decisions: Decisions) -> int:
-        """Return the first offset that an operation needs, and say aloud what can no longer be known."""
+    def _replay_from(
+        self, place: Place, metadata: commits.CommitMetadata | None, committed: int, start: int, decisions: Decisions
+    ) -> int:
+        """Return the first offset that an operation needs, and log what can no longer be known."""
         open_ones = decisions.open_ones()
-        if memo is not None:
-            low = memo.low
+        if metadata is not None:
+            replay_from = metadata.replay_from
         else:
-            low = min((record.first_offset for record in open_ones), default=max(committed, start))
-        if memo is None and committed >= 0:
+            replay_from = min((record.first_offset for record in open_ones), default=max(committed, start))
+        if metadata is None and committed >= 0:
             log.warning(
-                "processor.commit_without_memo",
+                "processor.commit_without_metadata",
                 partition=place.number,
-                low=low,
+                replay_from=replay_from,
                 why="the commit has no metadata, or of a version unknown here: final operations are taken for closed",
             )
-        if low >= start and not 0 <= committed < start:
-            return low
+        if replay_from >= start and not 0 <= committed < start:
+            return replay_from
         lost = sorted(record.operation for record in open_ones if record.first_offset < start)
         skipped = max(0, start - committed)
-        said = log.error if lost or skipped else log.warning
-        said(
+        emit = log.error if lost or skipped else log.warning
+        emit(
             "processor.history_missing",
             partition=place.number,
-            low=low,
+            replay_from=replay_from,
             log_start=start,
             open_operations=lost,
             skipped=skipped,
             advice=f"the retention of {place.notifications} removed what was still needed: operations that began "
             "before keep their last record, skipped events were never processed; raise retention.ms",
         )
-        return max(low, start)
+        return max(replay_from, start)
 
-    def _replay(self, place: Place, state: Partition, low: int, frontier: int) -> Steps[int]:
-        """Take in the facts from ``low`` to the frontier again, silently."""
+    def _replay(self, place: Place, state: Partition, replay_from: int, next_offset: int) -> Steps[int]:
+        """Take in the facts from ``replay_from`` to the next offset again, silently."""
         replayed = undecided = 0
         replay = state.replay
-        for batch in self._reader.read(place.notifications, place.number, low, frontier):
+        for batch in self._reader.read(place.notifications, place.number, replay_from, next_offset):
             for message in batch:
                 # No headers() here: reading them takes twice as long as all the rest.
                 if not replay(message.timestamp()[1], message.key(), message.value() or b""):

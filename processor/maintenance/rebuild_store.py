@@ -24,14 +24,14 @@ from processor.config import ProcessorConfig
 from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.errors import Fatal
-from processor.group.recovery import Decisions, tell_unreadable
+from processor.group.recovery import Decisions, log_unreadable
 from processor.output import rows
 from processor.output.store_writer import pause_s
 from processor.round.tuning import Tuning
 from processor.stores.api import Store, StoreRetry, WriteReport
 
 _CALL_S: Final = 15.0
-_TELL_S: Final = 2.0
+_EMIT_EVERY_S: Final = 2.0
 # Fewer at a time cost the store more for each; more at a time are only more memory.
 _ROWS_AT_ONCE: Final = 40_000
 # The log's retention may remove its start while it is read: then it is read anew from its new start.
@@ -46,20 +46,20 @@ class StoreRebuild:
         reader: reads outside of any group.
         store: where to.
         stop: ends it early, between batches.
-        tell: is given lines for a person.
+        emit: is given lines for a person.
     """
 
     def __init__(
-        self, config: ProcessorConfig, reader: LogReader, store: Store, stop: Stop, tell: Callable[[str], None]
+        self, config: ProcessorConfig, reader: LogReader, store: Store, stop: Stop, emit: Callable[[str], None]
     ) -> None:
         self._config = config
         self._topics = config.topics
         self._reader = reader
         self._store = store
         self._stop = stop
-        self._tell = tell
+        self._emit = emit
         self._points = self._refused = self._too_old = 0
-        self._told_s = 0.0
+        self._emitted_s = 0.0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._gathered: list[Row] = []
         # What the store has, and what comes of it.
@@ -80,7 +80,7 @@ class StoreRebuild:
         with self._thread:
             for number in range(count):
                 self._patiently(number, wall_ms)
-        self._tell(
+        self._emit(
             f"done in {monotonic() - began:.1f} s: {self._points} points and rows of {count} partitions written, "
             f"{self._too_old} older than the store keeps, {self._refused} refused"
         )
@@ -89,10 +89,10 @@ class StoreRebuild:
         for attempt in range(_ATTEMPTS):
             try:
                 self._partition(number, wall_ms)
-            except KafkaRetry as fault:
+            except KafkaRetry as error:
                 if attempt == _ATTEMPTS - 1:
                     raise
-                log.warning("processor.rebuild_store_again", partition=number, why=str(fault))
+                log.warning("processor.rebuild_store_again", partition=number, why=str(error))
             else:
                 return
 
@@ -106,14 +106,16 @@ class StoreRebuild:
         decided.restore(decisions.records.values(), start, decisions.closed)
         for batch in self._reader.read(topic, number, start, end):
             self._write(self._batch(batch, decided, undecided))
-            self._say(f"{topic}/{number}: {_place(batch, start) - start} of {end - start} records", always=False)
+            self._emit_progress(
+                f"{topic}/{number}: {_place(batch, start) - start} of {end - start} records", always=False
+            )
         out = Effects()
         undecided.advance(wall_ms() - Tuning().margin_ms, out)
         self._write(_rows_of(out))
         self._write(row for operation in decided.operations() for row in rows.operation_rows(operation))
         self._hand_over()
         self._finish()
-        self._say(f"{topic}/{number}: all of {end - start} records, {len(decisions)} operations", always=True)
+        self._emit_progress(f"{topic}/{number}: all of {end - start} records, {len(decisions)} operations", always=True)
 
     def _decisions(self, number: int, start: int) -> Decisions:
         """Read the partition's decisions; of operations that began before ``start``, write the rows at once."""
@@ -125,7 +127,7 @@ class StoreRebuild:
                 began_before = decisions.take(message)
                 if began_before is not None:
                     self._write(rows.record_rows(began_before))
-        tell_unreadable(decisions, topic, number)
+        log_unreadable(decisions, topic, number)
         return decisions
 
     def _batch(self, batch: Iterable[Message], decided: Partition, undecided: Partition) -> Iterator[Row]:
@@ -157,9 +159,9 @@ class StoreRebuild:
             written, writing = self._writing
             try:
                 report = writing.result()
-            except StoreRetry as fault:
-                log.warning("processor.store_waiting", attempt=failed + 1, why=str(fault))
-                self._stop.wait(pause_s(failed, fault.retry_after_s))
+            except StoreRetry as error:
+                log.warning("processor.store_waiting", attempt=failed + 1, why=str(error))
+                self._stop.wait(pause_s(failed, error.retry_after_s))
                 failed += 1
                 self._writing = written, self._thread.submit(self._store.write, written)
             else:
@@ -177,15 +179,15 @@ class StoreRebuild:
         if self._stop.requested:
             raise Fatal("stopped before the end: the store is incomplete; run --rebuild-store again")
 
-    def _say(self, text: str, *, always: bool) -> None:
-        if always or monotonic() - self._told_s > _TELL_S:
-            self._told_s = monotonic()
-            self._tell(text)
+    def _emit_progress(self, text: str, *, always: bool) -> None:
+        if always or monotonic() - self._emitted_s > _EMIT_EVERY_S:
+            self._emitted_s = monotonic()
+            self._emit(text)
 
 
 def _rows_of(out: Effects) -> Iterator[Row]:
     yield from out.points
-    yield from out.signs
+    yield from out.heartbeats
     for operation in out.changed:
         yield from rows.operation_rows(operation)
 

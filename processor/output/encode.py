@@ -13,12 +13,12 @@ from precache.contract.deadletters import DeadLetter
 from precache.contract.identity import operation_event_id, operation_namespace, progress_event_id
 from precache.contract.times import rfc3339_ms
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
-from precache.kafka.errors import KafkaFault, KafkaHanging, KafkaRetry, kafka_errors
+from precache.kafka.errors import KafkaCallError, KafkaHanging, KafkaRetry, kafka_errors
 from precache.runtime.bounded import NotReturnedError, call_within
 from precache.runtime.watchdog import Watched
 from processor.core import records
 from processor.core.effects import Decision, Point
-from processor.shutdown import Patience
+from processor.shutdown import ShutdownGrace
 
 # librdkafka's local queue is full: give its thread a moment.
 _QUEUE_FULL_S: Final = 0.05
@@ -46,15 +46,17 @@ class Publisher:
         producer: with a transactional id; its transactions are initialised.
         call_s: how long one call may take; calls that may be repeated are, until ``limit_s``.
         limit_s: the transaction's timeout: past that Kafka aborts it.
-        patience: once it ended, no call is repeated.
+        grace: once it ended, no call is repeated.
         watched: has a beat with each call.
     """
 
-    def __init__(self, producer: Producer, call_s: float, limit_s: float, patience: Patience, watched: Watched) -> None:
+    def __init__(
+        self, producer: Producer, call_s: float, limit_s: float, grace: ShutdownGrace, watched: Watched
+    ) -> None:
         self._producer = producer
         self._call_s = call_s
         self._limit_s = limit_s
-        self._patience = patience
+        self._grace = grace
         self._watched = watched
 
     def begin(self) -> None:
@@ -86,7 +88,7 @@ class Publisher:
         """Give up what was begun; return whether the producer can be used further."""
         try:
             self._insist("abort the transaction", self._producer.abort_transaction)
-        except KafkaFault:
+        except KafkaCallError:
             return False
         return True
 
@@ -129,7 +131,7 @@ class Publisher:
                 with kafka_errors(doing):
                     call(*arguments, self._call_s)
             except KafkaRetry:
-                if monotonic() > end or self._patience.ended:
+                if monotonic() > end or self._grace.ended:
                     raise
             else:
                 return

@@ -8,15 +8,15 @@ from precache.contract.operation import Operation as OperationRecord
 from precache.runtime.logs import log
 from processor import metrics
 from processor.core.effects import Effects, Point
-from processor.round.assigned_partition import Held
+from processor.round.assigned_partition import AssignedPartition
 
 _SAMPLE: Final = 50
 _AHEAD_AGAIN_S: Final = 60.0
 _MS_PER_S: Final = 1_000
-_LOUD: Final = frozenset({"stalled", "abandoned"})
+_ACTIONABLE: Final = frozenset({"stalled", "abandoned"})
 
 
-def tell(out: Effects, letters: Iterable[DeadLetter]) -> None:
+def log_outcome(out: Effects, letters: Iterable[DeadLetter]) -> None:
     """Log and count what was committed."""
     for decision in out.decisions:
         metrics.DECISIONS.labels(decision.record.status).inc()
@@ -29,37 +29,37 @@ def tell(out: Effects, letters: Iterable[DeadLetter]) -> None:
     metrics.EVENTS.labels("report").inc(len(out.points))
     metrics.EVENTS.labels("repeated").inc(out.repeated)
     metrics.EVENTS.labels("ignored").inc(out.ignored)
-    metrics.EVENTS.labels("sign").inc(len(out.signs))
+    metrics.EVENTS.labels("sign").inc(len(out.heartbeats))
 
 
-def tell_ahead(held: Held, now_s: float, wall_s: float) -> None:
+def log_stamped_ahead(assigned: AssignedPartition, now_s: float, wall_s: float) -> None:
     """Count the records whose timestamps were distrusted; log them, once a minute."""
-    out = held.out
+    out = assigned.out
     if not out.ahead:
         return
     metrics.AHEAD.inc(out.ahead)
-    if now_s - held.ahead_logged_s < _AHEAD_AGAIN_S:
+    if now_s - assigned.ahead_logged_s < _AHEAD_AGAIN_S:
         return
-    held.ahead_logged_s = now_s
+    assigned.ahead_logged_s = now_s
     log.error(
         "processor.stamped_ahead",
-        partition=held.number,
+        partition=assigned.number,
         records=out.ahead,
-        before=held.frontier,
+        before=assigned.next_offset,
         ahead_s=round(out.ahead_ms / _MS_PER_S - wall_s),
         advice="the clock of a broker is ahead, or this machine's is behind: check NTP on both; no data is lost",
     )
 
 
-def tell_points(points: list[Point], now_s: float) -> None:
+def report_points(points: list[Point], now_s: float) -> None:
     """Take the delay of some points that were given to the store."""
     for point in points[:: len(points) // _SAMPLE + 1]:
         metrics.DELAY_S.observe(max(0.0, now_s - point.moment.timestamp()))
 
 
 def _log(record: OperationRecord) -> None:
-    said = log.warning if record.status in _LOUD else log.info
-    said(
+    emit = log.warning if record.status in _ACTIONABLE else log.info
+    emit(
         f"operation.{record.status}",
         operation=record.operation,
         aggregate=record.aggregate_name,

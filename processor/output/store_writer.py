@@ -13,7 +13,7 @@ from precache.runtime.watchdog import Watched
 from processor import metrics
 from processor.errors import StartOver
 from processor.group.membership import Membership
-from processor.shutdown import Patience
+from processor.shutdown import ShutdownGrace
 from processor.stores.api import Store, StoreRetry, WriteReport
 
 _SERVE_S: Final = 0.2
@@ -37,7 +37,7 @@ class StoreWriter:
         store: where to.
         membership: paused and served while the store takes nothing, so that the group does not give us up.
         health: is told.
-        patience: ends some time after a request to stop.
+        grace: ends some time after a request to stop.
         patient_s: a write that takes longer is waited for as a store that takes nothing is.
         watched: has a beat as long as the store is waited for.
         serving: called again and again while the store is waited for.
@@ -48,7 +48,7 @@ class StoreWriter:
         store: Store,
         membership: Membership,
         health: Health,
-        patience: Patience,
+        grace: ShutdownGrace,
         patient_s: float,
         *,
         watched: Watched,
@@ -57,7 +57,7 @@ class StoreWriter:
         self._store = store
         self._membership = membership
         self._health = health
-        self._patience = patience
+        self._grace = grace
         self._patient_s = patient_s
         self._watched = watched
         self._serving = serving
@@ -102,11 +102,11 @@ class StoreWriter:
         while True:
             try:
                 report = self._attempt(rows, nothing if failed else meanwhile, waiting)
-            except StoreRetry as fault:
-                self._tell(fault, failed)
+            except StoreRetry as error:
+                self._log_failure(error, failed)
                 if failed == 0:
                     waiting()
-                self._wait(pause_s(failed, fault.retry_after_s))
+                self._wait(pause_s(failed, error.retry_after_s))
                 failed += 1
             else:
                 if failed:
@@ -125,7 +125,7 @@ class StoreWriter:
     def _see_through(self, writing: Future[WriteReport], waiting: Callable[[], None]) -> None:
         """Wait for a write to end; serve the group when that takes long, and cut it short when it is for nothing."""
         end = monotonic() + self._patient_s
-        while (left := end - monotonic()) > 0 and not self._patience.ended:
+        while (left := end - monotonic()) > 0 and not self._grace.ended:
             if wait([writing], min(left, _LOOK_S)).done:
                 return
             self._watched.beat()
@@ -141,13 +141,13 @@ class StoreWriter:
             self._store.interrupt()
             wait([writing])
 
-    def _tell(self, fault: StoreRetry, failed: int) -> None:
+    def _log_failure(self, error: StoreRetry, failed: int) -> None:
         metrics.STORE_RETRIES.inc()
         metrics.STORE_WAITING.set(1)
-        self._health.set(PART, False, str(fault))
-        said = log.error if fault.loud else log.warning
-        if failed == 0 or fault.loud:
-            said("processor.store_waiting", attempt=failed + 1, why=str(fault))
+        self._health.set(PART, False, str(error))
+        emit = log.error if error.actionable else log.warning
+        if failed == 0 or error.actionable:
+            emit("processor.store_waiting", attempt=failed + 1, why=str(error))
 
     def _wait(self, seconds: float) -> None:
         """Let time pass; the group is served at least once."""
@@ -164,7 +164,7 @@ class StoreWriter:
         """
         self._watched.beat()
         self._membership.pause()
-        if self._patience.ended:
+        if self._grace.ended:
             raise StartOver("the store takes nothing, and it is time to stop")
         if any(message.error() is None for message in self._membership.poll(1, seconds)):
             raise StartOver("a record came from a partition that was paused")

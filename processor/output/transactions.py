@@ -5,14 +5,14 @@ from typing import Any, Final
 
 from confluent_kafka import Producer, TopicPartition
 
-from precache.kafka.errors import KafkaFault, KafkaFenced, KafkaHanging, KafkaRetry, kafka_errors
+from precache.kafka.errors import KafkaCallError, KafkaFenced, KafkaHanging, KafkaRetry, kafka_errors
 from precache.runtime.backoff import backoff_s
 from precache.runtime.logs import log
 from precache.runtime.watchdog import Watched
 from processor.errors import StartOver
 from processor.output.encode import Output, Publisher
 from processor.round.fault_points import FaultPoints
-from processor.shutdown import Patience
+from processor.shutdown import ShutdownGrace
 
 # These say that a producer with the same transactional id came after this one, or that Kafka ended the transaction:
 # this process slept too long. (Whether another one has its name, the group says: Membership.)
@@ -28,9 +28,9 @@ class Transactions:
         call_s: how long one call may take.
         limit_s: the transaction's timeout.
         serve: called between attempts, with seconds to pass: serves the group.
-        patience: once it ended, what Kafka does not answer is left to the next start: it aborts what was begun.
+        grace: once it ended, what Kafka does not answer is left to the next start: it aborts what was begun.
         watched: has a beat with each call.
-        faults: has the point within a commit.
+        errors: has the point within a commit.
     """
 
     def __init__(
@@ -41,22 +41,22 @@ class Transactions:
         call_s: float,
         limit_s: float,
         serve: Callable[[float], None],
-        patience: Patience,
+        grace: ShutdownGrace,
         watched: Watched,
-        faults: FaultPoints,
+        errors: FaultPoints,
     ) -> None:
         self.transactional_id = transactional_id
         self._make = make
         self._call_s = call_s
         self._limit_s = limit_s
         self._serve = serve
-        self._patience = patience
+        self._grace = grace
         self._watched = watched
-        self._faults = faults
+        self._errors = errors
         self._producer: Producer | None = None
         self._begun = False
         # Why a record of the open transaction was not taken.
-        self._refused: KafkaFault | None = None
+        self._refused: KafkaCallError | None = None
 
     def ready(self) -> None:
         """Have a producer whose predecessors of the same name are fenced, their transactions aborted.
@@ -71,8 +71,8 @@ class Transactions:
             try:
                 with kafka_errors("initialise transactions"):
                     producer.init_transactions(self._call_s)
-            except KafkaRetry as fault:
-                log.warning("processor.waiting_for_transactions", attempt=failed + 1, why=str(fault))
+            except KafkaRetry as error:
+                log.warning("processor.waiting_for_transactions", attempt=failed + 1, why=str(error))
                 self._serve(backoff_s(failed, cap_s=5.0))
                 failed += 1
             else:
@@ -99,8 +99,8 @@ class Transactions:
         publisher.begin()
         try:
             publisher.write(outputs)
-        except KafkaFault as fault:
-            self._refused = fault
+        except KafkaCallError as error:
+            self._refused = error
 
     def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group: Any) -> None:
         """Write more records, and offsets: with all that was written since :meth:`begin`, all or nothing.
@@ -113,12 +113,12 @@ class Transactions:
         if self._refused is None:
             try:
                 publisher.write(outputs)
-            except KafkaFault as fault:
-                self._refused = fault
+            except KafkaCallError as error:
+                self._refused = error
         # Once Kafka refused a record, librdkafka takes no more of the transaction, and gives no reason: that comes with
         # the offsets.
         publisher.add_offsets(offsets, group)
-        self._faults.hit("step4:inside")
+        self._errors.hit("step4:inside")
         if self._refused is not None:
             raise self._refused
         try:
@@ -131,12 +131,12 @@ class Transactions:
             raise
         self._begun = False
 
-    def give_up(self, fault: Exception | None = None) -> None:
+    def give_up(self, error: Exception | None = None) -> None:
         """Abort what was begun; where that can't be, drop the producer: the next one fences it."""
         if not self._begun or self._producer is None:
             return
         self._begun = False
-        gone = isinstance(fault, KafkaHanging) or (isinstance(fault, KafkaFenced) and fault.name in _REPLACED)
+        gone = isinstance(error, KafkaHanging) or (isinstance(error, KafkaFenced) and error.name in _REPLACED)
         if gone or not self._publisher(self._producer).abort():
             self.drop()
 
@@ -146,9 +146,9 @@ class Transactions:
             try:
                 with kafka_errors("drop a producer"):
                     self._producer.purge()
-            except KafkaFault as fault:
-                log.debug("processor.purge_failed", why=str(fault))
+            except KafkaCallError as error:
+                log.debug("processor.purge_failed", why=str(error))
             self._producer = None
 
     def _publisher(self, producer: Producer) -> Publisher:
-        return Publisher(producer, self._call_s, self._limit_s, self._patience, self._watched)
+        return Publisher(producer, self._call_s, self._limit_s, self._grace, self._watched)

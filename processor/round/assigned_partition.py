@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from precache.contract.deadletters import DeadLetter
 
 
-_MOST_TOLD: Final = 10_000
+_MOST_KNOWN_LETTERS: Final = 10_000
 
 
-class Held:
+class AssignedPartition:
     """One partition, ready to be read.
 
     Attributes:
         number: the partition's.
         state: its operations and its clock.
-        frontier: the first offset that was not processed.
+        next_offset: the first offset that was not processed.
         out: what this round led to.
         partitions: how many the topic has.
         letters: dead letters beside those in ``out``.
-        told: the identities of the dead letters of refused rows: the same row is written again and again.
+        known_letters: the identities of the dead letters of refused rows: the same row is written again and again.
         dirty: this round has something to commit: something was read, decided or restored.
-        low_committed: the ``low`` of the last commit.
+        replay_from_committed: the ``replay_from`` of the last commit.
         ahead_logged_s: when records stamped ahead were last logged, on the monotonic clock.
         checked_s: when the broker was last asked for its end, on the monotonic clock.
     """
@@ -36,25 +36,25 @@ class Held:
         "ahead_logged_s",
         "checked_s",
         "dirty",
-        "frontier",
+        "known_letters",
         "letters",
-        "low_committed",
+        "next_offset",
         "number",
         "out",
         "partitions",
+        "replay_from_committed",
         "state",
-        "told",
     )
 
-    def __init__(self, number: int, state: Partition, frontier: int, partitions: int) -> None:
+    def __init__(self, number: int, state: Partition, next_offset: int, partitions: int) -> None:
         self.number = number
         self.state = state
-        self.frontier = frontier
+        self.next_offset = next_offset
         self.partitions = partitions
         self.out = Effects()
         self.letters: list[DeadLetter] = []
-        self.told: set[str] = set()
-        self.low_committed = -1
+        self.known_letters: set[str] = set()
+        self.replay_from_committed = -1
         self.dirty = False
         self.checked_s = 0.0
         self.ahead_logged_s = -inf
@@ -65,30 +65,30 @@ class Held:
             self.out.changed[operation] = None
             self.dirty = True
 
-    def tell(self, letter: "DeadLetter") -> bool:
+    def note_letter(self, letter: "DeadLetter") -> bool:
         """Add a dead letter for the next commit, unless it was told; return whether it is a new one."""
-        if letter.identity in self.told:
+        if letter.identity in self.known_letters:
             return False
-        if len(self.told) >= _MOST_TOLD:
-            self.told.clear()  # what is told twice has the same ce_id twice
-        self.told.add(letter.identity)
+        if len(self.known_letters) >= _MOST_KNOWN_LETTERS:
+            self.known_letters.clear()  # what is told twice has the same ce_id twice
+        self.known_letters.add(letter.identity)
         self.letters.append(letter)
         return True
 
-    def low(self) -> int:
+    def replay_from(self) -> int:
         """Return the first offset that an operation in memory needs."""
-        return self.state.low(self.frontier)
+        return self.state.replay_from(self.next_offset)
 
-    def memo(self, transactional_id: str) -> commits.Memo:
-        """Return what a commit of this processor tells beside the frontier."""
+    def metadata(self, transactional_id: str) -> commits.CommitMetadata:
+        """Return what a commit of this processor tells beside the next offset."""
         state = self.state
         # Once it was due it was fired, and the next late event starts another.
         running = state.revise_at_ms is not None and state.revise_at_ms > state.clock_ms
         due_ms = state.revise_at_ms if running else None
-        return commits.Memo(self.low(), self.partitions, state.clock_ms, due_ms, transactional_id)
+        return commits.CommitMetadata(self.replay_from(), self.partitions, state.clock_ms, due_ms, transactional_id)
 
     def next_round(self) -> None:
         """Begin a round: nothing happened yet; what could not be used in the last one's rows is still to be told."""
         self.out = Effects()
         # Once operations were closed, the commit's low is behind: told soon, a restart has less to replay.
-        self.dirty = bool(self.letters) or self.low() != self.low_committed
+        self.dirty = bool(self.letters) or self.replay_from() != self.replay_from_committed

@@ -8,7 +8,7 @@ from precache.kafka.errors import KafkaRetry
 from precache.runtime.logs import log
 from processor import metrics
 from processor.group.membership import Membership
-from processor.round.assigned_partition import Held
+from processor.round.assigned_partition import AssignedPartition
 
 # A timer is late by this much at most; and a lagging partition with a due timer costs one question in so long.
 _ASK_AGAIN_S: Final = 0.25
@@ -31,39 +31,39 @@ class WallClock:
         self._margin_ms = margin_ms
         self._call_s = call_s
 
-    def observe(self, partitions: Iterable[Held]) -> None:
+    def observe(self, partitions: Iterable[AssignedPartition]) -> None:
         """Have the records that were read by now bounded by wall time, before they are applied."""
         now_ms = self._wall_ms()
-        for held in partitions:
-            ahead_ms = held.state.observe(now_ms)
+        for assigned in partitions:
+            ahead_ms = assigned.state.observe(now_ms)
             if ahead_ms:
                 # To be committed: a replay must not take a clock from before for its bound.
-                held.dirty = True
-                tell_taken_back(held.number, ahead_ms)
+                assigned.dirty = True
+                log_taken_back(assigned.number, ahead_ms)
 
-    def advance(self, held: Held) -> None:
+    def advance(self, assigned: AssignedPartition) -> None:
         """Fire the partition's timers that are due, unless a record is left that comes first.
 
         The wall clock is read before the broker is asked, and the broker is asked each time: a process that was stopped
         in between, for however long, takes an old time with it, never a new one past records that it did not see.
         """
-        due = held.state.due_at()
-        if due is None or monotonic() - held.checked_s < _ASK_AGAIN_S:
+        due = assigned.state.due_at()
+        if due is None or monotonic() - assigned.checked_s < _ASK_AGAIN_S:
             return
         now_ms = self._wall_ms() - self._margin_ms
         if due > now_ms:
             return
-        held.checked_s = monotonic()
+        assigned.checked_s = monotonic()
         try:
-            end = self._membership.end_offset(held.number, self._call_s)
+            end = self._membership.end_offset(assigned.number, self._call_s)
         except KafkaRetry:
             return
-        if end <= held.frontier:
-            held.state.advance(now_ms, held.out)
-            held.dirty = True
+        if end <= assigned.next_offset:
+            assigned.state.advance(now_ms, assigned.out)
+            assigned.dirty = True
 
 
-def tell_taken_back(partition: int, ahead_ms: int) -> None:
+def log_taken_back(partition: int, ahead_ms: int) -> None:
     """Count and log a clock that stood too far ahead of wall time."""
     metrics.CLOCK_TAKEN_BACK.inc()
     log.error(

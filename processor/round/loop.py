@@ -8,7 +8,7 @@
 4. commit in one transaction: derived records, dead letters, and the offset of every partition that was read or has
    records in it, also when only a timer caused them: a transaction without offsets would not be fenced;
 5. write the row of every operation that this round changed. After the commit, which proved that the partition was ours;
-6. forget the operations that were closed; until here ``low`` counts them, so that a restart writes their rows again.
+6. forget the operations that were closed; until here ``replay_from`` counts them, so a restart writes their rows again.
 
 Whatever goes wrong before the commit is known to be done: the state of all partitions is dropped and built anew from
 what is committed. Nothing is ever sent again from memory.
@@ -31,7 +31,7 @@ from processor.gauges import Gauges
 from processor.group.assignment import Assignment
 from processor.group.membership import Membership
 from processor.output.transactions import Transactions
-from processor.round.assigned_partition import Held
+from processor.round.assigned_partition import AssignedPartition
 from processor.round.clock import WallClock
 from processor.round.fault_points import FaultPoints
 from processor.round.steps import Steps
@@ -53,7 +53,7 @@ class Loop:
         clock: WallClock,
         transactions: Transactions,
         steps: Steps,
-        faults: FaultPoints,
+        errors: FaultPoints,
         gauges: Gauges,
         tuning: Tuning,
         stop: Stop,
@@ -64,7 +64,7 @@ class Loop:
         self._clock = clock
         self._transactions = transactions
         self._steps = steps
-        self._faults = faults
+        self._errors = errors
         self._tuning = tuning
         self._stop = stop
         self._watched = watched
@@ -82,26 +82,26 @@ class Loop:
         while not self._stop.requested:
             try:
                 self._transactions.ready()
-                self._turn()
-            except _PASSES as fault:
-                self._start_over(fault)
-            self._watched.turn()
+                self._one_round()
+            except _PASSES as error:
+                self._start_over(error)
+            self._watched.round_ended()
 
-    def _turn(self) -> None:
+    def _one_round(self) -> None:
         assignment = self._assignment
-        assignment.follow()
+        assignment.apply_changes()
         messages = self._poll()
         began = monotonic()
         assignment.drop_lost()
         if messages:
-            self._faults.hit("step2:before")
-        self._clock.observe(assignment.held.values())
+            self._errors.hit("step2:before")
+        self._clock.observe(assignment.assigned.values())
         self._apply(messages)
-        for held in assignment.held.values():
-            self._clock.advance(held)
+        for assigned in assignment.assigned.values():
+            self._clock.advance(assigned)
         if messages:
-            self._faults.hit("step2:after")
-        busy = [held for held in assignment.held.values() if held.dirty]
+            self._errors.hit("step2:after")
+        busy = [assigned for assigned in assignment.assigned.values() if assigned.dirty]
         if busy:
             self._steps.write_points(busy, messages)
             self._steps.commit(busy)
@@ -114,8 +114,8 @@ class Loop:
 
     def _poll(self) -> list[Message]:
         """Step 1. A round is bounded by records and by bytes."""
-        if self._assignment.held:
-            self._faults.hit("step1:before")
+        if self._assignment.assigned:
+            self._errors.hit("step1:before")
         tuning = self._tuning
         batch = max(1, tuning.round_records // 8)
         messages = self._membership.poll(batch, 0.0 if self._assignment.waiting else tuning.poll_s)
@@ -127,12 +127,12 @@ class Loop:
             got = self._membership.more(batch)
             messages += got
         if messages:
-            self._faults.hit("step1:after")
+            self._errors.hit("step1:after")
         return messages
 
     def _apply(self, messages: list[Message]) -> None:
         """Step 2."""
-        partitions = self._assignment.held
+        partitions = self._assignment.assigned
         interrupted: set[int] = set()
         for message in messages:
             error = message.error()
@@ -141,58 +141,58 @@ class Loop:
                 continue
             # A partition that was taken away in this very poll is not held any more.
             number: Any = message.partition()
-            held = partitions.get(number)
-            if held is None or number in interrupted:
+            assigned = partitions.get(number)
+            if assigned is None or number in interrupted:
                 continue
             offset: Any = message.offset()
-            if offset != held.frontier and not self._accept_gap(held, offset):
+            if offset != assigned.next_offset and not self._accept_gap(assigned, offset):
                 interrupted.add(number)
                 continue
-            held.state.apply(message.timestamp()[1], offset, message.key(), message.value() or b"", held.out)
-            held.frontier = offset + 1
-            held.dirty = True
+            assigned.state.apply(message.timestamp()[1], offset, message.key(), message.value() or b"", assigned.out)
+            assigned.next_offset = offset + 1
+            assigned.dirty = True
 
-    def _accept_gap(self, held: Held, offset: int) -> bool:
+    def _accept_gap(self, assigned: AssignedPartition, offset: int) -> bool:
         """Return whether to go on past offsets that did not come: only where they did not come a second time either.
 
         What was applied up to there is right, and is committed: each gap costs one look back, however many there are.
         """
-        if offset > held.frontier and self._gaps.pop(held.number, None) == held.frontier:
+        if offset > assigned.next_offset and self._gaps.pop(assigned.number, None) == assigned.next_offset:
             log.error(
                 "processor.records_missing",
-                partition=held.number,
-                frontier=held.frontier,
+                partition=assigned.number,
+                next_offset=assigned.next_offset,
                 next=offset,
                 advice="deleted by hand, or written in a transaction; nothing of ours does that",
             )
             return True
-        self._gaps[held.number] = held.frontier
-        log.warning("processor.gap", partition=held.number, frontier=held.frontier, got=offset)
-        self._membership.read_anew(held.number)
+        self._gaps[assigned.number] = assigned.next_offset
+        log.warning("processor.gap", partition=assigned.number, next_offset=assigned.next_offset, got=offset)
+        self._membership.read_anew(assigned.number)
         return False
 
     def _on_error(self, message: Message, error: KafkaError) -> None:
         """Take what a partition, or the group, has to say other than records."""
         self._membership.check(message)
-        fault = translate(error, "read")
+        problem = translate(error, "read")
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the library's own name for it
-            log.warning("processor.out_of_range", partition=message.partition(), why=str(fault))
+            log.warning("processor.out_of_range", partition=message.partition(), why=str(problem))
             number = message.partition()
             self._assignment.drop([] if number is None else [number])
-        elif isinstance(fault, KafkaFatal):
-            raise fault
+        elif isinstance(problem, KafkaFatal):
+            raise problem
         else:
-            log.warning("processor.read_error", partition=message.partition(), why=str(fault))
+            log.warning("processor.read_error", partition=message.partition(), why=str(problem))
 
-    def _start_over(self, fault: Exception) -> None:
+    def _start_over(self, error: Exception) -> None:
         """Drop all state, and the transaction; what was under way is done again from what is committed."""
-        metrics.STARTED_OVER.labels(type(fault).__name__).inc()
-        if isinstance(fault, KafkaAbortable) and codes.DECISIONS.get(fault.name) == "rejected":
+        metrics.STARTED_OVER.labels(type(error).__name__).inc()
+        if isinstance(error, KafkaAbortable) and codes.DECISIONS.get(error.name) == "rejected":
             # All records of ours fit into topics as the check at start wants them: somebody has changed one since.
-            log.error("processor.topic_refuses", why=str(fault), advice="`precache doctor` names the topic's setting")
-        log.warning("processor.starting_over", why=str(fault))
+            log.error("processor.topic_refuses", why=str(error), advice="`precache doctor` names the topic's setting")
+        log.warning("processor.starting_over", why=str(error))
         self._assignment.drop_all()
-        self._transactions.give_up(fault)
+        self._transactions.give_up(error)
         self.serve(backoff_s(self._failed, base_s=0.2, cap_s=10.0))
         self._failed += 1
 

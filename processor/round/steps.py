@@ -14,13 +14,12 @@ from processor import metrics
 from processor.errors import StartOver
 from processor.group import commit_metadata as commits
 from processor.group.membership import Membership
-from processor.output import dead_letters as deadlettering
-from processor.output import report as telling
-from processor.output import rows
+from processor.output import dead_letters, rows
+from processor.output import report as reporting
 from processor.output.encode import Encoder, Output
 from processor.output.store_writer import StoreWriter, nothing
 from processor.output.transactions import Transactions
-from processor.round.assigned_partition import Held
+from processor.round.assigned_partition import AssignedPartition
 from processor.round.fault_points import FaultPoints
 from processor.stores.api import RefusedRow, WriteReport
 
@@ -34,91 +33,91 @@ class Steps:
         membership: Membership,
         store: StoreWriter,
         transactions: Transactions,
-        faults: FaultPoints,
+        errors: FaultPoints,
     ) -> None:
         self._topics = topics
         self._membership = membership
         self._store = store
         self._transactions = transactions
         self._encoder = Encoder(topics)
-        self._faults = faults
+        self._errors = errors
 
-    def write_points(self, busy: Sequence[Held], messages: Sequence[Message]) -> None:
-        """Step 3: progress points and signs of life; those that the store refuses become dead letters of step 4.
+    def write_points(self, busy: Sequence[AssignedPartition], messages: Sequence[Message]) -> None:
+        """Step 3: progress points and heartbeats; those that the store refuses become dead letters of step 4.
 
         While the store has them, the records of ``precache.progress`` go out, in the transaction that step 4 commits.
         It is not held open for a store that makes us wait; nor does it hold decisions or offsets until step 4: they
         would hold up a successor, should this process be killed.
         """
-        self._faults.hit("step3:before")
+        self._errors.hit("step3:before")
         points: list[Row] = []
-        for held in busy:
-            points += held.out.points
-            points += held.out.signs
+        for assigned in busy:
+            points += assigned.out.points
+            points += assigned.out.heartbeats
         report = self._write(points, lambda: self._transactions.begin(self._progress(busy)), self._transactions.give_up)
         if report.refused:
             self._refuse_points(busy, messages, report)
         refused = sum(isinstance(one.row.record, Progress) for one in report.refused)
-        # What is too old is not named; a sign of life among it is a rare thing.
-        stored = sum(len(held.out.points) for held in busy) - refused - report.dropped_old
+        # What is too old is not named; a heartbeat among it is a rare thing.
+        stored = sum(len(assigned.out.points) for assigned in busy) - refused - report.dropped_old
         metrics.POINTS.inc(max(0, stored))
-        for held in busy:
-            telling.tell_points(held.out.points, time())
-        self._faults.hit("step3:after")
+        for assigned in busy:
+            reporting.report_points(assigned.out.points, time())
+        self._errors.hit("step3:after")
 
-    def commit(self, busy: Sequence[Held]) -> None:
+    def commit(self, busy: Sequence[AssignedPartition]) -> None:
         """Step 4: derived records, dead letters and offsets, in one transaction."""
-        self._faults.hit("step4:before")
+        self._errors.hit("step4:before")
         if self._membership.any_lost():
             raise StartOver("a partition was taken away before the commit")
         if not self._transactions.begun:
             self._transactions.begin(self._progress(busy))
-        outputs = [output for held in busy for output in chain(self._decisions(held), self._letters(held))]
-        memos = [held.memo(self._transactions.transactional_id) for held in busy]
+        outputs = [output for assigned in busy for output in chain(self._decisions(assigned), self._letters(assigned))]
+        metadata_of_all = [assigned.metadata(self._transactions.transactional_id) for assigned in busy]
         offsets = [
             TopicPartition(
                 self._topics.notifications,
-                held.number,
-                held.frontier,
-                metadata=commits.write(memo),
+                assigned.number,
+                assigned.next_offset,
+                metadata=commits.write(metadata),
             )
-            for held, memo in zip(busy, memos, strict=True)
+            for assigned, metadata in zip(busy, metadata_of_all, strict=True)
         ]
         self._transactions.commit(outputs, offsets, self._membership.metadata())
-        for held, memo in zip(busy, memos, strict=True):
-            held.low_committed = memo.low
-            telling.tell(held.out, held.letters)
-            telling.tell_ahead(held, monotonic(), time())
-            held.letters = []
+        for assigned, metadata in zip(busy, metadata_of_all, strict=True):
+            assigned.replay_from_committed = metadata.replay_from
+            reporting.log_outcome(assigned.out, assigned.letters)
+            reporting.log_stamped_ahead(assigned, monotonic(), time())
+            assigned.letters = []
         metrics.ROUNDS.inc()
-        self._faults.hit("step4:after")
+        self._errors.hit("step4:after")
 
-    def write_rows(self, busy: Sequence[Held]) -> None:
+    def write_rows(self, busy: Sequence[AssignedPartition]) -> None:
         """Step 5: the rows of the operations that changed.
 
         The same row is written again and again (more hosts reported, a restart, the closing): if it is refused, that is
         told once for each record of the operation, in the next commit. Should there be none, the partition is rebuilt,
         and the row written, and refused, again.
         """
-        self._faults.hit("step5:before")
+        self._errors.hit("step5:before")
         changed = [
-            (row, held, operation)
-            for held in busy
-            for operation in held.out.changed
+            (row, assigned, operation)
+            for assigned in busy
+            for operation in assigned.out.changed
             for row in rows.operation_rows(operation)
         ]
         for one in self._write([row for row, _, _ in changed]).refused:
-            _, held, operation = changed[one.index]
-            self._refuse(held, one, operation.first_offset, sequence=operation.sequence)
-        self._faults.hit("step5:after")
+            _, assigned, operation = changed[one.index]
+            self._refuse(assigned, one, operation.first_offset, sequence=operation.sequence)
+        self._errors.hit("step5:after")
 
-    def forget(self, busy: Sequence[Held]) -> None:
+    def forget(self, busy: Sequence[AssignedPartition]) -> None:
         """Step 6: let go of what was closed, and begin the next round."""
-        self._faults.hit("step6:before")
-        for held in busy:
-            held.state.forget()
-            held.next_round()
-        self._faults.hit("step6:after")
+        self._errors.hit("step6:before")
+        for assigned in busy:
+            assigned.state.forget()
+            assigned.next_round()
+        self._errors.hit("step6:after")
 
     def _write(
         self, written: Sequence[Row], meanwhile: Callable[[], None] = nothing, waiting: Callable[[], None] = nothing
@@ -127,38 +126,49 @@ class Steps:
         metrics.POINTS_TOO_OLD.inc(report.dropped_old)
         return report
 
-    def _refuse_points(self, busy: Sequence[Held], messages: Sequence[Message], report: WriteReport) -> None:
+    def _refuse_points(
+        self, busy: Sequence[AssignedPartition], messages: Sequence[Message], report: WriteReport
+    ) -> None:
         """Make dead letters of what the store refused of a round's points: all of them may be."""
         sources = [
-            (held, offset)
-            for held in busy
-            for offset in (*(point.offset for point in held.out.points), *(heard.offset for heard in held.out.signs))
+            (assigned, offset)
+            for assigned in busy
+            for offset in (
+                *(point.offset for point in assigned.out.points),
+                *(row.offset for row in assigned.out.heartbeats),
+            )
         ]
         places = {(each.partition(), each.offset()): each for each in messages}
         for one in report.refused:
-            held, offset = sources[one.index]
-            found = places.get((held.number, offset))
-            self._refuse(held, one, offset, body=None if found is None else found.value())
+            assigned, offset = sources[one.index]
+            found = places.get((assigned.number, offset))
+            self._refuse(assigned, one, offset, body=None if found is None else found.value())
 
     def _refuse(
-        self, held: Held, refused: RefusedRow, offset: int, *, body: bytes | None = None, sequence: int | None = None
+        self,
+        assigned: AssignedPartition,
+        refused: RefusedRow,
+        offset: int,
+        *,
+        body: bytes | None = None,
+        sequence: int | None = None,
     ) -> None:
         """Make a dead letter, for the next commit, of a row that the store refused."""
-        origin = f"{self._topics.notifications}/{held.number}/{offset}"
-        letter = deadlettering.of_row(refused, origin, held.state.clock_ms, body=body, sequence=sequence)
-        if held.tell(letter):
+        origin = f"{self._topics.notifications}/{assigned.number}/{offset}"
+        letter = dead_letters.of_row(refused, origin, assigned.state.clock_ms, body=body, sequence=sequence)
+        if assigned.note_letter(letter):
             log.error(
                 "processor.row_refused", origin=origin, row=BY_RECORD[type(refused.row.record)].name, why=letter.detail
             )
 
-    def _progress(self, busy: Sequence[Held]) -> Iterator[Output]:
-        for held in busy:
-            yield from self._encoder.progress(held.out.points)
+    def _progress(self, busy: Sequence[AssignedPartition]) -> Iterator[Output]:
+        for assigned in busy:
+            yield from self._encoder.progress(assigned.out.points)
 
-    def _decisions(self, held: Held) -> Iterator[Output]:
-        return self._encoder.decisions(held.number, held.out.decisions)
+    def _decisions(self, assigned: AssignedPartition) -> Iterator[Output]:
+        return self._encoder.decisions(assigned.number, assigned.out.decisions)
 
-    def _letters(self, held: Held) -> Iterator[Output]:
-        for refused in held.out.refused:
-            held.letters.append(deadlettering.of_record(refused, self._topics.notifications, held.number))
-        return self._encoder.letters(held.letters)
+    def _letters(self, assigned: AssignedPartition) -> Iterator[Output]:
+        for refused in assigned.out.refused:
+            assigned.letters.append(dead_letters.of_record(refused, self._topics.notifications, assigned.number))
+        return self._encoder.letters(assigned.letters)

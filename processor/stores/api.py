@@ -15,7 +15,7 @@ __all__ = [
     "RefusedRow",
     "Store",
     "StoreError",
-    "StoreFault",
+    "StoreFatal",
     "StoreRetry",
     "WriteReport",
     "numbered",
@@ -26,7 +26,7 @@ class StoreError(Exception):
     """The store could not do what was asked; the text says what to do next, and never holds a secret."""
 
 
-class StoreRetry(StoreError):  # noqa: N818 - the name is the decision
+class StoreRetry(StoreError):
     """It may pass: nothing is known of the rows, write all of them again later.
 
     Attributes:
@@ -34,13 +34,13 @@ class StoreRetry(StoreError):  # noqa: N818 - the name is the decision
         retry_after_s: what the server asked for, in seconds; ``None`` when it asked for nothing.
     """
 
-    def __init__(self, text: str, *, loud: bool = False, retry_after_s: float | None = None) -> None:
+    def __init__(self, text: str, *, actionable: bool = False, retry_after_s: float | None = None) -> None:
         super().__init__(text)
-        self.loud = loud
+        self.actionable = actionable
         self.retry_after_s = retry_after_s
 
 
-class StoreFault(StoreError):  # noqa: N818 - the name is the decision
+class StoreFatal(StoreError):
     """Waiting will not help: end the process and show the text (a second processor, a newer schema, a broken file)."""
 
 
@@ -90,7 +90,7 @@ class Store(Protocol):
         """Say whether rows could be written now: reachable, allowed, the place there; learns how long it keeps points.
 
         Raises:
-            StoreRetry: not now; ``loud`` when somebody has to act.
+            StoreRetry: not now; ``actionable`` when somebody has to act.
             StoreFault: not without a change.
         """
         ...

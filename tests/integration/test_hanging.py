@@ -24,7 +24,7 @@ def hang_here(*_args, **_more):
     ctypes.CDLL(None).pause()
 
 logs.configure("json")
-LIMITS = Limits(turn_s=0.5, beat_s=1.0, end_s=6.0)
+LIMITS = Limits(round_s=0.5, beat_s=1.0, end_s=6.0)
 """
 BRIDGE = (
     RUN
@@ -69,7 +69,7 @@ class Feed:
     def poll(self, timeout_s):
         ctypes.CDLL(None).pause()
 
-loop._LIMITS = Limits(turn_s=0.5, end_s=1.0, frozen_s=None)
+loop._LIMITS = Limits(round_s=0.5, end_s=1.0, frozen_s=None)
 loop.watch(Feed(), Want("", "", "", from_start=False), screen_for(as_json=True, timeout_s=None))
 """
 

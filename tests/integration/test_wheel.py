@@ -74,13 +74,13 @@ def test_each_extra(
     assert importable(programs, *there, *missing) == list(there)
     bridge, processor = _write_configs(tmp_path)
     has_bridge, has_processor = bool(there) and "pika" in there, "influxdb_client" in there
-    assert_told(run(precache, "check-config", bridge), "bridge", installed=has_bridge)
+    assert_reported(run(precache, "check-config", bridge), "bridge", installed=has_bridge)
     assert run(precache, "check-config", processor).returncode == 0
-    assert_told(run(precache, "doctor", "--config", bridge), "bridge", installed=has_bridge)
-    assert_told(run(precache, "doctor", "--config", processor), "processor", installed=has_processor)
+    assert_reported(run(precache, "doctor", "--config", bridge), "bridge", installed=has_bridge)
+    assert_reported(run(precache, "doctor", "--config", processor), "processor", installed=has_processor)
 
 
-def assert_told(done: subprocess.CompletedProcess[str], part: str, *, installed: bool) -> None:
+def assert_reported(done: subprocess.CompletedProcess[str], part: str, *, installed: bool) -> None:
     told = f"pip install 'nova-precache[{part}]'" in done.stdout + done.stderr
     assert told is not installed, done.stdout + done.stderr
     assert "internal error" not in done.stderr

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from . import docker, native
 from .given import MORE, REQUIRED, GivenError, given_addresses
 from .node import StartError
-from .state import locked, say, scratch_dir, state_dir
+from .state import emit, locked, scratch_dir, state_dir
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ def _start(servers: Sequence[str] = tuple(REQUIRED)) -> int:
     way = _way()
     given = given_addresses(os.environ, way.own_addresses())
     for server in given:
-        say(server, "given by the environment: used as it is")
+        emit(server, "given by the environment: used as it is")
     missing = [server for server in servers if server not in given]
     if missing:
         way.start(missing)
@@ -68,7 +68,7 @@ def _env() -> int:
     addresses = {server: variables for server, variables in own.items() if server in up} | given
     _print_exports(addresses)
     for server in set(REQUIRED) - set(addresses):
-        say(server, "does not run")
+        emit(server, "does not run")
     return 0 if set(REQUIRED) <= set(addresses) else 1
 
 
@@ -95,7 +95,7 @@ def main() -> int:
         with locked(state_dir() / "lock", waiting="another run is starting or stopping the servers"):
             return command()
     except (StartError, GivenError) as error:
-        say("error", str(error))
+        emit("error", str(error))
         return 1
 
 

@@ -9,7 +9,7 @@ import subprocess
 from typing import TYPE_CHECKING, Final
 
 from .node import StartError, tail
-from .state import cache_dir, locked, say
+from .state import cache_dir, emit, locked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ def install_package(server: str, package: str, *, provides: Path) -> None:
             why = "there is no apt-get" if prefix is not None else "installing takes root, or sudo without a password"
             msg = f"{server} is missing, and {why}: install the Debian package {package} by hand, or give its address"
             raise StartError(msg)
-        say(server, f"installing the Debian package {package} (about half a minute)")
+        emit(server, f"installing the Debian package {package} (about half a minute)")
         log = cache_dir() / f"install-{package}.log"
         with log.open("wb") as output:
             argv = [*prefix, "sh", "-c", _INSTALL, "sh", package]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from .network import HOST, free_ports
 from .node import StartError
 from .process import own_environment
-from .state import ROOT, read_json, say, state_dir, write_json
+from .state import ROOT, emit, read_json, state_dir, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -87,7 +87,7 @@ def _compose(*arguments: str, timeout_s: float) -> str:
 def start(servers: Iterable[str]) -> None:
     """Bring the servers up, and wait until each is healthy; those that are up already stay as they are."""
     names = sorted(servers)
-    say("docker", f"starting {', '.join(names)} (the first time, images are fetched)")
+    emit("docker", f"starting {', '.join(names)} (the first time, images are fetched)")
     _compose("up", "--detach", "--wait", *names, timeout_s=_UP_TIMEOUT_S)
 
 

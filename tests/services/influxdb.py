@@ -13,7 +13,7 @@ from .network import HOST, call, free_ports
 from .node import Node as BaseNode
 from .node import StartError
 from .process import own_environment
-from .state import cache_dir, say
+from .state import cache_dir, emit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,11 +56,11 @@ def _build(folder: Path) -> None:
     wrapper.chmod(0o755)
     # It finds the Rust library by a pkg-config of its own, which builds that library when asked for it.
     go_build = ["go", "build", "-mod=mod"]
-    say("influxdb", "fetching sources from the Go module proxy")
+    emit("influxdb", "fetching sources from the Go module proxy")
     run([*go_build, "-o", str(tools), "github.com/influxdata/pkg-config"], cwd=folder, log=log)
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
     variables = {"PATH": path, "RUSTC_WRAPPER": str(wrapper), "GOFLAGS": "-buildvcs=false", **_installed_toolchain()}
-    say("influxdb", f"building InfluxDB {VERSION} (six minutes on two idle cores; this once)")
+    emit("influxdb", f"building InfluxDB {VERSION} (six minutes on two idle cores; this once)")
     tags = ["-tags", "sqlite_foreign_keys,sqlite_json", "-trimpath", "-ldflags", "-s -w"]
     run(
         [*go_build, *tags, "-o", "influxd", "github.com/influxdata/influxdb/v2/cmd/influxd"],

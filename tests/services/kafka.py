@@ -11,7 +11,7 @@ from .build import made_once, require, run
 from .network import HOST, exchange, free_ports
 from .node import Node as BaseNode
 from .process import own_environment
-from .state import cache_dir, say
+from .state import cache_dir, emit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +122,7 @@ class Node(BaseNode):
             if folder is None:
                 return
             require(cls.name, "java", "mvn")
-            say(cls.name, f"fetching Kafka {VERSION} by Maven (about 20 seconds)")
+            emit(cls.name, f"fetching Kafka {VERSION} by Maven (about 20 seconds)")
             (folder / "pom.xml").write_text(_POM)
             goal = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
             argv = ["mvn", "--batch-mode", "--no-transfer-progress", goal, "-DoutputDirectory=libs"]

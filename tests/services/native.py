@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from . import influxdb, kafka, rabbitmq, rabbitmq4
 from .given import MORE
 from .node import Node, StartError, tail
-from .state import clear_away, say, state_dir
+from .state import clear_away, emit, state_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,21 +30,21 @@ def nodes(state: Path | None = None) -> dict[str, Node]:
 def _ensure(node: Node) -> StartError | None:
     """Leave alone a server that runs and answers; put a new one with the same address in the place of any other."""
     if node.is_alive() and node.answers():
-        say(node.name, "runs already")
+        emit(node.name, "runs already")
         return None
     if node.is_alive():
-        say(node.name, "runs, but does not answer: starting it anew")
+        emit(node.name, "runs, but does not answer: starting it anew")
     elif node.was_started():
-        say(node.name, f"has ended by itself: starting it anew; the end of its log:\n{tail(node.log)}")
+        emit(node.name, f"has ended by itself: starting it anew; the end of its log:\n{tail(node.log)}")
     try:
         node.wipe()
         node.install()
         began = time.monotonic()
-        say(node.name, "starting")
+        emit(node.name, "starting")
         node.start()
     except StartError as error:
         return error
-    say(node.name, f"answers after {time.monotonic() - began:.1f} s")
+    emit(node.name, f"answers after {time.monotonic() - began:.1f} s")
     return None
 
 
@@ -62,7 +62,7 @@ def stop() -> None:
     """End the servers and remove their data."""
     for node in nodes().values():
         if node.has_address():
-            say(node.name, "stopping")
+            emit(node.name, "stopping")
             # Its data goes with it, so there is nothing to put in order first.
             node.wipe()
 

@@ -16,7 +16,7 @@ from . import rabbitmq
 from .build import made_once, run
 from .debian import install_package, main_archive
 from .node import StartError
-from .state import cache_dir, say
+from .state import cache_dir, emit
 
 _SUITE: Final = "trixie"
 _DEBOOTSTRAP: Final = Path("/usr/sbin/debootstrap")
@@ -47,7 +47,7 @@ class Node(rabbitmq.Node):
         with made_once(_root().name) as folder:
             if folder is None:
                 return
-            say(cls.name, f"making a small Debian, {_SUITE}, with RabbitMQ in it (90 seconds; this once)")
+            emit(cls.name, f"making a small Debian, {_SUITE}, with RabbitMQ in it (90 seconds; this once)")
             what = ["--variant=minbase", "--include=rabbitmq-server", _SUITE, str(folder), main_archive()]
             # It mounts /proc in there, and must not leave it behind when it is killed.
             run(

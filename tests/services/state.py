@@ -32,7 +32,7 @@ _ROOM_BYTES: Final = 8 * 1024**3
 _print_lock = threading.Lock()
 
 
-def say(server: str, text: str) -> None:
+def emit(server: str, text: str) -> None:
     """Report progress on stderr: stdout belongs to the `export` lines."""
     with _print_lock:
         print(f"services: {server}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - a command's own output
@@ -80,7 +80,7 @@ def clear_away(is_in_use: Callable[[Path], bool]) -> None:
         else:
             is_left = folder != state_dir() and not _is_locked(folder / "lock") and not is_in_use(folder)
         if is_left:
-            say("memory", f"removing what a run that was killed has left in {folder}")
+            emit("memory", f"removing what a run that was killed has left in {folder}")
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -122,7 +122,7 @@ def locked(path: Path, *, waiting: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("lock", waiting)
+            emit("lock", waiting)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -101,7 +101,7 @@ class Stack:
         return publish(self.cloud.transport_url, messages, exchange=self.cloud.exchange, routing_key=routing_key)
 
     def forwarded(self) -> int:
-        """Count the notifications in Kafka; the bridge's signs of life are keyed by the cloud alone."""
+        """Count the notifications in Kafka; the bridge's heartbeats are keyed by the cloud alone."""
         return sum(b"/" in (record.key() or b"") for record in read_all(self.servers.kafka, self.topics.notifications))
 
     def wait_processed(self, notifications: int, timeout_s: float = 60.0) -> None:
@@ -114,18 +114,18 @@ class Stack:
         # A partition without records may be without a commit.
         return all(high in (place.offset, 0) for place, high in self._places())
 
-    def frontiers(self) -> dict[int, int]:
+    def next_offsets(self) -> dict[int, int]:
         """Return the group's committed offset by partition."""
         return {place.partition: place.offset for place, _ in self._places() if place.offset >= 0}
 
-    def lows(self) -> dict[int, int]:
+    def replay_from_all(self) -> dict[int, int]:
         """Return, by partition, the first offset that an operation in memory needs, from the commit's metadata."""
         found = {}
         for place, _ in self._places():
             if place.offset >= 0:
-                low = re.search(r"low\W+(\d+)", place.metadata or "")
-                assert low, f"no low-water mark in the commit's metadata {place.metadata!r}"
-                found[place.partition] = int(low[1])
+                replay_from = re.search(r"low\W+(\d+)", place.metadata or "")
+                assert replay_from, f"no `replay_from` in the commit's metadata {place.metadata!r}"
+                found[place.partition] = int(replay_from[1])
         return found
 
     def _places(self) -> list[tuple[TopicPartition, int]]:

@@ -133,7 +133,7 @@ def bridge(**values: Any) -> Row:
 
 
 def expected(row: Row) -> dict[str, Any]:
-    """Return what a store must give back for a row, lists as lists."""
+    """Return what a store must requeue for a row, lists as lists."""
     values = structs.asdict(row.record)
     if isinstance(row.record, Heartbeat):
         values |= structs.asdict(row.record.counts)

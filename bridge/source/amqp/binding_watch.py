@@ -1,4 +1,4 @@
-"""Notices that a pool's queue went deaf, and binds it again.
+"""Notices that a pool's queue lost its binding, and binds it again.
 
 When RabbitMQ restarts, or somebody removes it, a non-durable exchange is made anew by Nova's next notification:
 without our binding, while our consumer stays open and hears nothing. No event tells so, hence the look every few

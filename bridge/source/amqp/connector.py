@@ -62,13 +62,13 @@ class Connector:
             tls = dial.tls_context(self._transport.options)
             sock = dial.dial(host.name, host.port, timeout_s=_CONNECT_TIMEOUT_S, stopped=self._stopped, tls=tls)
         except (dial.DialError, OSError) as error:
-            raise errors.fault_of(error, self.place) from None
+            raise errors.error_of(error, self.place) from None
         connection = PulledConnection(self._parameters(host), sock)
         deadline = time.monotonic() + _CONNECT_TIMEOUT_S
         while not connection.is_open:
             connection.serve(STEP_S)
             if connection.lost is not None:
-                raise errors.fault_of(connection.lost, self.place)
+                raise errors.error_of(connection.lost, self.place)
             if self._stopped() or time.monotonic() > deadline:
                 connection.abort()
                 raise SourceLost(f"{host.name}:{host.port} accepts connections but does not answer")

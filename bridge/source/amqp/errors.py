@@ -10,7 +10,7 @@ from pika import exceptions
 
 from bridge.source.amqp.dial import DialError
 from bridge.source.amqp.frames import FrameError
-from bridge.source.api import SourceFault, SourceLost, SourceRefused, SourceWaiting
+from bridge.source.api import SourceError, SourceLost, SourceRefused, SourceWaiting
 
 _ACCESS_REFUSED: Final = 403
 _NOT_FOUND: Final = 404
@@ -43,7 +43,7 @@ class Place:
     is_pool: bool = False
 
 
-def fault_of(error: BaseException, place: Place) -> SourceFault:
+def error_of(error: BaseException, place: Place) -> SourceError:
     """Return what an exception of the AMQP client means for the source."""
     if isinstance(error, exceptions.ChannelClosedByBroker):
         return _channel_closed(error.reply_code, error.reply_text, place)
@@ -51,15 +51,15 @@ def fault_of(error: BaseException, place: Place) -> SourceFault:
         return _connection_closed(error.reply_code, error.reply_text, place)
     if isinstance(error, _DEDUCED) and _LOST in str(error):
         return _lost_at_the_door()
-    for kinds, fault in _FAULTS:
+    for kinds, problem in _ERRORS:
         if isinstance(error, kinds):
-            return fault(place)
+            return problem(place)
     if isinstance(error, exceptions.AMQPError | FrameError | DialError):
         return SourceLost(str(error) or type(error).__name__)
     return SourceLost(f"{type(error).__name__}: {error}")
 
 
-def _connection_closed(code: int, text: str, place: Place) -> SourceFault:
+def _connection_closed(code: int, text: str, place: Place) -> SourceError:
     if code == _ACCESS_REFUSED:
         return _bad_credentials(place)
     if code == _NOT_ALLOWED:
@@ -67,21 +67,21 @@ def _connection_closed(code: int, text: str, place: Place) -> SourceFault:
     return SourceLost(f"RabbitMQ closed the connection: {code} {text}")
 
 
-def _bad_credentials(place: Place) -> SourceFault:
+def _bad_credentials(place: Place) -> SourceError:
     return SourceRefused(
         f"RabbitMQ refuses the credentials of user {place.username!r}: correct transport_url (a ${{VARIABLE}} in it"
         " holds the password as it is, not percent-encoded)"
     )
 
 
-def _no_virtual_host(place: Place) -> SourceFault:
+def _no_virtual_host(place: Place) -> SourceError:
     return SourceRefused(
         f"there is no virtual host {place.virtual_host!r}, or user {place.username!r} has no permissions in it: correct"
         f" transport_url, or {_grant(place)}"
     )
 
 
-def _channel_closed(code: int, text: str, place: Place) -> SourceFault:
+def _channel_closed(code: int, text: str, place: Place) -> SourceError:
     if code == _NOT_FOUND:
         return _missing(text, place)
     if code == _ACCESS_REFUSED:
@@ -111,7 +111,7 @@ def _literal(name: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", name)
 
 
-def _missing(text: str, place: Place) -> SourceFault:
+def _missing(text: str, place: Place) -> SourceError:
     what, name = ("exchange", place.exchange) if "no exchange" in text else ("queue", place.queue)
     return SourceWaiting(
         f"{what} {name!r} does not exist in virtual host {place.virtual_host!r}: Nova declares it with its first"
@@ -119,7 +119,7 @@ def _missing(text: str, place: Place) -> SourceFault:
     )
 
 
-def _mismatch(text: str, place: Place) -> SourceFault | None:
+def _mismatch(text: str, place: Place) -> SourceError | None:
     found = _INEQUIVALENT.search(text)
     if found is None:
         return None
@@ -133,24 +133,24 @@ def _mismatch(text: str, place: Place) -> SourceFault | None:
     )
 
 
-def _wrong_protocol(_place: Place) -> SourceFault:
+def _wrong_protocol(_place: Place) -> SourceError:
     return SourceRefused(
         "what answers there does not speak AMQP 0-9-1, or expects TLS (ssl: true): correct transport_url or the options"
     )
 
 
-def _lost_at_the_door() -> SourceFault:
+def _lost_at_the_door() -> SourceError:
     return SourceLost(
         "the other end closed the connection before it let us in: RabbitMQ is starting or stopping; if that stays so,"
         " it expects TLS (ssl: true), or no RabbitMQ answers there"
     )
 
 
-def _no_heartbeat(_place: Place) -> SourceFault:
+def _no_heartbeat(_place: Place) -> SourceError:
     return SourceLost("no heartbeat from RabbitMQ")
 
 
-_FAULTS: Final[tuple[tuple[tuple[type[Exception], ...], Callable[[Place], SourceFault]], ...]] = (
+_ERRORS: Final[tuple[tuple[tuple[type[Exception], ...], Callable[[Place], SourceError]], ...]] = (
     ((exceptions.ProbableAuthenticationError, exceptions.AuthenticationError), _bad_credentials),
     ((exceptions.ProbableAccessDeniedError,), _no_virtual_host),
     ((exceptions.IncompatibleProtocolError,), _wrong_protocol),

@@ -35,7 +35,7 @@ class FrameReader:
 
     def __init__(self, pass_on: Callable[[bytes], None]) -> None:
         self._pass_on = pass_on
-        self._rest = b""
+        self._remainder = b""
         self._channel = 0
         self._deliveries: list[Delivery] = []
         self._tag = 0  # of the delivery whose content is being read; 0: none
@@ -47,7 +47,7 @@ class FrameReader:
     @property
     def buffered_bytes(self) -> int:
         """How many bytes have come of a frame or a message that is not whole yet."""
-        return len(self._rest) + self._bytes
+        return len(self._remainder) + self._bytes
 
     def watch(self, channel: int) -> None:
         """Collect the deliveries of this channel from now on; 0 for none."""
@@ -66,7 +66,7 @@ class FrameReader:
         Raises:
             FrameError: the stream can't be read further.
         """
-        buffer = self._rest + data if self._rest else data
+        buffer = self._remainder + data if self._remainder else data
         end = len(buffer)
         at = 0
         while end - at >= _FRAME_OVERHEAD:
@@ -89,7 +89,7 @@ class FrameReader:
             else:
                 self._pass_on(buffer[at:after])
             at = after
-        self._rest = buffer[at:]
+        self._remainder = buffer[at:]
 
     def _header(self, buffer: bytes, at: int, end: int) -> None:
         if not self._tag or self._missing >= 0:

@@ -15,7 +15,7 @@ from typing import Final
 from influxdb_client.rest import ApiException
 from urllib3 import exceptions as http
 
-from processor.stores.api import StoreFault, StoreRetry
+from processor.stores.api import StoreFatal, StoreRetry
 
 
 class BatchTooLargeError(Exception):
@@ -40,23 +40,25 @@ class Decision(Enum):
     """What follows from an error."""
 
     RETRY = "it will pass by itself"
-    LOUD = "it will pass when somebody acts"
-    FAULT = "waiting will not help"
+    ACTIONABLE = "it will pass when somebody acts"
+    ERROR = "waiting will not help"
     HALVE = "send fewer rows at a time"
     BISECT = "some rows are refused: find them"
 
 
 # By HTTP status. Those that InfluxDB itself does not give come from proxies.
 STATUSES: Final[dict[int, Decision]] = {
-    **dict.fromkeys((300, 301, 302, 303, 304, 305, 307, 308), Decision.LOUD),
-    **dict.fromkeys((401, 402, 403, 404, 405, 406, 407, 409, 410, 411, 412, 414, 415, 416, 417, 418), Decision.LOUD),
-    **dict.fromkeys((421, 423, 424, 426, 428, 431, 451), Decision.LOUD),
+    **dict.fromkeys((300, 301, 302, 303, 304, 305, 307, 308), Decision.ACTIONABLE),
+    **dict.fromkeys(
+        (401, 402, 403, 404, 405, 406, 407, 409, 410, 411, 412, 414, 415, 416, 417, 418), Decision.ACTIONABLE
+    ),
+    **dict.fromkeys((421, 423, 424, 426, 428, 431, 451), Decision.ACTIONABLE),
     **dict.fromkeys((400, 422), Decision.BISECT),
     413: Decision.HALVE,
     **dict.fromkeys((408, 425, 429), Decision.RETRY),
     **dict.fromkeys((500, 502, 503, 504, 506, 507, 508), Decision.RETRY),
-    **dict.fromkeys((501, 505, 510, 511), Decision.LOUD),
-    0: Decision.LOUD,  # influxdb-client's word for a TLS error
+    **dict.fromkeys((501, 505, 510, 511), Decision.ACTIONABLE),
+    0: Decision.ACTIONABLE,  # influxdb-client's word for a TLS error
 }
 
 # By class, the nearest in the method resolution order; the root of them all is left out, so that a new one is noticed.
@@ -73,12 +75,12 @@ EXCEPTIONS: Final[dict[type[Exception], Decision]] = {
     http.HeaderParsingError: Decision.RETRY,
     http.BodyNotHttplibCompatible: Decision.RETRY,
     http.UnrewindableBodyError: Decision.RETRY,
-    http.TimeoutStateError: Decision.FAULT,
-    http.SSLError: Decision.LOUD,
-    http.ProxyError: Decision.LOUD,
-    http.LocationValueError: Decision.FAULT,
-    http.ProxySchemeUnsupported: Decision.FAULT,
-    UnicodeDecodeError: Decision.LOUD,  # an answer that is no text: not from InfluxDB
+    http.TimeoutStateError: Decision.ERROR,
+    http.SSLError: Decision.ACTIONABLE,
+    http.ProxyError: Decision.ACTIONABLE,
+    http.LocationValueError: Decision.ERROR,
+    http.ProxySchemeUnsupported: Decision.ERROR,
+    UnicodeDecodeError: Decision.ACTIONABLE,  # an answer that is no text: not from InfluxDB
 }
 
 # "... dropped=2" and "dropped 2 points outside retention policy ..."
@@ -111,18 +113,18 @@ def decide(error: Exception, target: Target) -> Exception:
     """
     if isinstance(error, ApiException):
         return _from_answer(error, target)
-    decision = next((EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS), Decision.LOUD)
-    said = f"InfluxDB at {target.url} can't be reached: {type(error).__name__}: {_quote(str(error))}"
-    text = f"{said}: see that it runs and that `store.url` is right"
-    if decision is Decision.FAULT:
-        return StoreFault(text)
-    return StoreRetry(text, loud=decision is Decision.LOUD)
+    decision = next((EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS), Decision.ACTIONABLE)
+    answer = f"InfluxDB at {target.url} can't be reached: {type(error).__name__}: {_quote(str(error))}"
+    text = f"{answer}: see that it runs and that `store.url` is right"
+    if decision is Decision.ERROR:
+        return StoreFatal(text)
+    return StoreRetry(text, actionable=decision is Decision.ACTIONABLE)
 
 
 def _from_answer(error: ApiException, target: Target) -> Exception:
     status = error.status or 0
     code, message = _answer(error)
-    match STATUSES.get(status, Decision.LOUD):
+    match STATUSES.get(status, Decision.ACTIONABLE):
         case Decision.HALVE:
             return BatchTooLargeError(f"InfluxDB at {target.url}, or a proxy before it, finds the request too large")
         case Decision.BISECT if code and (status == HTTPStatus.UNPROCESSABLE_ENTITY or _ABOUT_POINTS.search(message)):
@@ -133,24 +135,24 @@ def _from_answer(error: ApiException, target: Target) -> Exception:
             text = f"InfluxDB at {target.url} can't write now: {status} {_quote(message)}"
             return StoreRetry(text, retry_after_s=_seconds(error.retry_after))
         case _:
-            return StoreRetry(_what_to_do(status, code, _quote(message), target), loud=True)
+            return StoreRetry(_what_to_do(status, code, _quote(message), target), actionable=True)
 
 
 def _what_to_do(status: int, code: str, message: str, target: Target) -> str:
     org, bucket = shlex.quote(target.org), shlex.quote(target.bucket)
-    said = f"InfluxDB at {target.url} answers {status} {message}"
+    answer = f"InfluxDB at {target.url} answers {status} {message}"
     if status == 0:
-        return f"{said}: see that its certificate fits `store.url`, or name its authority's file in `store.ca_file`"
+        return f"{answer}: see that its certificate fits `store.url`, or name its authority's file in `store.ca_file`"
     if status in {401, 403} and code:
         return (
-            f"{said}: `store.token` may not write to bucket {bucket}: make one by `influx auth create --org {org} "
+            f"{answer}: `store.token` may not write to bucket {bucket}: make one by `influx auth create --org {org} "
             f"--read-bucket ID --write-bucket ID`, the ID as in `influx bucket list --org {org} --name {bucket}`"
         )
     if status == HTTPStatus.NOT_FOUND and code and message.startswith("organization"):
-        return f"{said}: set `store.org`, or make it by `influx org create --name {org}`"
+        return f"{answer}: set `store.org`, or make it by `influx org create --name {org}`"
     if status == HTTPStatus.NOT_FOUND and code:
-        return f"{said}: set `store.bucket`, or make it by `influx bucket create --org {org} --name {bucket}`"
-    return f"{said}: this is not what InfluxDB 2 answers to a write: see that `store.url` is its address"
+        return f"{answer}: set `store.bucket`, or make it by `influx bucket create --org {org} --name {bucket}`"
+    return f"{answer}: this is not what InfluxDB 2 answers to a write: see that `store.url` is its address"
 
 
 def _answer(error: ApiException) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from precache.contract.measurements import MEASUREMENTS, Field, Kind, Measurement
-from processor.stores.api import StoreFault
+from processor.stores.api import StoreFatal
 
 VERSION: Final = 1
 # Marks the file as ours, so that a wrong `path:` never writes tables into another program's database.
@@ -57,7 +57,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """
     version = _pragma(connection, "user_version")
     if version > VERSION:
-        raise StoreFault(
+        raise StoreFatal(
             f"the store {path} was made by a newer precache (its schema is {version}, this one knows {VERSION}): "
             "run that version, or set `store.path` to another file"
         )
@@ -65,7 +65,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         _add_columns(connection)
         return
     if version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise StoreFault(f"{path} is another program's database: set `store.path` to a file of its own")
+        raise StoreFatal(f"{path} is another program's database: set `store.path` to a file of its own")
     connection.execute("BEGIN IMMEDIATE")
     for measurement in MEASUREMENTS:
         connection.execute(table_ddl(measurement))

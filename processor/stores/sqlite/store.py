@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from precache.contract.measurements import MEASUREMENTS, Row
-from processor.stores.api import RefusedRow, StoreFault, StoreRetry, WriteReport, numbered
+from processor.stores.api import RefusedRow, StoreFatal, StoreRetry, WriteReport, numbered
 from processor.stores.sqlite.errors import store_error
 from processor.stores.sqlite.schema import prepare, upsert
 from processor.stores.values import Column, Converters, hosts_text, images_text, slices, tag_text
@@ -71,7 +71,7 @@ class SqliteStore:
             # Rolls back; and the next attempt opens anew: after some errors (disk full, I/O) the old one is of no use.
             self._close_connection()
             raise store_error(error, self._path) from error
-        except StoreFault:
+        except StoreFatal:
             self.close()
             raise
         except BaseException:
@@ -95,7 +95,7 @@ class SqliteStore:
             prepare(self._connection, self._path)
             self._file = _identity(self._path)
         elif _identity(self._path) != self._file:
-            raise StoreFault(
+            raise StoreFatal(
                 f"the store {self._path} was moved or deleted while in use: put it back, or run with --rebuild-store"
             )
         return self._connection
@@ -134,8 +134,10 @@ def _lock(path: Path) -> int:
         lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         if error.errno in _NO_ROOM:
-            raise StoreRetry(f"the store {path}: the disk is full: make room ({error.strerror})", loud=True) from error
-        raise StoreFault(
+            raise StoreRetry(
+                f"the store {path}: the disk is full: make room ({error.strerror})", actionable=True
+            ) from error
+        raise StoreFatal(
             f"the store {path} can't be opened: {error.strerror}: make its folder, writable by this user, "
             "or set `store.path` to another file"
         ) from error
@@ -144,7 +146,7 @@ def _lock(path: Path) -> int:
     except OSError as error:
         holder = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
         os.close(lock)
-        raise StoreFault(
+        raise StoreFatal(
             f"the store {path} belongs to another processor (process {holder}): SQLite is for one processor only; "
             "stop that one, or give all of them an InfluxDB"
         ) from error

@@ -18,19 +18,19 @@ BREAKER = {"minimum": 5, "window": 10, "pause": "1s"}
 
 
 @contextmanager
-def faulty(rig: Rig, **cloud: Any) -> Iterator[tuple[Precache, Path]]:
+def errory(rig: Rig, **cloud: Any) -> Iterator[tuple[Precache, Path]]:
     """A bridge whose decoder fails while a file is there."""
-    fault = rig.folder / "fault"
-    fault.touch()
+    error = rig.folder / "fault"
+    error.touch()
     port = free_port()
     file = rig.folder / "bridge.yaml"
     config = rig.config(rig.paris(breaker=BREAKER, **cloud), http={"listen": f"127.0.0.1:{port}"})
     file.write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "tests.support.faulty_bridge", str(fault)]
+    command = [sys.executable, "-m", "tests.support.faulty_bridge", str(error)]
     args = ["bridge", "--config", str(file)]
     env = {"PYTHONPATH": str(ROOT)}
     with Precache(args, rig.folder, name="faulty", http=port, env=env, command=command) as bridge:
-        yield bridge, fault
+        yield bridge, error
 
 
 # A queue that drops what was returned more than twice.
@@ -38,13 +38,13 @@ QUORUM_2 = QueueKind({"rabbit_quorum_queue": True, "rabbit_quorum_delivery_limit
 
 
 @pytest.mark.parametrize("kind", [QUORUM_2], ids=["quorum"])
-def test_a_fault_in_the_decoder_stops_the_cloud_and_loses_nothing(rig: Rig) -> None:
+def test_an_error_in_the_decoder_stops_the_cloud_and_loses_nothing(rig: Rig) -> None:
     sent = notifications(200)
     rig.publish([body for _, body in sent])
-    with faulty(rig, prefetch=100) as (bridge, fault):
+    with errory(rig, prefetch=100) as (bridge, error):
         wait_until(lambda: "stopped: 5 of the last 5 messages" in bridge.ready()[1], "the breaker to open")
         assert "internal-error 5" in bridge.ready()[1]
-        # Four buried at once, then one a probe: each of more than two probes would cost the limit if it gave back.
+        # Four buried at once, then one a probe: each of more than two probes would cost the limit if it requeued.
         dead = rig.wait_dead(4 + 4)
         assert {header(record, "precache_reason") for record in dead} == {"internal-error"}
         assert len(dead) <= 4 + 10
@@ -54,7 +54,7 @@ def test_a_fault_in_the_decoder_stops_the_cloud_and_loses_nothing(rig: Rig) -> N
         (failed,) = bridge.events("bridge.decode_failed")
         assert "faulty_bridge.py" in failed["exception"]
         assert failed["exception"].endswith("ZeroDivisionError")
-        fault.unlink()
+        error.unlink()
         wait_until(lambda: len(rig.records()) + len(rig.dead()) >= len(sent), "every message in Kafka", 60)
         rig.wait_empty()
         bridge.wait_ready()

@@ -1,4 +1,4 @@
-"""A guarded Kafka: refused credentials and rights are told aloud and mended without a restart; and TLS."""
+"""A guarded Kafka: refused credentials and rights are logged and fixed without a restart; and TLS."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -126,7 +126,7 @@ def wait_not_ready(bridge: Precache, *words: str) -> None:
         raise AssertionError(f"{error}; it says {bridge.ready()}") from None
 
 
-def loud(bridge: Precache, event: str, word: str) -> list[dict[str, Any]]:
+def actionable(bridge: Precache, event: str, word: str) -> list[dict[str, Any]]:
     return [found for found in bridge.events(event) if found["level"] == "error" and word in str(found)]
 
 
@@ -140,18 +140,18 @@ def test_refused_credentials_and_rights_are_told_and_mended(tmp_path: Path, node
     with rig.start(config(rig, node)) as bridge:
         rig.publish([body for _, body in sent[:10]])
         wait_not_ready(bridge, "_AUTHENTICATION", "sasl.password")
-        assert loud(bridge, "kafka.refused", "sasl.password")
-        assert loud(bridge, "bridge.kafka_unproved", "sasl.password")
+        assert actionable(bridge, "kafka.refused", "sasl.password")
+        assert actionable(bridge, "bridge.kafka_probe_failed", "sasl.password")
 
         set_password(node, PASSWORD)
         wait_not_ready(bridge, "TOPIC_AUTHORIZATION_FAILED", "kafka-acls.sh")
-        assert loud(bridge, "bridge.kafka_unproved", "TOPIC_AUTHORIZATION_FAILED")
+        assert actionable(bridge, "bridge.kafka_probe_failed", "TOPIC_AUTHORIZATION_FAILED")
 
         # With a topic to be seen and none to write to, the producer itself is refused: librdkafka calls that fatal.
         give(node, [each for each in own if each.operation == AclOperation.DESCRIBE])
         wait_not_ready(bridge, "CLUSTER_AUTHORIZATION_FAILED", "kafka-acls.sh")
-        assert loud(bridge, "bridge.kafka_unproved", "CLUSTER_AUTHORIZATION_FAILED")
-        assert rig.depth() == 10, "nothing is taken while Kafka is not proved"
+        assert actionable(bridge, "bridge.kafka_probe_failed", "CLUSTER_AUTHORIZATION_FAILED")
+        assert rig.depth() == 10, "nothing is taken while Kafka is not probed"
 
         give(node, own)
         bridge.wait_ready()
@@ -160,7 +160,7 @@ def test_refused_credentials_and_rights_are_told_and_mended(tmp_path: Path, node
         rig.publish([body for _, body in sent[10:20]])
         # Of the topic, or of the cluster where a new producer has no topic to write to.
         wait_not_ready(bridge, "AUTHORIZATION_FAILED", "kafka-acls.sh")
-        assert loud(bridge, "bridge.kafka_refuses", "kafka-acls.sh")
+        assert actionable(bridge, "bridge.kafka_refuses", "kafka-acls.sh")
 
         give(node, own)
         rig.publish([body for _, body in sent[20:]])

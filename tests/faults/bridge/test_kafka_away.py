@@ -1,4 +1,4 @@
-"""Kafka away, in part or whole: nothing is dropped, and a message is given back to its queue as rarely as can be."""
+"""Kafka away, in part or whole: nothing is dropped, and a message is requeued as rarely as can be."""
 
 import time
 import uuid
@@ -104,26 +104,26 @@ class Cut(Holding):
 
 @pytest.mark.parametrize("kind", [Refusing, Holding])
 def test_metadata_answers_but_no_record_is_taken(quorum: Rig, proxy: HoldingProxy, kind: type[Refusing]) -> None:
-    fault, sent = kind(quorum, proxy), notifications(300)
-    rig = replace(quorum, kafka=fault.kafka)
+    error, sent = kind(quorum, proxy), notifications(300)
+    rig = replace(quorum, kafka=error.kafka)
     with rig.bridge(hold=f"{HOLD_S}s", prefetch=100) as bridge:
-        with fault.lasting():
+        with error.lasting():
             rig.publish([body for _, body in sent])
-            wait_until(lambda: bridge.events("bridge.given_back"), "the messages to be given back", 30)
+            wait_until(lambda: bridge.events("bridge.requeued"), "the messages to be requeued", 30)
             ready, why = bridge.ready()
             assert not ready
             assert "Kafka" in why
             time.sleep(OUTAGE_S)
             # RabbitMQ's counts may be some seconds old.
-            wait_until(lambda: rig.unacknowledged() == 0, "nothing to be taken while Kafka is not proved", 15)
+            wait_until(lambda: rig.unacknowledged() == 0, "nothing to be taken while Kafka is not probed", 15)
         rig.wait_forwarded([message_id for message_id, _ in sent])
         rig.wait_empty()
         bridge.wait_ready()
-        assert len(bridge.events("bridge.given_back")) == 1
-        proved = bridge.events("bridge.kafka_proved")
-        assert all(bridge.events("bridge.consuming")[-1]["timestamp"] > event["timestamp"] for event in proved)
+        assert len(bridge.events("bridge.requeued")) == 1
+        probed = bridge.events("bridge.kafka_answers")
+        assert all(bridge.events("bridge.consuming")[-1]["timestamp"] > event["timestamp"] for event in probed)
         # Where Kafka says nothing, that is told after ten seconds only, and then that it is over.
-        assert proved or kind is Holding
+        assert probed or kind is Holding
         assert bridge.stop() == 0
     assert rig.dead() == []
 
@@ -135,11 +135,11 @@ def test_one_topic_refuses_while_the_signs_of_life_get_through(quorum: Rig) -> N
     with rig.bridge(hold=f"{HOLD_S}s", prefetch=100, forward={other: ["*"]}) as bridge:
         with rig.refusing(other):
             rig.publish([body for _, body in sent])
-            wait_until(lambda: bridge.events("bridge.given_back"), "the messages to be given back", 30)
+            wait_until(lambda: bridge.events("bridge.requeued"), "the messages to be requeued", 30)
             time.sleep(OUTAGE_S)
         rig.wait_forwarded([message_id for message_id, _ in sent])
         rig.wait_empty()
-        assert len(bridge.events("bridge.given_back")) == 1
+        assert len(bridge.events("bridge.requeued")) == 1
     assert {header(record, "ce_id") for record in rig.records(other)} == {message_id for message_id, _ in sent}
 
 
@@ -161,7 +161,7 @@ def test_rabbitmq_is_lost_again_and_again_while_one_topic_refuses(quorum: Rig) -
                         break
                     network.cut()
                     wait_until(lambda: rig.unacknowledged() == 0, "RabbitMQ to have returned the messages")
-                    network.mend()
+                    network.fix()
                 assert bridge.events("bridge.source_lost")
             rig.wait_forwarded([message_id for message_id, _ in sent])
             rig.wait_empty()
@@ -188,22 +188,22 @@ def test_a_short_refusal_gives_nothing_back(quorum: Rig) -> None:
             wait_until(lambda: bridge.events("bridge.kafka_refuses"), "Kafka to refuse them", 20)
         rig.wait_forwarded([message_id for message_id, _ in sent])
         rig.wait_empty()
-        assert not bridge.events("bridge.given_back")
+        assert not bridge.events("bridge.requeued")
 
 
 def test_the_broker_is_gone_and_comes_back(quorum: Rig, proxy: HoldingProxy) -> None:
-    fault, sent = Cut(quorum, proxy), notifications(300)
-    rig = replace(quorum, kafka=fault.kafka)
+    error, sent = Cut(quorum, proxy), notifications(300)
+    rig = replace(quorum, kafka=error.kafka)
     with rig.bridge(hold=f"{HOLD_S}s", prefetch=100) as bridge:
         rig.publish([body for _, body in sent[:100]])
         rig.wait_forwarded([message_id for message_id, _ in sent[:100]])
-        with fault.lasting():
+        with error.lasting():
             rig.publish([body for _, body in sent[100:]])
-            wait_until(lambda: bridge.events("bridge.given_back"), "the messages to be given back", 30)
+            wait_until(lambda: bridge.events("bridge.requeued"), "the messages to be requeued", 30)
             time.sleep(LONG_OUTAGE_S)
         rig.wait_forwarded([message_id for message_id, _ in sent], 90)
         rig.wait_empty()
-        assert len(bridge.events("bridge.given_back")) == 1
+        assert len(bridge.events("bridge.requeued")) == 1
         bridge.wait_ready()
         assert bridge.stop() == 0
 
@@ -214,7 +214,7 @@ def test_a_frozen_broker_keeps_the_promise_too(quorum: Rig, node: kafka.Node) ->
         node.pause()
         try:
             rig.publish([body for _, body in sent])
-            wait_until(lambda: bridge.events("bridge.given_back"), "the messages to be given back", 30)
+            wait_until(lambda: bridge.events("bridge.requeued"), "the messages to be requeued", 30)
         finally:
             node.resume()
         rig.wait_forwarded([message_id for message_id, _ in sent], 90)
@@ -226,11 +226,11 @@ def test_a_frozen_broker_keeps_the_promise_too(quorum: Rig, node: kafka.Node) ->
 def test_a_stop_while_kafka_is_away_gives_back_and_ends_in_time(
     quorum: Rig, proxy: HoldingProxy, kind: type[Refusing]
 ) -> None:
-    fault, sent = kind(quorum, proxy), notifications(50)
-    rig = replace(quorum, kafka=fault.kafka)
+    error, sent = kind(quorum, proxy), notifications(50)
+    rig = replace(quorum, kafka=error.kafka)
     with rig.start(rig.config(rig.paris(hold="60s"), shutdown_timeout="5s")) as bridge:
         bridge.wait_ready()
-        with fault.lasting():
+        with error.lasting():
             rig.publish([body for _, body in sent])
             wait_until(lambda: rig.unacknowledged() == 50, "the messages to be in flight")
             began = time.monotonic()

@@ -102,4 +102,4 @@ def test_kafka_away_stays_far_from_the_consumer_timeout(make_own: Make, tmp_path
             rig.wait_empty()
             assert not bridge.events("bridge.source_lost")
             # Once; a broker that wakes from a long pause may take so long over its first records that it is twice.
-            assert 1 <= len(bridge.events("bridge.given_back")) <= 2
+            assert 1 <= len(bridge.events("bridge.requeued")) <= 2

@@ -22,7 +22,7 @@ GOAL_S: Final = 10.0
 _MOST_STRETCHED: Final = 2.5
 _HOSTS: Final = 12
 # Its last report comes after the server's return; a stall or an end must not come before.
-TIMERS: Final = {"settle": "1s", "stall_after": "10m", "abandon_after": "1h"}
+TIMERS: Final = {"grace_period": "1s", "stall_after": "10m", "abandon_after": "1h"}
 # What `/readyz` says meanwhile; whoever does not stand here has no use for that server, and stays ready.
 REASONS: Final = {
     ("bridge", "rabbitmq"): "paris.*(RabbitMQ|connection|answer|no round has ended)",

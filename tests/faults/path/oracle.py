@@ -212,9 +212,9 @@ def _same(what: str, wanted: dict[Any, Any], found: dict[Any, Any]) -> None:
     """Hold two tables against each other, and name the first differences."""
     missing, strange = wanted.keys() - found.keys(), found.keys() - wanted.keys()
     wrong = [(key, wanted[key], found[key]) for key in wanted.keys() & found.keys() if wanted[key] != found[key]]
-    faults = [*_few("missing", missing), *_few("that nobody sent", strange)]
-    faults += [f"{len(wrong)} wrong: {wrong[:2]}"] if wrong else []
-    assert not faults, f"{what}: {', '.join(faults)}"
+    errors = [*_few("missing", missing), *_few("that nobody sent", strange)]
+    errors += [f"{len(wrong)} wrong: {wrong[:2]}"] if wrong else []
+    assert not errors, f"{what}: {', '.join(errors)}"
 
 
 def _few(what: str, keys: set[Any]) -> list[str]:

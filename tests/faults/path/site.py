@@ -167,7 +167,7 @@ def _refusing(server: Server, meanwhile: Callable[[], None]) -> None:
     try:
         meanwhile()
     finally:
-        server.proxy.mend()
+        server.proxy.fix()
 
 
 def _hanging(server: Server, meanwhile: Callable[[], None]) -> None:
@@ -175,7 +175,7 @@ def _hanging(server: Server, meanwhile: Callable[[], None]) -> None:
     try:
         meanwhile()
     finally:
-        server.proxy.mend()
+        server.proxy.fix()
 
 
 def _restarted(server: Server, meanwhile: Callable[[], None]) -> None:

@@ -57,11 +57,11 @@ def tell(chance: random.Random, cloud: Cloud, size: Size, sent: Sent) -> None:
         if not open_ or (late and late[0][0] <= len(cloud.messages)):
             _send(cloud, sent, late.pop(0)[1] if late else [])
             continue
-        telling = chance.choice(open_)
-        _send(cloud, sent, [telling.events.pop(0)])
-        if not telling.events:
-            open_.remove(telling)
-            late.append((len(cloud.messages) + _LATE, telling.late))
+        reporting = chance.choice(open_)
+        _send(cloud, sent, [reporting.events.pop(0)])
+        if not reporting.events:
+            open_.remove(reporting)
+            late.append((len(cloud.messages) + _LATE, reporting.late))
         cloud.messages += _beside(chance, cloud, sent)
 
 

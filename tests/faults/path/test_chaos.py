@@ -26,7 +26,9 @@ from tests.support import captures
 from tests.support.nova import Nova
 from tests.support.stack import Stack
 
-PROCESSOR: Final = {"operations": {"settle": "2s", "stall_after": "10s", "abandon_after": "15s", "keep": "24h"}}
+PROCESSOR: Final = {
+    "operations": {"grace_period": "2s", "stall_after": "10s", "abandon_after": "15s", "allowed_lateness": "24h"}
+}
 SHARED: Final = "versioned_notifications"
 
 
@@ -121,10 +123,10 @@ def play(
     began = time.monotonic()
     with Fleet(stack, bridges, PROCESSOR | kafka) as fleet:
         fleet.wait_ready()
-        faults = plan(chance, [member.name for member in fleet.members], duration_s, every_s, most_s)
+        errors = plan(chance, [member.name for member in fleet.members], duration_s, every_s, most_s)
         novas = Novas(stack, clouds, told, duration_s)
         try:
-            Chaos(site, fleet, faults).happen(novas.send)
+            Chaos(site, fleet, errors).happen(novas.send)
             novas.end()
             figures = wait_right(stack, sent, 120)
             assert_it_could_fail(stack, sent)
@@ -132,12 +134,12 @@ def play(
             for member in fleet.members:
                 member.stop()
         except BaseException as error:
-            error.add_note(f"seed {seed}; " + "; ".join(map(str, faults)))
+            error.add_note(f"seed {seed}; " + "; ".join(map(str, errors)))
             raise
         gave_up = sum(member.gave_up for member in fleet.members)
-    counts = Counter(f"{fault.target} {fault.disturbance.kind}" for fault in faults)
+    counts = Counter(f"{problem.target} {problem.disturbance.kind}" for problem in errors)
     return (
-        f"seed {seed}, {time.monotonic() - began:.0f} s, {len(faults)} faults, {gave_up} fatal errors: {figures}\n"
+        f"seed {seed}, {time.monotonic() - began:.0f} s, {len(errors)} faults, {gave_up} fatal errors: {figures}\n"
         + ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
     )
 

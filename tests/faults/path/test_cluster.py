@@ -37,7 +37,7 @@ def stack(cluster: Cluster, servers: Servers, cloud: Cloud, bucket: Bucket, tmp_
 
 def partition_of(stack: Stack) -> int:
     """Return the partition of the cell's operation, by where its beginning was committed."""
-    return max(stack.frontiers(), key=lambda number: stack.frontiers()[number])
+    return max(stack.next_offsets(), key=lambda number: stack.next_offsets()[number])
 
 
 def broker_of(cluster: Cluster, stack: Stack, role: str) -> int:

@@ -202,12 +202,12 @@ class Arena:
         file.write_text(yaml.safe_dump(self.config(instance, **more)))
         return file
 
-    def start(self, instance: str, fault: str = "", *, tuning: dict[str, Any] | None = None, **more: Any) -> Runner:
-        """Start a processor; ``fault`` is a fault point."""
+    def start(self, instance: str, error: str = "", *, tuning: dict[str, Any] | None = None, **more: Any) -> Runner:
+        """Start a processor; ``error`` is a fault point."""
         config = self.write_config(instance, **more)
         log = self.folder / f"{self.topics.prefix}-{instance}-{time.monotonic_ns()}.log"
         log.touch()
-        process = PROCESSES.Process(target=runner.main, args=(config, TUNING | (tuning or {}), fault, log))
+        process = PROCESSES.Process(target=runner.main, args=(config, TUNING | (tuning or {}), error, log))
         process.start()
         return Runner(instance, process, log)
 
@@ -224,7 +224,7 @@ class Arena:
             time.sleep(0.5)
         assert done.returncode == 0, done.stderr
 
-    def frontiers(self) -> list[int]:
+    def next_offsets(self) -> list[int]:
         """Return the committed offset of each partition; negative where there is none; not held up by what is open."""
         settings = {"group.id": self.topics.group, "isolation.level": "read_uncommitted"}
         consumer = Consumer({"bootstrap.servers": self.kafka, **settings})
@@ -251,9 +251,9 @@ class Arena:
 
         wait_until(over, f"{operations} operations to be over", timeout_s, 0.3)
 
-    def wait_frontier(self, expected: Sequence[int], timeout_s: float = 60.0) -> None:
+    def wait_next_offset(self, expected: Sequence[int], timeout_s: float = 60.0) -> None:
         """Wait until these offsets are committed."""
-        wait_until(lambda: self.frontiers() == list(expected), f"the frontiers {expected}", timeout_s, 0.2)
+        wait_until(lambda: self.next_offsets() == list(expected), f"the next offsets {expected}", timeout_s, 0.2)
 
     def derived(self) -> "Derived":
         """Return the derived topics, each ce_id with its value; a ce_id that stands twice is a failure."""

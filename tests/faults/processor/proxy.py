@@ -59,7 +59,7 @@ class Proxy:
         """Let nothing pass, and nobody know."""
         self._flowing.clear()
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Let all pass again."""
         self._cut = False
         self._flowing.set()

@@ -17,12 +17,12 @@ from processor.round.tuning import Tuning
 from processor.stores.influxdb import store as influxdb  # noqa: F401 - loaded once, in the server that processes are forked from
 
 
-def main(config: Path, tuning: dict[str, Any], fault: str, log: Path) -> None:
+def main(config: Path, tuning: dict[str, Any], error: str, log: Path) -> None:
     """Run until SIGTERM; what it says goes to ``log``."""
     with log.open("wb") as stream:
         os.dup2(stream.fileno(), sys.stdout.fileno())
         os.dup2(stream.fileno(), sys.stderr.fileno())
-    os.environ[VARIABLE] = fault
+    os.environ[VARIABLE] = error
     # Where it stands, should it not end: this needs no thread of Python's to go on.
     faulthandler.register(signal.SIGUSR1, file=sys.stderr.fileno())
     logs.configure("json", "info")

@@ -15,9 +15,9 @@ from tests.unit.processor.oracle import comparable, final_record
 
 S_MS = 1_000
 PARTITIONS = 4
-TIMERS = {"settle": "2s", "stall_after": "30m", "abandon_after": "40m", "keep": "48h"}
+TIMERS = {"grace_period": "2s", "stall_after": "30m", "abandon_after": "40m", "allowed_lateness": "48h"}
 # At the end what is still open is given up soon: no timestamp moves a clock far ahead.
-HASTY = {"settle": "1s", "stall_after": "2s", "abandon_after": "4s", "keep": "48h"}
+HASTY = {"grace_period": "1s", "stall_after": "2s", "abandon_after": "4s", "allowed_lateness": "48h"}
 
 
 def operations(chance: random.Random, count: int, most_hosts: int) -> list[list[Event]]:

@@ -33,12 +33,12 @@ def impatient_kafka(node: Node) -> str:
 
 @pytest.mark.parametrize("shutdown_s", [2, 8])
 def test_a_commit_that_kafka_leaves_unanswered(make_arena: Callable[..., Arena], node: Node, shutdown_s: int) -> None:
-    arena = make_arena(partitions=1, operations={"settle": "1s"})
+    arena = make_arena(partitions=1, operations={"grace_period": "1s"})
     now = int(time.time() * 1_000)
     with arena.start("one", "step4:before:stop:2", shutdown_timeout=f"{shutdown_s}s") as runner:
         runner.wait_event("processor.rebuilt")
         arena.send([(now, 0, NOVA.start(HOSTS))])
-        arena.wait_frontier([1])
+        arena.wait_next_offset([1])
         arena.send([(now, 0, NOVA.report("a"))])
         runner.wait_stopped()
         node.pause()
@@ -77,6 +77,6 @@ def test_a_store_that_does_not_answer(make_arena: Callable[..., Arena], when: st
             began = time.monotonic()
             runner.stop()
             took_s = time.monotonic() - began
-        proxy.mend()
+        proxy.fix()
     assert took_s < 1.0 + MARGIN_S
     assert len(runner.events("processor.hanging")) == 1

@@ -15,13 +15,13 @@ from precache.config import TopicsBlock
 from precache.kafka import clients
 from precache.kafka import topics as kafka_topics
 from precache.kafka.config import KafkaBlock
-from precache.kafka.errors import KafkaFault
+from precache.kafka.errors import KafkaCallError
 from precache.runtime.deadline import Deadline
 from precache.runtime.shutdown import Stop
 from precache.runtime.watchdog import Watched
 from processor.output.transactions import Transactions
 from processor.round.fault_points import FaultPoints
-from processor.shutdown import Patience
+from processor.shutdown import ShutdownGrace
 from tests.services.kafka import Node
 from tests.services.kafka_cluster import Cluster
 from tests.services.testing import Topics
@@ -136,9 +136,9 @@ def test_a_commit_returns_while_the_groups_coordinator_is_away(node: Node) -> No
         call_s=1.0,
         limit_s=3.0,
         serve=time.sleep,
-        patience=Patience(Stop(), 30.0),
+        grace=ShutdownGrace(Stop(), 30.0),
         watched=Watched("loop"),
-        faults=FaultPoints(""),
+        errors=FaultPoints(""),
     )
     offsets = [TopicPartition(TOPICS.notifications, 0, 1)]
     transactions.ready()
@@ -147,7 +147,7 @@ def test_a_commit_returns_while_the_groups_coordinator_is_away(node: Node) -> No
     transactions.begin([])
     node.kill()
     began = time.monotonic()
-    with pytest.raises(KafkaFault) as caught:
+    with pytest.raises(KafkaCallError) as caught:
         transactions.commit([], offsets, consumer.consumer_group_metadata())
     transactions.give_up(caught.value)
     assert time.monotonic() - began < AWAY_S

@@ -9,7 +9,7 @@ from tests.unit.processor.events import Source
 from tests.unit.processor.oracle import final_record
 
 S_MS = 1_000
-TIMERS = {"settle": "1s", "stall_after": "600s", "abandon_after": "700s", "keep": "20s"}
+TIMERS = {"grace_period": "1s", "stall_after": "600s", "abandon_after": "700s", "allowed_lateness": "20s"}
 PLACES = [f"step{step}:{side}" for step in (1, 2, 3, 4, 5, 6) for side in ("before", "after")] + ["step4:inside"]
 
 

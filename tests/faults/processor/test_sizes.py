@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(1_800)
 S_MS = 1_000
 MIB = 1024 * 1024
 TUNING = {"round_records": 5_000, "transaction_timeout_ms": 30_000, "call_s": 10.0}
-LONG = {"settle": "1h", "stall_after": "47h", "abandon_after": "48h", "keep": "47h"}
+LONG = {"grace_period": "1h", "stall_after": "47h", "abandon_after": "48h", "allowed_lateness": "47h"}
 
 
 def source(number: int) -> Source:
@@ -70,7 +70,7 @@ def cpu_s(runner: Runner) -> float:
 def ends(arena: Arena, sent: int) -> None:
     def processed() -> bool:
         try:
-            return sum(max(0, place) for place in arena.frontiers()) == sent
+            return sum(max(0, place) for place in arena.next_offsets()) == sent
         except KafkaException:
             return False  # a coordinator that moves, or is too busy to answer
 
@@ -124,9 +124,9 @@ def test_many_records_are_replayed_in_seconds(
         runner.stop()
     with capsys.disabled():
         print(  # noqa: T201 - the figures of a long run
-            f"\n{rebuilt['replayed']} records between low and frontier replayed in {rebuilt['seconds']} s "
+            f"\n{rebuilt['replayed']} records between low and next offset replayed in {rebuilt['seconds']} s "
             f"({rebuilt['replayed'] / rebuilt['seconds']:.0f} records/s); {cpu:.1f} s of CPU since its "
             f"process began, load {os.getloadavg()[0]:.1f}"
         )
-    assert (rebuilt["low"], rebuilt["replayed"], rebuilt["operations"]) == (0, sent, count)
+    assert (rebuilt["replay_from"], rebuilt["replayed"], rebuilt["operations"]) == (0, sent, count)
     assert rebuilt["seconds"] < 10

@@ -27,7 +27,7 @@ def statuses(rows: dict[str, list[dict[str, Any]]]) -> list[str]:
 def test_stopped_at_any_step_while_another_finishes(
     make_arena: Callable[..., Arena], make_bucket: Callable[[], Bucket]
 ) -> None:
-    arenas = {place: make_arena(partitions=1, operations={"settle": "1s"}, consumer=SESSION) for place in PLACES}
+    arenas = {place: make_arena(partitions=1, operations={"grace_period": "1s"}, consumer=SESSION) for place in PLACES}
     buckets = {place: make_bucket() for place in WINDOW}
 
     def sleep_at(place: str) -> None:
@@ -71,13 +71,13 @@ def test_stopped_while_idle_it_tells_no_false_stall(make_arena: Callable[..., Ar
     arena = make_arena(
         "LogAppendTime",
         partitions=1,
-        operations={"stall_after": "3s", "settle": "1s"},
+        operations={"stall_after": "3s", "grace_period": "1s"},
         consumer={"session.timeout.ms": 30_000, "heartbeat.interval.ms": 1_000},
     )
     with arena.start("one") as runner:
         runner.wait_event("processor.rebuilt")
         arena.send([(0, 0, NOVA.start(hosts))])
-        arena.wait_frontier([1])
+        arena.wait_next_offset([1])
         runner.freeze()
         for number in range(0, 200, 10):
             arena.send([(0, 0, NOVA.report(host)) for host in hosts[number : number + 10]])

@@ -32,7 +32,7 @@ def metric(port: int, name: str) -> float:
 def test_nothing_is_lost_and_no_partition_moves(make_arena: Callable[..., Arena]) -> None:
     arena = make_arena(
         partitions=2,
-        operations={"settle": "1s"},
+        operations={"grace_period": "1s"},
         consumer={"session.timeout.ms": 4_000, "max.poll.interval.ms": int(MAX_POLL_S * 1_000)},
     )
     port = free_port()
@@ -41,7 +41,7 @@ def test_nothing_is_lost_and_no_partition_moves(make_arena: Callable[..., Arena]
         arena.store = {"url": proxy.url, "timeout": "1s"}
         with arena.start("one", http={"listen": f"127.0.0.1:{port}"}) as runner:
             arena.send([(now, 0, NOVA.start(HOSTS))])
-            arena.wait_frontier([1, -1001])
+            arena.wait_next_offset([1, -1001])
             wait_until(lambda: readiness(port)[0] == 200, "the processor to be ready")
             proxy.cut()
             arena.send([(now + 1, 0, NOVA.report("a")), (now + 1, 1, Source(cloud="london").end([]))])
@@ -50,8 +50,8 @@ def test_nothing_is_lost_and_no_partition_moves(make_arena: Callable[..., Arena]
             assert readiness(port)[0] == 503
             assert metric(port, "precache_processor_store_waiting") == 1.0
             assert metric(port, "precache_processor_store_retries_total") >= 1.0
-            assert arena.frontiers()[0] == 1, "what is not stored is not committed"
-            proxy.mend()
+            assert arena.next_offsets()[0] == 1, "what is not stored is not committed"
+            proxy.fix()
             arena.send([(now + 2, 0, NOVA.report("b")), (now + 3, 0, NOVA.end(HOSTS))])
             arena.wait_final(2)
             wait_until(lambda: readiness(port)[0] == 200, "the processor to be ready again")
@@ -74,13 +74,13 @@ def test_one_answer_that_takes_longer_than_the_group_waits(make_arena: Callable[
         arena.store = {"url": proxy.url, "timeout": "60s"}
         with arena.start("one") as runner:
             arena.send([(now, 0, NOVA.start(HOSTS))])
-            arena.wait_frontier([1])
+            arena.wait_next_offset([1])
             proxy.hold()
             arena.send([(now + 1, 0, NOVA.report("a")), (now + 2, 0, NOVA.report("b")), (now + 3, 0, NOVA.end(HOSTS))])
             runner.wait_event("processor.store_slow")
             # Longer than the transaction may last, too: it must not be held open meanwhile.
             time.sleep(1.5 * MAX_POLL_S)
-            proxy.mend()
+            proxy.fix()
             arena.wait_final(1)
             runner.stop()
     assert len(runner.events("processor.assigned")) == 1, "no rebalance"

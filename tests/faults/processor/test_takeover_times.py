@@ -35,7 +35,7 @@ class Site:
         self.arena = arena
         self.sent = 0
 
-    def start(self, instance: str, fault: str = "") -> Precache:
+    def start(self, instance: str, error: str = "") -> Precache:
         """Start `precache processor`."""
         port = free_port()
         kafka = {"bootstrap.servers": self.arena.kafka, "group.id": self.arena.topics.group} | self.arena.consumer
@@ -44,7 +44,7 @@ class Site:
             ["processor", "--config", str(config)],
             self.arena.folder,
             name=instance,
-            env={"PRECACHE_FAULT": fault},
+            env={"PRECACHE_FAULT": error},
             http=port,
         )
 
@@ -55,7 +55,7 @@ class Site:
 
     def wait_committed(self) -> None:
         """Wait until all that was sent is committed."""
-        self.arena.wait_frontier([self.sent] * self.arena.partitions)
+        self.arena.wait_next_offset([self.sent] * self.arena.partitions)
 
     def work(self) -> None:
         """Send a record to every partition, and wait until they are processed."""

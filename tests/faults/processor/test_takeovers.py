@@ -33,10 +33,10 @@ def dead_producer(arena: Arena, timeout_ms: int) -> Producer:
     return producer
 
 
-def send_offset(arena: Arena, producer: Producer, frontier: int, name: str = "") -> None:
+def send_offset(arena: Arena, producer: Producer, next_offset: int, name: str = "") -> None:
     """Do what a processor does in step 4; what it processed are records of no operation."""
-    memo = commits.Memo(frontier, arena.partitions, 0, transactional_id=name)
-    place = TopicPartition(arena.topics.notifications, 0, frontier, metadata=commits.write(memo))
+    metadata = commits.CommitMetadata(next_offset, arena.partitions, 0, transactional_id=name)
+    place = TopicPartition(arena.topics.notifications, 0, next_offset, metadata=commits.write(metadata))
     member = Consumer({"bootstrap.servers": arena.kafka, "group.id": arena.topics.group})
     producer.send_offsets_to_transaction([place], member.consumer_group_metadata(), 10)
     member.close()
@@ -59,10 +59,10 @@ def test_the_open_transaction_of_a_predecessor_without_a_name_is_waited_out(
         if ends == "committed":
             producer.commit_transaction(10)
         rebuilt = runner.wait_event("processor.rebuilt")
-        arena.wait_frontier([2])
+        arena.wait_next_offset([2])
         runner.stop()
     expected = {OTHER.operation} if ends == "committed" else {NOVA.operation, OTHER.operation}
-    assert rebuilt["frontier"] == (1 if ends == "committed" else 0)
+    assert rebuilt["next_offset"] == (1 if ends == "committed" else 0)
     assert set(arena.last_decisions()) == expected
 
 
@@ -90,7 +90,7 @@ def test_the_open_transaction_of_a_predecessor_that_is_gone_is_ended(
     with arena.start("one") as runner:
         event = runner.wait_event("processor.predecessor_fenced", timeout_s=20)
         assert event["predecessor"] == f"{arena.topics.group}-dead"
-        arena.wait_frontier([2], 20)
+        arena.wait_next_offset([2], 20)
         # Readers of committed records are not held up either.
         wait_until(lambda: len(arena.derived().progress) == len(arena.derived().operations) - 1 == 1, "records", 20)
         runner.stop()
@@ -114,7 +114,7 @@ def test_the_open_transaction_of_a_member_is_not_ended(make_arena: Callable[...,
             time.sleep(3)
             assert runner.events("processor.rebuilt") == runner.events("processor.predecessor_fenced") == []
             producer.commit_transaction(10)
-            wait_until(lambda: member.poll(0.1) is None and arena.frontiers() == [2], "the rest to be processed")
+            wait_until(lambda: member.poll(0.1) is None and arena.next_offsets() == [2], "the rest to be processed")
             assert runner.events("processor.predecessor_fenced") == []
     finally:
         member.close()
@@ -125,7 +125,7 @@ def test_the_open_transaction_of_a_member_is_not_ended(make_arena: Callable[...,
 def test_a_round_that_only_a_timer_caused_is_fenced(make_arena: Callable[..., Arena], max_poll_s: int) -> None:
     arena = make_arena(
         partitions=1,
-        operations={"stall_after": "3s", "settle": "1s"},
+        operations={"stall_after": "3s", "grace_period": "1s"},
         consumer=SESSION | {"max.poll.interval.ms": max_poll_s * S_MS},
     )
     with arena.start("sleeper", "step4:before:stop:2") as sleeper, arena.start("successor") as successor:
@@ -149,13 +149,13 @@ def test_a_round_that_only_a_timer_caused_is_fenced(make_arena: Callable[..., Ar
 def test_what_became_final_and_was_closed_in_one_round_has_its_row_after_a_kill(
     make_arena: Callable[..., Arena],
 ) -> None:
-    arena = make_arena(partitions=1, operations={"settle": "1s", "keep": "10s"})
+    arena = make_arena(partitions=1, operations={"grace_period": "1s", "allowed_lateness": "10s"})
     ago = int(time.time() * S_MS) - 3_600 * S_MS
     story = [(ago, 0, NOVA.end([])), (ago + 60 * S_MS, 0, OTHER.end([])), (ago + 120 * S_MS, 0, NOVA.end([]))]
     arena.send(story)
     with arena.start("one", "step5:before:kill") as victim:
         victim.wait_killed()
-    assert arena.frontiers() == [3]
+    assert arena.next_offsets() == [3]
     assert arena.rows()["precache_operation"] == []
     with arena.start("one") as successor:
         wait_until(lambda: len(arena.rows()["precache_operation"]) == 2, "both rows")
@@ -167,21 +167,21 @@ def test_what_became_final_and_was_closed_in_one_round_has_its_row_after_a_kill(
 def test_asked_to_stop_while_the_store_is_away_it_ends_in_time_and_loses_nothing(
     make_arena: Callable[..., Arena],
 ) -> None:
-    arena = make_arena(partitions=2, operations={"settle": "1s"})
+    arena = make_arena(partitions=2, operations={"grace_period": "1s"})
     now = int(time.time() * S_MS)
     with Proxy(arena.bucket.url) as proxy:
         away = arena.config("one")["store"] | {"url": proxy.url, "timeout": "1s"}
         with arena.start("one", store=away, shutdown_timeout="6s") as runner:
             runner.wait_event("processor.rebuilt")
             arena.send([(now, 0, NOVA.start(HOSTS)), (now, 0, NOVA.report("a"))])
-            arena.wait_frontier([2, -1001])
+            arena.wait_next_offset([2, -1001])
             proxy.cut()
             arena.send([(now + 1, 0, NOVA.report("b")), (now + 2, 0, NOVA.end(HOSTS)), (now + 2, 1, OTHER.end([]))])
             runner.wait_event("processor.store_waiting")
             began = time.monotonic()
             runner.stop()
             assert time.monotonic() - began < 6.0
-    assert arena.frontiers()[0] == 2, "points that are not stored are not committed"
+    assert arena.next_offsets()[0] == 2, "points that are not stored are not committed"
     with arena.start("one") as again:
         arena.wait_final(2)
         # The second partition's decision was made before the stop: its row is written once that partition is rebuilt.
@@ -196,13 +196,13 @@ def test_asked_to_stop_while_the_store_is_away_it_ends_in_time_and_loses_nothing
 def test_a_partition_that_comes_back_after_the_store_was_away_is_read(make_arena: Callable[..., Arena]) -> None:
     arena = make_arena(partitions=2)
     now = int(time.time() * S_MS)
-    sign = Event(b"paris", {"event_type": "something.else"})
+    heartbeat = Event(b"paris", {"event_type": "something.else"})
     with Proxy(arena.bucket.url) as proxy:
         away = arena.config("one")["store"] | {"url": proxy.url, "timeout": "1s"}
         with arena.start("one", store=away) as one:
             one.wait_event("processor.rebuilt")
-            arena.send([(now, 0, sign), (now, 1, sign)])
-            arena.wait_frontier([1, 1])
+            arena.send([(now, 0, heartbeat), (now, 1, heartbeat)])
+            arena.wait_next_offset([1, 1])
             proxy.cut()
             arena.send([(now, 0, NOVA.end([])), (now, 1, OTHER.end([]))])
             one.wait_event("processor.store_waiting")
@@ -210,10 +210,10 @@ def test_a_partition_that_comes_back_after_the_store_was_away_is_read(make_arena
                 one.wait_event("processor.starting_over")
                 two.wait_event("processor.assigned")
                 two.stop()
-            proxy.mend()
-            arena.wait_frontier([2, 2])
-            arena.send([(now, 0, sign), (now, 1, sign)])
-            arena.wait_frontier([3, 3])
+            proxy.fix()
+            arena.wait_next_offset([2, 2])
+            arena.send([(now, 0, heartbeat), (now, 1, heartbeat)])
+            arena.wait_next_offset([3, 3])
             one.stop()
     assert len(one.events("processor.starting_over")) < 5, "a new share is paused too, and is not rebuilt for ever"
     assert len(arena.derived().operations) == 2
@@ -226,7 +226,7 @@ def test_retention_that_overtakes_a_processor_at_work(make_arena: Callable[..., 
     ignored = Event(b"paris", {"event_type": "something.else"})
     arena.send([(now, 0, ignored)] * 3)
     with arena.start("one") as runner:
-        arena.wait_frontier([3])
+        arena.wait_next_offset([3])
         runner.freeze()
         time.sleep(1.5)  # until what it asked the broker for is answered
         arena.send([(now, 0, ignored)] * 200)
@@ -235,7 +235,7 @@ def test_retention_that_overtakes_a_processor_at_work(make_arena: Callable[..., 
             future.result(timeout=30)
         arena.send([(now, 0, NOVA.end([]))])
         runner.thaw()
-        arena.wait_frontier([204], 30)
+        arena.wait_next_offset([204], 30)
         runner.stop()
     assert list(arena.last_decisions()) == [NOVA.operation]
     assert len(runner.events("processor.out_of_range")) == 1

@@ -214,11 +214,11 @@ class Rig:
     # Afterwards
 
     def records(self, topic: str = "") -> list[Message]:
-        """The notifications in a topic, in each partition's order, without signs of life."""
+        """The notifications in a topic, in each partition's order, without heartbeats."""
         found = read_all(self.kafka, topic or self.topics.notifications)
         return [record for record in found if header(record, "ce_type") != BRIDGE_TYPE]
 
-    def signs(self) -> list[dict[str, Any]]:
+    def heartbeats(self) -> list[dict[str, Any]]:
         found = read_all(self.kafka, self.topics.notifications)
         return [json.loads(record.value() or b"") for record in found if header(record, "ce_type") == BRIDGE_TYPE]
 

@@ -163,9 +163,9 @@ def test_a_clean_stop_gives_nothing_back(rig: Rig, source: str) -> None:
     forwarded = rig.message_ids()
     with rig.channel() as channel:
         left = [channel.basic_get(rig.queue, auto_ack=True) for _ in range(rig.depth())]
-    # oslo.messaging has taken from RabbitMQ up to `prefetch` messages that it did not hand out: those it gives back.
-    given_back = sum(method.redelivered for method, _, _ in left)
-    assert given_back <= (200 if source == "oslo" else 0)
+    # oslo.messaging has taken from RabbitMQ up to `prefetch` messages that it did not hand out: those it requeues.
+    requeued = sum(method.redelivered for method, _, _ in left)
+    assert requeued <= (200 if source == "oslo" else 0)
     assert len(left) + len(forwarded) == 500
     assert set(forwarded.values()) <= {1}
 
@@ -175,11 +175,11 @@ def test_signs_of_life(rig: Rig, source: str) -> None:
         rig.publish([envelope(progress()), b""], JSON)
         rig.wait_forwarded([progress()["message_id"]])
         assert bridge.stop() == 0
-    signs = rig.signs()
-    assert [sign["state"] for sign in signs] == ["starting", "stopping"]
-    assert {sign["instance"] for sign in signs} == {"bridge-1"}
-    assert signs[-1]["counts"]["forwarded"] == 1
-    assert signs[-1]["counts"]["in_flight"] == 0
+    heartbeats = rig.heartbeats()
+    assert [heartbeat["state"] for heartbeat in heartbeats] == ["starting", "stopping"]
+    assert {heartbeat["instance"] for heartbeat in heartbeats} == {"bridge-1"}
+    assert heartbeats[-1]["counts"]["forwarded"] == 1
+    assert heartbeats[-1]["counts"]["in_flight"] == 0
 
 
 def can(source: str, what: str) -> bool:

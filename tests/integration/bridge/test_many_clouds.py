@@ -26,7 +26,7 @@ def hanging() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_one_clouds_fault_stays_its_own(rig: Rig, hanging: int) -> None:
+def test_one_clouds_error_stays_its_own(rig: Rig, hanging: int) -> None:
     url = rig.cloud.transport_url
     sick = {
         "dead": {"transport_url": f"rabbit://u:p@127.0.0.1:{free_port()}/"},

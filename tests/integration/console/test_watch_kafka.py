@@ -434,7 +434,7 @@ def test_no_topics(watch: Watch) -> None:
     assert "precache topics create" in process.stderr
 
 
-def test_faults_of_other_blocks_do_not_matter(
+def test_errors_of_other_blocks_do_not_matter(
     servers: Servers, topics: Topics, derived: Derived, tmp_path: Path
 ) -> None:
     file = tmp_path / "bridge.yaml"

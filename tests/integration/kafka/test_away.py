@@ -13,7 +13,7 @@ from precache.config import TopicsBlock
 from precache.kafka import clients
 from precache.kafka import topics as kafka_topics
 from precache.kafka.config import KafkaBlock
-from precache.kafka.errors import KafkaFault, KafkaRetry, translate
+from precache.kafka.errors import KafkaCallError, KafkaRetry, translate
 from precache.runtime.deadline import Deadline
 from tests.services.kafka import Node
 
@@ -130,7 +130,7 @@ def test_a_wrong_password_is_named_when_topics_are_checked(guarded_node: Node) -
     admin = clients.admin(guarded(guarded_node, "reader", "hush-wrong"))
     with pytest.raises(KafkaRetry, match="Authentication failed") as caught:
         kafka_topics.check(admin, TopicsBlock(), ["notifications"], Deadline.after(5))
-    assert caught.value.loud
+    assert caught.value.actionable
     assert "sasl.password" in str(caught.value)
 
 
@@ -138,19 +138,19 @@ def test_a_right_that_is_missing_is_waited_for_aloud(guarded_node: Node) -> None
     producer = clients.producer(
         guarded(guarded_node, "reader", "hush-reader"), "p", **{"topic.metadata.propagation.max.ms": 500}
     )
-    faults: list[KafkaFault] = []
+    errors: list[KafkaCallError] = []
 
     def report(error: KafkaError | None, _message: Message) -> None:
         assert error is not None
-        faults.append(translate(error, "produce"))
+        errors.append(translate(error, "produce"))
 
     producer.produce("nova.notifications", b"x", on_delivery=report)
-    until(lambda: faults, lambda: producer.poll(0.1))
-    assert [(type(fault), fault.loud) for fault in faults] == [(KafkaRetry, True)]
-    assert "kafka-acls.sh" in str(faults[0])
+    until(lambda: errors, lambda: producer.poll(0.1))
+    assert [(type(problem), problem.actionable) for problem in errors] == [(KafkaRetry, True)]
+    assert "kafka-acls.sh" in str(errors[0])
 
 
 def test_topics_that_one_has_no_right_to_see(guarded_node: Node) -> None:
     admin = clients.admin(guarded(guarded_node, "reader", "hush-reader"))
     found = kafka_topics.check(admin, TopicsBlock(), ["notifications"], Deadline.after(30))
-    assert [fault.text for fault in found] == ["does not exist, or this user may not see it"]
+    assert [error.text for error in found] == ["does not exist, or this user may not see it"]

@@ -13,8 +13,8 @@ from precache.kafka import clients
 from precache.kafka.config import KafkaBlock
 from precache.kafka.errors import (
     KafkaAbortable,
+    KafkaCallError,
     KafkaFatal,
-    KafkaFault,
     KafkaFenced,
     KafkaRejected,
     KafkaRetry,
@@ -56,9 +56,9 @@ def make(block: KafkaBlock, name: str, partitions: int = 5, **config: str) -> st
     return name
 
 
-def send(producer: Producer, topic: str, **record: Any) -> KafkaFault | Message:
+def send(producer: Producer, topic: str, **record: Any) -> KafkaCallError | Message:
     """Return the delivery report, or the fault that it tells."""
-    reports: list[KafkaFault | Message] = []
+    reports: list[KafkaCallError | Message] = []
 
     def report(error: KafkaError | None, message: Message) -> None:
         reports.append(message if error is None else translate(error, "produce"))
@@ -69,7 +69,7 @@ def send(producer: Producer, topic: str, **record: Any) -> KafkaFault | Message:
     return only
 
 
-def first_error(consumer: Consumer) -> KafkaFault:
+def first_error(consumer: Consumer) -> KafkaCallError:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         message = consumer.poll(0.2)
@@ -96,9 +96,9 @@ def test_a_record_too_large_for_the_topic_is_rejected_and_the_producer_goes_on(
     small = make(block, f"{topics.prefix}.small", max_message_bytes="2000")
     uncompressed: dict[str, Any] = {"compression.type": "none"}
     producer = clients.producer(block, "test", **uncompressed)
-    fault = send(producer, small, value=b"x" * 5_000)
-    assert isinstance(fault, KafkaRejected)
-    assert fault.name == "MSG_SIZE_TOO_LARGE"
+    error = send(producer, small, value=b"x" * 5_000)
+    assert isinstance(error, KafkaRejected)
+    assert error.name == "MSG_SIZE_TOO_LARGE"
     assert isinstance(send(producer, small, value=b"x"), Message)
 
 
@@ -108,12 +108,12 @@ def test_a_record_beyond_the_clients_own_limit_is_rejected(block: KafkaBlock, to
         producer.produce(topic, b"x" * 2_000_000)
 
 
-def test_a_topic_that_is_not_there_is_waited_for_loudly(block: KafkaBlock, topics: Topics) -> None:
+def test_a_topic_that_is_not_there_is_waited_for_and_logged(block: KafkaBlock, topics: Topics) -> None:
     producer = clients.producer(block, "test", **{"topic.metadata.propagation.max.ms": 500})
-    fault = send(producer, f"{topics.prefix}.missing", value=b"x")
-    assert isinstance(fault, KafkaRetry)
-    assert fault.loud
-    assert "precache topics create" in str(fault)
+    error = send(producer, f"{topics.prefix}.missing", value=b"x")
+    assert isinstance(error, KafkaRetry)
+    assert error.actionable
+    assert "precache topics create" in str(error)
 
 
 def test_what_a_transaction_rolled_back_is_not_read(
@@ -139,9 +139,9 @@ def test_a_place_that_is_not_in_the_log_is_an_error_to_decide_on(
 ) -> None:
     consumer = consumers(f"test-{uuid.uuid4()}")
     consumer.assign([TopicPartition(topic, 0, 1_000)])
-    fault = first_error(consumer)
-    assert isinstance(fault, KafkaFatal)
-    assert fault.name == "_AUTO_OFFSET_RESET"
+    error = first_error(consumer)
+    assert isinstance(error, KafkaFatal)
+    assert error.name == "_AUTO_OFFSET_RESET"
 
 
 def test_nothing_is_committed_that_was_not_committed_by_name(

@@ -6,7 +6,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from precache.kafka.config import KafkaBlock
-from precache.kafka.errors import KafkaFault
+from precache.kafka.errors import KafkaCallError
 from precache.kafka.groups import GroupCommits
 from tests.services.kafka import Node
 from tests.support.process import wait_until
@@ -28,13 +28,13 @@ def test_from_the_first_look_to_a_commit_beside_an_open_transaction(tmp_path: Pa
             future.result(timeout=30)
         block = KafkaBlock.model_validate(settings)
 
-        def is_told() -> bool:
+        def is_reported() -> bool:
             try:
                 return [offset for offset, _ in asked(block)] == [-1001, -1001]
-            except KafkaFault:
+            except KafkaCallError:
                 return False
 
-        wait_until(is_told, "Kafka to tell that nothing is committed", 60)
+        wait_until(is_reported, "Kafka to tell that nothing is committed", 60)
         producer = Producer(settings | {"transactional.id": "one"})
         producer.init_transactions(30)
         member = Consumer(settings | {"group.id": GROUP}).consumer_group_metadata()

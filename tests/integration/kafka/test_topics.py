@@ -20,7 +20,7 @@ from precache.kafka import clients
 from precache.kafka import topics as kafka_topics
 from precache.kafka.config import KafkaBlock
 from precache.kafka.errors import KafkaFatal, KafkaRetry
-from precache.kafka.settings import TopicFault
+from precache.kafka.settings import TopicProblem
 from precache.runtime.deadline import Deadline
 from tests.services.testing import Servers, Topics
 
@@ -39,8 +39,8 @@ def soon() -> Deadline:
     return Deadline.after(30)
 
 
-def faults(admin: clients.Admin, block: TopicsBlock) -> list[str]:
-    return [str(fault) for fault in kafka_topics.check(admin, block, ROLES, soon(), "processor.yaml")]
+def errors(admin: clients.Admin, block: TopicsBlock) -> list[str]:
+    return [str(error) for error in kafka_topics.check(admin, block, ROLES, soon(), "processor.yaml")]
 
 
 def make(admin: clients.Admin, name: str, partitions: int = 3, **settings: str) -> None:
@@ -60,9 +60,9 @@ def run(admin: clients.Admin, command: str) -> None:
         future.result(30)
 
 
-def mend(admin: clients.Admin, found: Iterable[TopicFault]) -> None:
-    for fault in found:
-        run(admin, fault.command)
+def fix(admin: clients.Admin, found: Iterable[TopicProblem]) -> None:
+    for error in found:
+        run(admin, error.command)
 
 
 def test_topics_that_were_made_by_us_are_right(admin: clients.Admin, block: TopicsBlock, topics: Topics) -> None:
@@ -76,7 +76,7 @@ def test_topics_that_were_made_by_us_are_right(admin: clients.Admin, block: Topi
         (forward, True, 3),
     ]
     assert str(outcomes[0]) == f"{block.notifications}: created, 3 partitions"
-    assert faults(admin, block) == []
+    assert errors(admin, block) == []
     again = kafka_topics.create(admin, block.model_copy(update={"partitions": 7}), soon())
     assert [(outcome.created, outcome.partitions) for outcome in again] == [(False, 3)] * 4
     assert str(again[0]) == f"{block.notifications}: is there already, 3 partitions"
@@ -88,7 +88,7 @@ def test_missing_topics_are_named_with_the_command_that_makes_them(admin: client
         block.notifications: 3
     }
     command = "precache topics create --config processor.yaml"
-    assert faults(admin, block) == [
+    assert errors(admin, block) == [
         f"{name}: does not exist, or this user may not see it; to mend it: {command}"
         for name in (block.progress, block.operations, block.deadletters)
     ]
@@ -103,7 +103,7 @@ def test_wrong_settings_are_named_and_their_commands_mend_them(admin: clients.Ad
     make(admin, block.deadletters)
     found = kafka_topics.check(admin, block, ROLES, soon())
     alter = f"kafka-configs.sh --bootstrap-server {admin.servers} --alter --entity-type topics --entity-name"
-    assert [(fault.topic, fault.text, fault.command) for fault in found] == [
+    assert [(error.topic, error.text, error.command) for error in found] == [
         (
             block.notifications,
             "cleanup.policy is compact, but has to be delete",
@@ -125,8 +125,8 @@ def test_wrong_settings_are_named_and_their_commands_mend_them(admin: clients.Ad
             f"{alter} {block.operations} --add-config 'cleanup.policy=[compact,delete]'",
         ),
     ]
-    mend(admin, found)
-    assert faults(admin, block) == []
+    fix(admin, found)
+    assert errors(admin, block) == []
 
 
 def test_a_topic_must_take_a_record_that_is_larger_than_a_batch(
@@ -142,7 +142,7 @@ def test_a_topic_must_take_a_record_that_is_larger_than_a_batch(
     for name, config in settings.items():
         make(admin, name, max_message_bytes="300000", **config)
     one = clients.admin(KafkaBlock.model_validate(small))
-    found = {fault.topic: fault.text for fault in kafka_topics.check(one, block, ROLES, soon())}
+    found = {error.topic: error.text for error in kafka_topics.check(one, block, ROLES, soon())}
     assert found.keys() == {block.progress, block.operations, block.deadletters}
     assert found[block.progress].startswith("max.message.bytes is 300000, but a batch of ours may have 1000000 bytes")
     assert "400000" in found[block.deadletters]
@@ -151,10 +151,10 @@ def test_a_topic_must_take_a_record_that_is_larger_than_a_batch(
 def test_partitions_that_differ_are_named(admin: clients.Admin, block: TopicsBlock) -> None:
     make(admin, block.operations, partitions=4, cleanup_policy="compact,delete")
     kafka_topics.create(admin, block, soon())
-    [fault] = kafka_topics.check(admin, block, ROLES, soon(), "p.yaml")
-    assert fault.topic == block.operations
-    assert fault.text.startswith(f"has 4 partitions, but {block.notifications} has 3: ")
-    assert fault.command.startswith("name new topics in the topics block")
+    [error] = kafka_topics.check(admin, block, ROLES, soon(), "p.yaml")
+    assert error.topic == block.operations
+    assert error.text.startswith(f"has 4 partitions, but {block.notifications} has 3: ")
+    assert error.command.startswith("name new topics in the topics block")
     assert kafka_topics.check(admin, block, ["notifications", "deadletters"], soon()) == []
 
 

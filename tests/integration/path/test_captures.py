@@ -70,7 +70,7 @@ def assert_figures_known_by_heart(progress: list[dict[str, Any]], operations: li
 
 
 def everything(stack: Stack) -> dict[str, Any]:
-    """All points but the signs of life, and both derived topics, byte for byte."""
+    """All points but the heartbeats, and both derived topics, byte for byte."""
     measurements = ("precache_progress", "precache_operation", "precache_image")
     derived = {
         topic: [(record.partition(), record.key(), record.value(), header(record, "ce_id")) for record in records]
@@ -99,10 +99,10 @@ def test_what_is_published_again_changes_nothing(stack: Stack) -> None:
 
             stack.publish(again())
             stack.wait_processed(2 * len(sent))
-            assert everything(stack) == before, "a repetition within `keep` changed something"
+            assert everything(stack) == before, "a repetition within `allowed_lateness` changed something"
             assert processor.stop() == 0
 
-        with stack.processor(operations={"keep": "1s"}) as processor:
+        with stack.processor(operations={"allowed_lateness": "1s"}) as processor:
             # The clock moves to wall time, less two seconds, once nothing is left to be read.
             wait_until(lambda: is_closed(stack), "the operations to be closed")
             stack.publish(again())
@@ -118,5 +118,5 @@ def test_what_is_published_again_changes_nothing(stack: Stack) -> None:
 
 
 def is_closed(stack: Stack) -> bool:
-    """Whether the committed low-water mark of every partition has reached its frontier: nothing is in memory."""
-    return stack.lows() == stack.frontiers()
+    """Whether the committed `replay_from` of every partition has reached its next offset: nothing is in memory."""
+    return stack.replay_from_all() == stack.next_offsets()

@@ -25,7 +25,7 @@ class Running:
         self, arena: Arena, *, check_topics: bool = False, instance: str = "one", tuning: Tuning = TUNING, **more: Any
     ) -> None:
         self.stop = Stop()
-        self.fault: BaseException | None = None
+        self.error: BaseException | None = None
         self._config = load(arena.write_config(instance, **more), ProcessorConfig)
         self._check_topics = check_topics
         self._tuning = tuning
@@ -36,23 +36,23 @@ class Running:
     def _run(self) -> None:
         try:
             if not service.run(self._config, self.stop, tuning=self._tuning, check_topics=self._check_topics):
-                self.fault = AssertionError("it hung")
-        except BaseException as fault:  # noqa: BLE001 - the test looks at it
-            self.fault = fault
+                self.error = AssertionError("it hung")
+        except BaseException as error:  # noqa: BLE001 - the test looks at it
+            self.error = error
 
     def end(self, timeout_s: float = 30.0) -> BaseException | None:
         """Stop it, and return what it raised."""
         self.stop.request("the test is over")
         self._thread.join(timeout_s)
         assert not self._thread.is_alive(), "it did not stop"
-        return self.fault
+        return self.error
 
-    def wait_fault(self) -> BaseException:
+    def wait_error(self) -> BaseException:
         """Wait until it ends by itself, and return what it raised."""
         self._thread.join(30)
         self.stop.request("it has had its time")
-        assert self.fault is not None, "it did not refuse"
-        return self.fault
+        assert self.error is not None, "it did not refuse"
+        return self.error
 
 
 @contextmanager
@@ -62,15 +62,15 @@ def running(arena: Arena, **options: Any) -> Iterator[Running]:
     try:
         yield one
     finally:
-        fault = one.end()
-    if fault is not None:
-        raise fault
+        error = one.end()
+    if error is not None:
+        raise error
 
 
-def run_to(arena: Arena, *frontier: int, **options: Any) -> None:
+def run_to(arena: Arena, *next_offset: int, **options: Any) -> None:
     """Have a processor work until these offsets are committed."""
     with running(arena, **options):
-        arena.wait_frontier(frontier)
+        arena.wait_next_offset(next_offset)
 
 
 def named(logged: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:

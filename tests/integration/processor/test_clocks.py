@@ -17,7 +17,7 @@ HOSTS = ["a", "b"]
 DAY_MS = 25 * 3_600_000
 
 
-def memo(arena: Arena) -> commits.Memo:
+def metadata(arena: Arena) -> commits.CommitMetadata:
     """Return what stands beside the committed offset of partition 0."""
     consumer = Consumer({"bootstrap.servers": arena.kafka, "group.id": arena.topics.group})
     try:
@@ -32,20 +32,20 @@ def memo(arena: Arena) -> commits.Memo:
 def test_a_record_stamped_a_day_ahead_gives_no_operation_up(
     make_arena: Callable[..., Arena], logged: list[dict[str, Any]]
 ) -> None:
-    arena = make_arena(partitions=1, operations={"settle": "1s"})
+    arena = make_arena(partitions=1, operations={"grace_period": "1s"})
     # A broker stamps as its clock says; of producers' own stamps it takes only those an hour ahead, unless told.
     arena.alter(arena.topics.notifications, "message.timestamp.after.max.ms", str(2 * DAY_MS))
     counted = metrics.AHEAD._value.get()
     with running(arena):
         arena.send([(now_ms(), 0, NOVA.start(HOSTS)), (now_ms() + DAY_MS, 0, OTHER.start(HOSTS))])
-        arena.wait_frontier([2])
+        arena.wait_next_offset([2])
         arena.send([(now_ms(), 0, NOVA.report("a")), (now_ms(), 0, OTHER.report("a"))])
-        arena.wait_frontier([4])
+        arena.wait_next_offset([4])
     (event,) = named(logged, "processor.stamped_ahead")
     assert event["records"] == 1
     assert abs(event["ahead_s"] - DAY_MS // 1_000) < 60
     assert metrics.AHEAD._value.get() == counted + 1
-    assert abs(memo(arena).clock_ms - now_ms()) < 60_000
+    assert abs(metadata(arena).clock_ms - now_ms()) < 60_000
     for source in (NOVA, OTHER):
         arena.send([(now_ms(), 0, source.report("b")), (now_ms(), 0, source.end(HOSTS))])
     with running(arena):
@@ -67,11 +67,11 @@ def test_a_committed_clock_that_is_a_day_ahead_heals_by_itself(
     run_to(arena, 2)
     set_offset(arena, 2, f"v1;low=0;parts=1;clock={now_ms() + DAY_MS}")
     with running(arena):
-        arena.wait_frontier([2])
+        arena.wait_next_offset([2])
         arena.send([(now_ms(), 0, NOVA.report("b")), (now_ms(), 0, NOVA.end(HOSTS))])
         arena.wait_final(1)
     (event,) = named(logged, "processor.clock_taken_back")
     assert abs(event["ahead_s"] - DAY_MS // 1_000) < 60
-    assert abs(memo(arena).clock_ms - now_ms()) < 60_000
+    assert abs(metadata(arena).clock_ms - now_ms()) < 60_000
     assert [record["status"] for record in arena.decisions()] == ["running", "completed"]
     assert arena.derived().letters == []

@@ -14,7 +14,7 @@ from tests.unit.processor.events import Source
 NOVA, OTHER = Source(), Source(request="req-2")
 HOSTS = [f"compute-{number:04}" for number in range(3_000)]
 ON_TIME, LATE = HOSTS[:1_500], HOSTS[1_500:]
-SETTLE = {"settle": "1s"}
+SETTLE = {"grace_period": "1s"}
 
 
 def last(arena: Arena) -> tuple[int, int]:
@@ -48,7 +48,7 @@ def test_a_processor_killed_while_a_revision_is_owed(make_arena: Callable[..., A
         arena.wait_final(1)
         late_ms = now_ms()
         arena.send([(late_ms, 0, NOVA.report(HOSTS[0]))])
-        arena.wait_frontier([3])
+        arena.wait_next_offset([3])
         first.kill()
         assert last(arena) == (1, 0), "it was killed too late to show anything"
     # Before the time that was committed, and after it: in the revision, and not.

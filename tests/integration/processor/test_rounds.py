@@ -33,8 +33,8 @@ def test_offsets_that_are_missing_are_told_and_lose_nothing(
     with running(arena):
         arena.wait_final(1)
     events = named(logged, "processor.records_missing")
-    assert [(event["frontier"], event["next"]) for event in events] == [(1, 2), (3, 4), (5, 6)]
-    assert [event["frontier"] for event in named(logged, "processor.gap")] == [1, 3, 5], (
+    assert [(event["next_offset"], event["next"]) for event in events] == [(1, 2), (3, 4), (5, 6)]
+    assert [event["next_offset"] for event in named(logged, "processor.gap")] == [1, 3, 5], (
         "looked at twice, then believed"
     )
     assert arena.last_decisions()[NOVA.operation]["status"] == "completed"
@@ -62,20 +62,20 @@ def test_two_processors_of_one_name_end_in_words(make_arena: Callable[..., Arena
     one, two = Running(arena), Running(arena)
     end = time.monotonic() + 60
     number = 0
-    while (one.fault is None and two.fault is None) and time.monotonic() < end:
+    while (one.error is None and two.error is None) and time.monotonic() < end:
         number += 1
         both = [Source(request=f"req-{number}").end([]), LONDON.report(f"host{number}", total=10_000)]
         arena.send([(now_ms(), partition, event) for partition, event in enumerate(both)])
         time.sleep(0.2)
-    faults = [fault for fault in (one.fault, two.fault) if fault is not None]
-    survivors = [runner for runner in (one, two) if runner.fault is None]
+    errors = [error for error in (one.error, two.error) if error is not None]
+    survivors = [runner for runner in (one, two) if runner.error is None]
     try:
-        assert faults, "both went on, each fencing the other"
-        assert isinstance(faults[0], Fatal)
-        assert "another processor uses the name 'one'" in str(faults[0])
-        assert "give every processor an `instance:` of its own" in str(faults[0])
+        assert errors, "both went on, each fencing the other"
+        assert isinstance(errors[0], Fatal)
+        assert "another processor uses the name 'one'" in str(errors[0])
+        assert "give every processor an `instance:` of its own" in str(errors[0])
         if survivors:
-            arena.wait_frontier([number, number])
+            arena.wait_next_offset([number, number])
     finally:
         for runner in survivors:
             runner.end()
@@ -95,7 +95,9 @@ def test_a_stop_is_heard_while_kafka_is_away(make_arena: Callable[..., Arena]) -
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_what_nova_may_leave_out_or_change(make_arena: Callable[..., Arena], strategy: str) -> None:
-    arena = make_arena(partitions=2, operations={"settle": "1s"}, consumer={"partition.assignment.strategy": strategy})
+    arena = make_arena(
+        partitions=2, operations={"grace_period": "1s"}, consumer={"partition.assignment.strategy": strategy}
+    )
     renamed = Source(name="renamed")
     twin = Source(cloud="london")
     no_lists = Source(request="req-3")
@@ -126,15 +128,15 @@ def test_what_nova_may_leave_out_or_change(make_arena: Callable[..., Arena], str
 
 
 def test_an_abandoned_operation_is_taken_up_again(make_arena: Callable[..., Arena]) -> None:
-    arena = make_arena(partitions=1, operations={"settle": "1s", "stall_after": "1s", "abandon_after": "2s"})
+    arena = make_arena(partitions=1, operations={"grace_period": "1s", "stall_after": "1s", "abandon_after": "2s"})
     arena.send([(now_ms(), 0, NOVA.start(HOSTS))])
     with running(arena):
         arena.wait_final(1)
         arena.send([(now_ms(), 0, NOVA.report("a"))])
-        arena.wait_frontier([2])
+        arena.wait_next_offset([2])
     arena.send([(now_ms(), 0, NOVA.report("b")), (now_ms(), 0, NOVA.end(HOSTS))])
     with running(arena):
-        arena.wait_frontier([4])
+        arena.wait_next_offset([4])
         wait_until(lambda: arena.last_decisions()[NOVA.operation]["status"] == "completed", "its end")
     told = [(record["status"], record["revision"], bool(record["final_at"])) for record in arena.decisions()]
     assert told[:4] == [("running", 0, False), ("stalled", 0, False), ("abandoned", 1, True), ("running", 1, False)]
@@ -143,19 +145,19 @@ def test_an_abandoned_operation_is_taken_up_again(make_arena: Callable[..., Aren
     assert arena.derived().letters == []
 
 
-def test_a_topic_that_takes_no_more_such_batches_is_waited_for_loudly(
+def test_a_topic_that_takes_no_more_such_batches_is_waited_for_and_logged(
     make_arena: Callable[..., Arena], logged: list[dict[str, Any]]
 ) -> None:
     arena = make_arena(partitions=1)
     arena.send([(now_ms(), 0, NOVA.start(HOSTS)), (now_ms(), 0, NOVA.report("a"))])
     with running(arena):
-        arena.wait_frontier([2])
+        arena.wait_next_offset([2])
         arena.alter(arena.topics.progress, "max.message.bytes", "200")
         arena.send([(now_ms(), 0, NOVA.report("b", ["x"] * 1_000)), (now_ms(), 0, NOVA.end(HOSTS))])
         wait_until(lambda: len(named(logged, "processor.topic_refuses")) >= 2, "it to try again, and to say so")
-        assert arena.frontiers() == [2]
+        assert arena.next_offsets() == [2]
         arena.alter(arena.topics.progress, "max.message.bytes", "1048588")
-        arena.wait_frontier([4])
+        arena.wait_next_offset([4])
     refused = named(logged, "processor.topic_refuses")
     assert all("MSG_SIZE_TOO_LARGE" in event["why"] and arena.topics.progress in event["why"] for event in refused)
     assert len(arena.derived().progress) == 2

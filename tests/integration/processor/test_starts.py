@@ -30,8 +30,8 @@ def test_a_commit_without_metadata_that_is_known_here(
     arena.send([(now_ms(), 0, NOVA.report("b")), (now_ms(), 0, NOVA.report("c")), (now_ms(), 0, NOVA.end(HOSTS))])
     arena.send([(now_ms(), 0, OTHER.report("z"))])
     run_to(arena, 7)
-    (event,) = named(logged, "processor.commit_without_memo")
-    assert event["low"] == 1, "the first offset of the open operation"
+    (event,) = named(logged, "processor.commit_without_metadata")
+    assert event["replay_from"] == 1, "the first offset of the open operation"
     assert arena.last_decisions()[NOVA.operation]["status"] == "completed"
     assert len(arena.derived().progress) == 3
     assert arena.derived().letters == [("late", "0/6")], "the final one was taken for closed"
@@ -48,7 +48,7 @@ def test_retention_that_ate_low(make_arena: Callable[..., Arena], logged: list[d
     run_to(arena, 6)
     (event,) = named(logged, "processor.history_missing")
     assert event["log_level"] == "error"
-    assert (event["low"], event["log_start"], event["open_operations"]) == (0, 2, [NOVA.operation])
+    assert (event["replay_from"], event["log_start"], event["open_operations"]) == (0, 2, [NOVA.operation])
     last = arena.last_decisions()
     assert (last[NOVA.operation]["status"], last[OTHER.operation]["status"]) == ("running", "completed")
     assert arena.derived().letters == [("late", "0/3")]
@@ -62,26 +62,26 @@ def test_partitions_added_are_fatal(make_arena: Callable[..., Arena]) -> None:
     new = [NewPartitions(name, 2) for name in (arena.topics.notifications, arena.topics.operations)]
     for future in admin.create_partitions(new).values():
         future.result(timeout=30)
-    fault = Running(arena).wait_fault()
-    assert isinstance(fault, Fatal)
-    assert "has 2 partitions" in str(fault)
-    assert "fixed for life" in str(fault)
-    assert "new topics" in str(fault)
+    error = Running(arena).wait_error()
+    assert isinstance(error, Fatal)
+    assert "has 2 partitions" in str(error)
+    assert "fixed for life" in str(error)
+    assert "new topics" in str(error)
 
 
 def test_topics_without_log_append_time_are_refused(make_arena: Callable[..., Arena]) -> None:
     arena = make_arena(partitions=1)
-    fault = Running(arena, check_topics=True).wait_fault()
-    assert isinstance(fault, Fatal)
-    assert "message.timestamp.type is CreateTime, but has to be LogAppendTime" in str(fault)
-    assert "kafka-configs.sh" in str(fault)
+    error = Running(arena, check_topics=True).wait_error()
+    assert isinstance(error, Fatal)
+    assert "message.timestamp.type is CreateTime, but has to be LogAppendTime" in str(error)
+    assert "kafka-configs.sh" in str(error)
 
 
 def test_topics_as_they_have_to_be_are_taken(make_arena: Callable[..., Arena]) -> None:
     arena = make_arena("LogAppendTime", partitions=1)
     arena.send([(0, 0, NOVA.end([]))])
     with running(arena, check_topics=True):
-        arena.wait_frontier([1])
+        arena.wait_next_offset([1])
 
 
 def test_another_group_over_what_was_processed_is_fatal(make_arena: Callable[..., Arena]) -> None:
@@ -89,10 +89,10 @@ def test_another_group_over_what_was_processed_is_fatal(make_arena: Callable[...
     arena.send([(now_ms(), 0, NOVA.start(HOSTS))])
     run_to(arena, 1)
     arena.consumer["group.id"] = f"{arena.topics.group}-other"
-    fault = Running(arena).wait_fault()
-    assert isinstance(fault, Fatal)
-    assert "has no committed offset" in str(fault)
-    assert "group.id was changed: put it back" in str(fault)
+    error = Running(arena).wait_error()
+    assert isinstance(error, Fatal)
+    assert "has no committed offset" in str(error)
+    assert "group.id was changed: put it back" in str(error)
 
 
 @pytest.mark.parametrize("last", [OTHER.start(HOSTS), OTHER.end([])], ids=["open", "over"])
@@ -101,9 +101,9 @@ def test_an_offset_set_back_is_fatal(make_arena: Callable[..., Arena], last: Eve
     arena.send([(now_ms(), 0, NOVA.end([])), (now_ms(), 0, last)])
     run_to(arena, 2)
     set_offset(arena, 1, "")
-    fault = Running(arena).wait_fault()
-    assert isinstance(fault, Fatal)
-    assert "lies before operations that were decided already" in str(fault)
+    error = Running(arena).wait_error()
+    assert isinstance(error, Fatal)
+    assert "lies before operations that were decided already" in str(error)
 
 
 def stalled() -> Any:
@@ -111,7 +111,7 @@ def stalled() -> Any:
 
 
 def test_a_stalled_operation_is_told_once(make_arena: Callable[..., Arena], logged: list[dict[str, Any]]) -> None:
-    arena = make_arena(partitions=1, operations={"settle": "1s", "stall_after": "1s"})
+    arena = make_arena(partitions=1, operations={"grace_period": "1s", "stall_after": "1s"})
     arena.send([(now_ms(), 0, NOVA.start(HOSTS))])
     with running(arena):
         wait_until(lambda: named(logged, "operation.stalled"), "the stall")

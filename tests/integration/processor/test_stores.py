@@ -15,7 +15,7 @@ from precache.config import load
 from precache.runtime.shutdown import Stop
 from processor import metrics, service
 from processor.config import ProcessorConfig
-from processor.stores.api import StoreFault
+from processor.stores.api import StoreFatal
 from processor.stores.influxdb.client import HttpInfluxClient
 from tests.faults.processor.arena import MEASUREMENTS, Arena
 from tests.integration.processor.running import TUNING, Running, named, now_ms, run_to, running
@@ -116,11 +116,11 @@ def test_a_refused_row_of_an_operation_is_a_dead_letter_and_nothing_waits_behind
     arena = make_arena(partitions=1)
     arena.send([(now_ms(), 0, NOVA.end([])), (now_ms(), 0, OLD.start(["a", "b"]))])
     with running(arena):
-        arena.wait_frontier([2])
+        arena.wait_next_offset([2])
         arena.send([(now_ms(), 0, OLD.report("a"))])
-        arena.wait_frontier([3])
+        arena.wait_next_offset([3])
         arena.send([(now_ms(), 0, NOVA.end([]))])
-        arena.wait_frontier([4])
+        arena.wait_next_offset([4])
     first = arena.letters()
     assert {(reason, place) for _, reason, place in first} == {("refused-point", "0/0"), ("refused-point", "0/1")}, (
         "where each operation began"
@@ -175,11 +175,11 @@ def test_sqlite_with_a_restart(make_arena: Callable[..., Arena], tmp_path: Path)
     arena.send([(now_ms(), 0, third.start(["a"])), (now_ms(), 0, third.report("a")), (now_ms(), 0, NOVA.report("a"))])
     first = Running(arena, store=store)
     try:
-        arena.wait_frontier([11])
-        second = Running(arena, instance="two", store=store).wait_fault()
+        arena.wait_next_offset([11])
+        second = Running(arena, instance="two", store=store).wait_error()
     finally:
         assert first.end() is None
-    assert isinstance(second, StoreFault)
+    assert isinstance(second, StoreFatal)
     assert str(file) in str(second)
     arena.send([(now_ms(), 0, third.end(["a"]))])
     run_to(arena, 12, store=store)

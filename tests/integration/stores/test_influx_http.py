@@ -127,7 +127,7 @@ def scripted(script: Script) -> Iterator[Callable[..., InfluxStore]]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "loud", "retry_after_s", "said"),
+    ("answer", "actionable", "retry_after_s", "said"),
     [
         (
             (429, {"Retry-After": "30"}, b'{"code":"too many requests","message":"slow down"}'),
@@ -154,7 +154,7 @@ def test_an_answer_that_is_no_refusal_is_to_be_tried_again(
     scripted: Callable[..., InfluxStore],
     answer: tuple[int, dict[str, str], bytes],
     *,
-    loud: bool,
+    actionable: bool,
     retry_after_s: float | None,
     said: str,
 ) -> None:
@@ -162,7 +162,7 @@ def test_an_answer_that_is_no_refusal_is_to_be_tried_again(
     script.answers = [answer]
     with pytest.raises(StoreRetry) as raised:
         store.write([progress()])
-    assert (raised.value.loud, raised.value.retry_after_s) == (loud, retry_after_s)
+    assert (raised.value.actionable, raised.value.retry_after_s) == (actionable, retry_after_s)
     assert said in str(raised.value)
     assert script.bodies == [], "an answer like that was tried again by the client itself"
     assert store.write([progress()]) == WriteReport()
@@ -233,7 +233,7 @@ def test_a_server_that_does_not_answer_in_time(script: Script, scripted: Callabl
     with pytest.raises(StoreRetry, match=r"can't be reached: ReadTimeoutError: .*see that it runs") as raised:
         store.write([progress()])
     assert time.monotonic() - began < 0.9
-    assert not raised.value.loud
+    assert not raised.value.actionable
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
@@ -245,7 +245,7 @@ def test_no_server_at_all(host: str) -> None:
         for attempt in (store.check, lambda: store.write([progress()])):
             with pytest.raises(StoreRetry, match=f"InfluxDB at {url} can't be reached") as raised:
                 attempt()
-            assert not raised.value.loud
+            assert not raised.value.actionable
 
 
 def tls_context() -> ssl.SSLContext:
@@ -262,5 +262,5 @@ def test_tls_with_an_authority_of_our_own(script: Script) -> None:
         with opened(InfluxStoreConfig(type="influxdb", **values)) as stranger:
             with pytest.raises(StoreRetry, match=r"or name its authority's file in `store\.ca_file`") as raised:
                 stranger.write([progress()])
-            assert raised.value.loud
+            assert raised.value.actionable
     assert len(script.lines()) == 1

@@ -103,14 +103,14 @@ def test_check_writes_nothing(bucket: Bucket) -> None:
         ),
     ],
 )
-def test_what_is_missing_is_loud_and_named_with_its_command(
+def test_what_is_missing_is_actionable_and_named_with_its_command(
     bucket: Bucket, act: str, change: dict[str, Any], said: str
 ) -> None:
     with opened(config_of(bucket, **change)) as store:
         attempt = store.check if act == "check" else lambda: store.write([progress()])
         with pytest.raises(StoreRetry) as raised:
             attempt()
-    assert raised.value.loud
+    assert raised.value.actionable
     assert said in str(raised.value)
     assert TOKEN not in str(raised.value)
     assert TOKEN not in repr(raised.getrepr(chain=True))
@@ -120,7 +120,7 @@ def test_a_token_that_may_only_read_is_not_enough(bucket: Bucket) -> None:
     with opened(config_of(bucket, token=token_for(bucket, "read"))) as store:
         with pytest.raises(StoreRetry, match="403 insufficient permissions for write: ") as raised:
             store.check()
-        assert raised.value.loud
+        assert raised.value.actionable
 
 
 def test_a_token_that_may_only_write_is_enough(bucket: Bucket) -> None:

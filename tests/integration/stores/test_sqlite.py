@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from processor.stores.api import StoreFault, StoreRetry
+from processor.stores.api import StoreFatal, StoreRetry
 from processor.stores.sqlite.schema import VERSION
 from processor.stores.sqlite.store import SqliteStore
 from tests.support.influx_rows import read_table
@@ -73,7 +73,7 @@ def test_a_link_to_the_file_is_the_same_store(store: SqliteStore, path: Path) ->
     assert store is not None
     link = path.with_name("link.db")
     link.symlink_to(path)
-    with pytest.raises(StoreFault, match="belongs to another processor"):
+    with pytest.raises(StoreFatal, match="belongs to another processor"):
         SqliteStore(link).check()
 
 
@@ -84,7 +84,7 @@ def test_a_second_processor_is_refused_in_words_until_the_first_is_gone(store: S
         "stop that one, or give all of them an InfluxDB"
     )
     for attempt in (second.check, lambda: second.write([progress()])):
-        with pytest.raises(StoreFault) as raised:
+        with pytest.raises(StoreFatal) as raised:
             attempt()
         assert str(raised.value) == said
     store.write([progress()])
@@ -102,7 +102,7 @@ def test_the_lock_of_a_killed_processor_is_free(path: Path) -> None:
         assert first.stdout is not None
         assert first.stdout.readline() == "open\n"
         store = SqliteStore(path)
-        with pytest.raises(StoreFault, match=rf"\(process {first.pid}\)"):
+        with pytest.raises(StoreFatal, match=rf"\(process {first.pid}\)"):
             store.check()
         first.kill()
         first.wait()
@@ -144,7 +144,7 @@ def test_a_person_who_writes_for_long_delays_the_processor_and_loses_nothing(
         with pytest.raises(StoreRetry, match="another program is writing to it") as raised:
             store.write([progress()])
         assert time.monotonic() - began < 3
-        assert not raised.value.loud
+        assert not raised.value.actionable
         person.execute("DELETE FROM precache_progress")
         person.execute("COMMIT")
     store.write([progress()])
@@ -159,7 +159,7 @@ def test_rows_are_durable_by_the_settings_that_say_so(store: SqliteStore) -> Non
 
 def test_a_write_is_whole_or_not_at_all(store: SqliteStore, path: Path) -> None:
     change(path, "CREATE TRIGGER no BEFORE INSERT ON precache_image BEGIN SELECT RAISE(ABORT, 'no'); END")
-    with pytest.raises(StoreFault, match="its tables were changed: move it away and run with --rebuild-store"):
+    with pytest.raises(StoreFatal, match="its tables were changed: move it away and run with --rebuild-store"):
         store.write([*(progress() for _ in range(1_000)), image()])
     assert read_table(path, "precache_progress") == []
     change(path, "DROP TRIGGER no")
@@ -171,7 +171,7 @@ def test_a_file_that_was_taken_away_is_told_and_not_written_into_the_void(store:
     store.write([progress()])
     away = path.with_name("away.db")
     path.rename(away)
-    with pytest.raises(StoreFault, match="was moved or deleted while in use: put it back, or run with --rebuild-store"):
+    with pytest.raises(StoreFatal, match="was moved or deleted while in use: put it back, or run with --rebuild-store"):
         store.write([progress()])
     away.rename(path)
     store.write([progress()])
@@ -193,12 +193,12 @@ def test_an_interrupted_write_leaves_nothing_open(store: SqliteStore, path: Path
     assert read_table(path, "precache_operation") == []
 
 
-def test_a_full_disk_is_loud_and_passes_when_there_is_room(store: SqliteStore) -> None:
+def test_a_full_disk_is_actionable_and_passes_when_there_is_room(store: SqliteStore) -> None:
     pages = store._open().execute("PRAGMA page_count").fetchone()[0]
     store._open().execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(StoreRetry, match="the disk is full: make room") as raised:
         store.write([progress(images_cached=BIG) for _ in range(10)])
-    assert raised.value.loud
+    assert raised.value.actionable
     # The limit belongs to the connection, which was given up with the error.
     store.write([progress(images_cached=BIG) for _ in range(10)])
     assert store._open().execute("SELECT count(*) FROM precache_progress").fetchone() == (10,)
@@ -208,7 +208,7 @@ def test_a_full_disk_is_loud_and_passes_when_there_is_room(store: SqliteStore) -
 def test_a_file_system_that_refuses_is_told_in_words(tmp_path: Path) -> None:
     link = tmp_path / "precache.db"
     link.symlink_to("/dev/full")
-    with pytest.raises((StoreRetry, StoreFault), match=f"the store {link}"):
+    with pytest.raises((StoreRetry, StoreFatal), match=f"the store {link}"):
         SqliteStore(link).check()
 
 
@@ -222,13 +222,13 @@ def no_room() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_room")
-def test_a_full_disk_at_the_start_is_loud(path: Path) -> None:
+def test_a_full_disk_at_the_start_is_actionable(path: Path) -> None:
     with pytest.raises(StoreRetry, match=f"^the store {path}: ") as raised:
         SqliteStore(path).check()
-    assert raised.value.loud
+    assert raised.value.actionable
 
 
-def test_a_full_disk_without_a_place_for_the_lock_is_loud(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_without_a_place_for_the_lock_is_actionable(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # ENOSPC for a new file needs a file system of one's own; only this one call is made to fail.
     def full(*_args: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -236,12 +236,12 @@ def test_a_full_disk_without_a_place_for_the_lock_is_loud(path: Path, monkeypatc
     monkeypatch.setattr(os, "open", full)
     with pytest.raises(StoreRetry, match="the disk is full: make room") as raised:
         SqliteStore(path).check()
-    assert raised.value.loud
+    assert raised.value.actionable
 
 
 def test_no_folder_no_store(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "precache.db"
-    with pytest.raises(StoreFault) as raised:
+    with pytest.raises(StoreFatal) as raised:
         SqliteStore(path).check()
     assert str(raised.value) == (
         f"the store {path} can't be opened: No such file or directory: make its folder, writable by this user, "
@@ -252,35 +252,35 @@ def test_no_folder_no_store(tmp_path: Path) -> None:
 def test_a_folder_is_no_store(tmp_path: Path) -> None:
     with pytest.raises(StoreRetry, match="it can't be opened: let this user write the file and its folder") as raised:
         SqliteStore(tmp_path).check()
-    assert raised.value.loud
+    assert raised.value.actionable
 
 
-def test_a_file_that_may_not_be_written_is_loud_and_passes_when_it_may(store: SqliteStore, path: Path) -> None:
+def test_a_file_that_may_not_be_written_is_actionable_and_passes_when_it_may(store: SqliteStore, path: Path) -> None:
     store._open().execute("PRAGMA query_only = 1")
     with pytest.raises(
         StoreRetry, match="it may not be written: let this user write the file and its folder"
     ) as raised:
         store.write([progress()])
-    assert raised.value.loud
+    assert raised.value.actionable
     store.write([progress()])
     assert len(read_table(path, "precache_progress")) == 1
 
 
 def test_a_file_that_is_no_database(path: Path) -> None:
     path.write_bytes(b"something else\n" * 1_000)
-    with pytest.raises(StoreFault, match=r"it is no SQLite database: set `store\.path` to another file"):
+    with pytest.raises(StoreFatal, match=r"it is no SQLite database: set `store\.path` to another file"):
         SqliteStore(path).check()
     assert path.read_bytes().startswith(b"something else")
 
 
 def test_another_programs_database_is_left_alone(path: Path) -> None:
     change(path, "CREATE TABLE theirs (x)")
-    with pytest.raises(StoreFault, match=r"is another program's database: set `store\.path` to a file of its own"):
+    with pytest.raises(StoreFatal, match=r"is another program's database: set `store\.path` to a file of its own"):
         SqliteStore(path).check()
     change(path, f"PRAGMA user_version = {VERSION}")
     store = SqliteStore(path)
     for _ in range(2):
-        with pytest.raises(StoreFault, match="is another program's database"):
+        with pytest.raises(StoreFatal, match="is another program's database"):
             store.write([progress()])
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("theirs",)]
@@ -290,7 +290,7 @@ def test_a_newer_schema_is_refused_in_words(store: SqliteStore, path: Path) -> N
     store.write([progress()])
     store.close()
     change(path, f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(StoreFault) as raised:
+    with pytest.raises(StoreFatal) as raised:
         store.check()
     assert str(raised.value) == (
         f"the store {path} was made by a newer precache (its schema is {VERSION + 1}, this one knows {VERSION}): "
@@ -310,7 +310,7 @@ def test_a_damaged_file_is_told_in_words(store: SqliteStore, path: Path) -> None
     with path.open("r+b") as file:
         file.seek(4_096)
         file.write(os.urandom(size - 4_096))
-    with pytest.raises(StoreFault, match="it is damaged: move it away and run with --rebuild-store"):
+    with pytest.raises(StoreFatal, match="it is damaged: move it away and run with --rebuild-store"):
         store.write([progress(host=f"cn-{number}") for number in range(20)])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
-from bridge.source.api import Delivery, SourceFault
+from bridge.source.api import Delivery, SourceError
 
 
 class FakeProducer:
@@ -79,8 +79,8 @@ class FakeSource:
         self.clock = clock
         self.tick = tick
         self.body = b""
-        self.opening: SourceFault | None = None
-        self.lost: SourceFault | None = None
+        self.opening: SourceError | None = None
+        self.lost: SourceError | None = None
         self.acked: list[tuple[int, bool]] = []
         self.released = 0
         self.cancelled = False

@@ -12,13 +12,13 @@ from precache.config import ConfigError, load
 CLOUD = {"name": "paris", "transport_url": "rabbit://nova:pa55word@host:5672/", "topic": "precache"}
 
 
-def faults(tmp_path: Path, *clouds: dict[str, Any], **more: Any) -> list[str]:
+def errors(tmp_path: Path, *clouds: dict[str, Any], **more: Any) -> list[str]:
     file = tmp_path / "bridge.yaml"
     file.write_text(yaml.safe_dump({"kafka": {"bootstrap.servers": "k:9092"}, "clouds": list(clouds)} | more))
     try:
         load(file, BridgeConfig)
     except ConfigError as error:
-        return [f"{fault.path}: {fault.text}" for fault in error.faults]
+        return [f"{problem.path}: {problem.text}" for problem in error.errors]
     return []
 
 
@@ -37,7 +37,7 @@ def test_the_file_that_is_shipped_loads() -> None:
 
 
 def test_what_is_not_given_has_the_contracts_defaults(tmp_path: Path) -> None:
-    assert faults(tmp_path, CLOUD) == []
+    assert errors(tmp_path, CLOUD) == []
 
 
 @pytest.mark.parametrize(
@@ -72,21 +72,21 @@ def test_what_is_not_given_has_the_contracts_defaults(tmp_path: Path) -> None:
         ({"forward": {"bad topic": ["*"]}}, "is no name for a Kafka topic"),
     ],
 )
-def test_each_fault_is_told(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+def test_each_error_is_told(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     cloud = {key: value for key, value in (CLOUD | change).items() if value is not None}
-    told = faults(tmp_path, cloud)
+    told = errors(tmp_path, cloud)
     assert len(told) == 1, told
     assert words in told[0]
     assert "55word" not in told[0]
 
 
 def test_two_clouds_of_one_name_are_refused(tmp_path: Path) -> None:
-    (told,) = faults(tmp_path, CLOUD, CLOUD)
+    (told,) = errors(tmp_path, CLOUD, CLOUD)
     assert "clouds[1].name: paris is the name of a cloud above" in told
 
 
 def test_a_producer_that_would_not_take_a_dead_letter_is_refused(tmp_path: Path) -> None:
-    (told,) = faults(tmp_path, CLOUD, kafka={"bootstrap.servers": "k:9092", "message.max.bytes": 200_000})
+    (told,) = errors(tmp_path, CLOUD, kafka={"bootstrap.servers": "k:9092", "message.max.bytes": 200_000})
     assert "kafka: message.max.bytes should be at least 400000" in told
 
 

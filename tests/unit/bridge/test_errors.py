@@ -6,9 +6,9 @@ import pytest
 from pika import exceptions
 
 from bridge.source.amqp.dial import DialError
-from bridge.source.amqp.errors import Place, fault_of
+from bridge.source.amqp.errors import Place, error_of
 from bridge.source.amqp.frames import FrameError
-from bridge.source.api import SourceFault, SourceLost, SourceRefused, SourceWaiting
+from bridge.source.api import SourceError, SourceLost, SourceRefused, SourceWaiting
 
 OWN = "'^precache-watch-.*$'"
 PLACE = Place("nova", "/", "nova", "precache.info")
@@ -27,9 +27,9 @@ def make(kind: type[Exception]) -> Exception:
 
 @pytest.mark.parametrize("kind", ALL)
 def test_every_exception_is_mapped(kind: type[Exception]) -> None:
-    fault = fault_of(make(kind), PLACE)
-    assert isinstance(fault, SourceFault)
-    assert str(fault)
+    error = error_of(make(kind), PLACE)
+    assert isinstance(error, SourceError)
+    assert str(error)
 
 
 @pytest.mark.parametrize(
@@ -79,17 +79,17 @@ def test_every_exception_is_mapped(kind: type[Exception]) -> None:
         (OSError("odd"), SourceLost, "odd"),
     ],
 )
-def test_what_it_means(error: Exception, kind: type[SourceFault], words: str) -> None:
-    fault = fault_of(error, PLACE)
-    assert type(fault) is kind
-    assert words in str(fault)
-    assert fault.loud == (kind is SourceRefused)
+def test_what_it_means(error: Exception, kind: type[SourceError], words: str) -> None:
+    problem = error_of(error, PLACE)
+    assert type(problem) is kind
+    assert words in str(problem)
+    assert problem.actionable == (kind is SourceRefused)
 
 
 def test_a_command_can_be_pasted_whatever_the_names_hold() -> None:
     place = Place("o'brien; rm", "a b", "nova", "mine")
     closed = exceptions.ChannelClosedByBroker(403, "ACCESS_REFUSED")
-    assert """set_permissions -p 'a b' 'o'"'"'brien; rm' '^$' '^$' '^mine$'""" in str(fault_of(closed, place))
+    assert """set_permissions -p 'a b' 'o'"'"'brien; rm' '^$' '^$' '^mine$'""" in str(error_of(closed, place))
 
 
 @pytest.mark.parametrize(
@@ -111,4 +111,4 @@ def test_a_remedy_has_the_rights_that_it_takes(place: Place, command: str) -> No
         exceptions.ChannelClosedByBroker(403, "ACCESS_REFUSED"),
         exceptions.ConnectionClosedByBroker(530, "NOT_ALLOWED - vhost"),
     ):
-        assert str(fault_of(error, place)).endswith(f"(its rights in the virtual host are replaced), run: {command}")
+        assert str(error_of(error, place)).endswith(f"(its rights in the virtual host are replaced), run: {command}")

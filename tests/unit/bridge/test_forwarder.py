@@ -14,8 +14,8 @@ from bridge.delivery.breaker import Breaker, Limits
 from bridge.delivery.dead_letters import Letters
 from bridge.delivery.forwarder import Forwarder
 from bridge.delivery.heartbeat_record import Record
-from bridge.delivery.in_flight import Flight
-from bridge.delivery.producer import Outlet
+from bridge.delivery.in_flight import InFlight
+from bridge.delivery.producer import CloudProducer
 from bridge.metrics import CloudMetrics
 from bridge.source.api import Delivery
 from precache.kafka.connection import Connection
@@ -45,14 +45,14 @@ class Bench:
         self.made: list[FakeProducer] = []
         self.sent: list[str] = []
         self.script = script
-        self.outlet = Outlet(self._make, self._make, Connection("unit"))
-        self.flight = Flight()
+        self.producer = CloudProducer(self._make, self._make, Connection("unit"))
+        self.in_flight = InFlight()
         routes = [Route(topic, ("*",)) for topic in topics or ("a",)]
         self.letters = CountingLetters(DEAD, "paris", "queue", lambda _: properties or {})
         decoder = Decoder("paris", routes, lambda _: properties or {})
         self.breaker = Breaker("paris", Limits())
         metrics = CloudMetrics("unit")
-        self.forwarder = Forwarder("paris", decoder, self.letters, self.outlet, metrics, self.breaker, clock=clock)
+        self.forwarder = Forwarder("paris", decoder, self.letters, self.producer, metrics, self.breaker, clock=clock)
 
     def _make(self) -> Producer:
         self.made.append(FakeProducer(self.script, self.sent))
@@ -60,20 +60,20 @@ class Bench:
 
     def take(self, *bodies: bytes) -> None:
         deliveries = [Delivery(tag, body, b"") for tag, body in enumerate(bodies, 1)]
-        self.forwarder.take(self.flight, deliveries, 0.0)
+        self.forwarder.take(self.in_flight, deliveries, 0.0)
 
     def take_waiting(self) -> list[str]:
         """Take what was left for later; return the topics of the records that this made."""
         before = len(self.sent)
-        self.forwarder.take(self.flight, self.flight.take_waiting(), 0.0)
+        self.forwarder.take(self.in_flight, self.in_flight.take_waiting(), 0.0)
         self.rounds(1)
         return self.sent[before:]
 
     def rounds(self, count: int = 12) -> list[str]:
         """Poll and settle as often; return the topics of all records sent."""
         for number in range(count):
-            self.outlet.poll()
-            self.forwarder.settle(self.flight, LATER * (number + 1))
+            self.producer.poll()
+            self.forwarder.settle(self.in_flight, LATER * (number + 1))
         return self.sent
 
 
@@ -95,19 +95,19 @@ class Clock:
 def test_what_there_is_no_time_for_is_left_for_the_next_round_and_counted_in_the_memory() -> None:
     bench = Bench(lambda _topic, _attempt: "", clock=Clock(SLOW_S))
     bench.take(GOOD, b"not json", GOOD)
-    flight, size = bench.flight, len(GOOD)
-    assert (bench.rounds(1), flight.unsettled, flight.waiting, flight.take_prefix()) == (["a"], 0, 2, 1)
-    assert flight.bytes == size + len(b"not json")
-    assert flight.head_age_s(5.0) == 0, "what waits does not make Kafka look slow"
+    in_flight, size = bench.in_flight, len(GOOD)
+    assert (bench.rounds(1), in_flight.unsettled, in_flight.waiting, in_flight.take_prefix()) == (["a"], 0, 2, 1)
+    assert in_flight.bytes == size + len(b"not json")
+    assert in_flight.head_age_s(5.0) == 0, "what waits does not make Kafka look slow"
     assert bench.take_waiting() == [DEAD]
     assert bench.take_waiting() == ["a"]
-    assert (flight.unsettled, flight.waiting, flight.take_prefix(), flight.bytes) == (0, 0, 3, 0)
+    assert (in_flight.unsettled, in_flight.waiting, in_flight.take_prefix(), in_flight.bytes) == (0, 0, 3, 0)
 
 
 def test_where_there_is_time_all_are_taken() -> None:
     bench = Bench(lambda _topic, _attempt: "", clock=Clock(0.0))
     bench.take(*[GOOD] * 100)
-    assert (bench.flight.waiting, len(bench.rounds(1))) == (0, 100)
+    assert (bench.in_flight.waiting, len(bench.rounds(1))) == (0, 100)
 
 
 def test_what_is_sent_again_goes_over_rounds_if_it_takes_long() -> None:
@@ -115,7 +115,7 @@ def test_what_is_sent_again_goes_over_rounds_if_it_takes_long() -> None:
     bench.take(*[GOOD] * 3)
     bench.forwarder._clock = Clock(SLOW_S)
     assert [bench.rounds(1).count(DEAD) for _ in range(4)] == [1, 2, 3, 3]
-    assert bench.flight.unsettled == 0
+    assert bench.in_flight.unsettled == 0
 
 
 def test_a_record_that_is_larger_than_its_body_counts_as_it_is() -> None:
@@ -123,29 +123,29 @@ def test_a_record_that_is_larger_than_its_body_counts_as_it_is() -> None:
     bench = Bench(lambda _topic, _attempt: "?", properties={"headers": {"compression": "gzip"}})
     bench.take(packed)
     assert len(packed) < 10_000
-    assert bench.flight.bytes > 100_000
+    assert bench.in_flight.bytes > 100_000
     bench.made[0].script = lambda _topic, _attempt: ""
     for report in bench.made[0].undecided:
         report(None, None)
-    bench.forwarder.settle(bench.flight, 0.0)
-    assert bench.flight.bytes == 0
+    bench.forwarder.settle(bench.in_flight, 0.0)
+    assert bench.in_flight.bytes == 0
 
 
 def test_what_is_given_back_is_proved_by_one_dead_letter_and_decoded_no_further() -> None:
     bench = Bench(lambda _topic, _attempt: "?")
     bench.take(b"not json", GOOD, *[b"not json"] * 10)
     made = bench.letters.made
-    assert [record.topic for record in bench.forwarder.canaries(bench.flight)] == [DEAD, "a"]
+    assert [record.topic for record in bench.forwarder.canaries(bench.in_flight)] == [DEAD, "a"]
     assert bench.letters.made == made + 1
 
 
 def test_what_kafka_confirms_is_settled() -> None:
     bench = Bench(lambda _topic, _attempt: "")
     bench.take(GOOD, GOOD)
-    assert bench.flight.unsettled == 2
+    assert bench.in_flight.unsettled == 2
     assert bench.rounds() == ["a", "a"]
-    assert bench.flight.take_prefix() == 2
-    assert (bench.flight.unsettled, bench.flight.bytes, bench.flight.pending) == (0, 0, {})
+    assert bench.in_flight.take_prefix() == 2
+    assert (bench.in_flight.unsettled, bench.in_flight.bytes, bench.in_flight.pending) == (0, 0, {})
 
 
 @pytest.mark.parametrize(
@@ -155,14 +155,14 @@ def test_what_may_pass_is_sent_again_until_it_does(error: str) -> None:
     bench = Bench(lambda _topic, attempt: error if attempt < 2 else "")
     bench.take(GOOD)
     assert bench.rounds() == ["a"] * 3
-    assert bench.flight.unsettled == 0
+    assert bench.in_flight.unsettled == 0
 
 
 def test_what_is_refused_at_once_is_a_dead_letter() -> None:
     bench = Bench(lambda topic, _attempt: "!MSG_SIZE_TOO_LARGE" if topic == "a" else "")
     bench.take(GOOD)
     assert bench.rounds() == ["a", DEAD]
-    assert bench.flight.unsettled == 0
+    assert bench.in_flight.unsettled == 0
 
 
 def test_what_is_refused_in_a_batch_is_tried_alone_first() -> None:
@@ -170,32 +170,32 @@ def test_what_is_refused_in_a_batch_is_tried_alone_first() -> None:
     bench.take(GOOD)
     assert bench.rounds() == ["a", "a"]
     assert [producer.sent for producer in bench.made] == [["a"], ["a"]], "the second one sends each record by itself"
-    assert bench.flight.unsettled == 0
+    assert bench.in_flight.unsettled == 0
 
 
 def test_what_is_refused_alone_is_a_dead_letter() -> None:
     bench = Bench(lambda topic, _attempt: "MSG_SIZE_TOO_LARGE" if topic == "a" else "")
     bench.take(GOOD)
     assert sorted(bench.rounds()) == ["a", "a", DEAD]
-    assert bench.flight.unsettled == 0
+    assert bench.in_flight.unsettled == 0
 
 
 def test_a_dead_letter_is_sent_until_it_is_there() -> None:
     bench = Bench(lambda topic, attempt: "MSG_SIZE_TOO_LARGE" if topic == DEAD and attempt < 3 else "")
     bench.take(b"not json", GOOD)
     bench.rounds(1)
-    assert bench.flight.unsettled == 1
+    assert bench.in_flight.unsettled == 1
     assert bench.rounds().count(DEAD) == 4
-    assert bench.flight.unsettled == 0
+    assert bench.in_flight.unsettled == 0
 
 
 def test_a_message_is_settled_only_when_every_topic_has_it() -> None:
     bench = Bench(lambda topic, attempt: "_MSG_TIMED_OUT" if topic == "b" and attempt < 2 else "", "a", "b")
     bench.take(GOOD)
     bench.rounds(1)
-    assert bench.flight.unsettled == 1
+    assert bench.in_flight.unsettled == 1
     assert bench.rounds() == ["a", "b", "b", "b"]
-    assert bench.flight.unsettled == 0
+    assert bench.in_flight.unsettled == 0
 
 
 @pytest.mark.parametrize("error", ["!MSG_SIZE_TOO_LARGE", "MSG_SIZE_TOO_LARGE"])
@@ -203,19 +203,19 @@ def test_two_topics_that_refuse_a_message_make_one_dead_letter(error: str) -> No
     bench = Bench(lambda topic, _attempt: "" if topic == DEAD else error, "a", "b")
     bench.take(GOOD)
     assert bench.rounds().count(DEAD) == 1
-    assert bench.flight.unsettled == 0
+    assert bench.in_flight.unsettled == 0
 
 
 @pytest.mark.parametrize("error", ["_FENCED", "OUT_OF_ORDER_SEQUENCE_NUMBER"])
 def test_a_void_producer_is_replaced_and_all_is_sent_again(error: str) -> None:
     bench = Bench(lambda _topic, attempt: ("?", error, "?")[attempt] if attempt < 3 else "")
     bench.take(GOOD, GOOD, GOOD)  # one report comes; the two others are still out when the producer is dropped
-    bench.outlet.poll()
-    bench.forwarder.settle(bench.flight, 0.0)
+    bench.producer.poll()
+    bench.forwarder.settle(bench.in_flight, 0.0)
     bench.rounds()
     assert len(bench.made) == 2
     assert bench.made[1].sent == ["a"] * 3
-    assert bench.flight.unsettled == 0
+    assert bench.in_flight.unsettled == 0
 
 
 @pytest.mark.parametrize("bodies", [(), (GOOD, GOOD)])
@@ -227,7 +227,7 @@ def test_a_producer_that_breaks_while_it_is_polled_is_replaced(bodies: tuple[byt
     bench.rounds()
     assert len(bench.made) == 2
     assert bench.made[1].sent == ["a"] * len(bodies)
-    assert bench.flight.unsettled == 0
+    assert bench.in_flight.unsettled == 0
 
 
 @pytest.mark.parametrize("error", ["_FATAL", "_FENCED"])
@@ -236,13 +236,13 @@ def test_what_a_replaced_producer_had_reported_does_not_condemn_the_new_one(erro
     bench.take(GOOD, GOOD, GOOD)
     waiting = bench.made[0].waiting
     bench.made[0].waiting = waiting[:1]
-    bench.outlet.poll()
+    bench.producer.poll()
     bench.made[0].waiting = waiting[1:]  # decided by the old producer, and handed out only when it is replaced
-    bench.forwarder.settle(bench.flight, 0.0)
+    bench.forwarder.settle(bench.in_flight, 0.0)
     bench.rounds()
     assert len(bench.made) == 2
     assert bench.made[1].sent == ["a"] * 3
-    assert bench.flight.unsettled == 0
+    assert bench.in_flight.unsettled == 0
 
 
 def test_what_was_tried_alone_stays_alone_when_that_fails_in_passing() -> None:
@@ -250,7 +250,7 @@ def test_what_was_tried_alone_stays_alone_when_that_fails_in_passing() -> None:
     bench.take(GOOD)
     assert bench.rounds() == ["a"] * 3
     assert [producer.sent for producer in bench.made] == [["a"], ["a", "a"]]
-    assert bench.flight.unsettled == 0
+    assert bench.in_flight.unsettled == 0
 
 
 def test_producers_that_break_one_after_another_are_not_made_in_a_hurry() -> None:
@@ -258,23 +258,23 @@ def test_producers_that_break_one_after_another_are_not_made_in_a_hurry() -> Non
     bench.take(GOOD)
     for tenth in range(50):
         bench.made[-1].fatal = True
-        bench.outlet.poll()
-        bench.forwarder.settle(bench.flight, tenth / 10)
+        bench.producer.poll()
+        bench.forwarder.settle(bench.in_flight, tenth / 10)
     assert 4 <= len(bench.made) <= 6
-    assert bench.flight.unsettled == 1
+    assert bench.in_flight.unsettled == 1
 
 
 def test_canaries_are_the_oldest_of_each_topic_and_key() -> None:
     bench = Bench(lambda _topic, _attempt: "_MSG_TIMED_OUT", "a", "b")
     bench.take(GOOD, GOOD, b"not json", b"not json either")
-    assert [record.topic for record in bench.forwarder.canaries(bench.flight)] == ["a", "b", DEAD]
+    assert [record.topic for record in bench.forwarder.canaries(bench.in_flight)] == ["a", "b", DEAD]
 
 
 def test_a_topic_that_has_confirmed_a_message_gets_no_canary_of_it() -> None:
     bench = Bench(lambda topic, _attempt: "_MSG_TIMED_OUT" if topic == "b" else "", "a", "b")
     bench.take(GOOD)
     bench.rounds(1)
-    assert [record.topic for record in bench.forwarder.canaries(bench.flight)] == ["b"]
+    assert [record.topic for record in bench.forwarder.canaries(bench.in_flight)] == ["b"]
 
 
 @pytest.mark.parametrize(("topics", "canaries"), [(("a",), [DEAD]), (("a", "b"), ["b", DEAD])])
@@ -283,7 +283,7 @@ def test_what_kafka_refused_for_good_is_no_canary_but_its_dead_letter_is(
 ) -> None:
     bench = Bench(lambda topic, _attempt: "!MSG_SIZE_TOO_LARGE" if topic == "a" else "?", *topics)
     bench.take(GOOD)
-    assert [record.topic for record in bench.forwarder.canaries(bench.flight)] == canaries
+    assert [record.topic for record in bench.forwarder.canaries(bench.in_flight)] == canaries
 
 
 def test_a_failure_of_the_decoder_itself_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +294,7 @@ def test_a_failure_of_the_decoder_itself_is_a_dead_letter(monkeypatch: pytest.Mo
     bench = Bench(lambda _topic, _attempt: "")
     bench.take(GOOD)
     assert bench.rounds() == [DEAD]
-    assert bench.flight.unsettled == 0
+    assert bench.in_flight.unsettled == 0
 
 
 def test_where_the_decoder_failed_is_logged_once_and_nothing_of_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,8 +320,8 @@ def test_what_is_left_when_the_breaker_opens_is_neither_sent_nor_settled() -> No
     sent = bench.sent.count(DEAD)
     assert sent == 16, "one more would be 17 of 20"
     assert bench.sent.count("a") == 3
-    assert bench.flight.unsettled == 44 - 3 - sent
-    assert bench.flight.pending == {}
+    assert bench.in_flight.unsettled == 44 - 3 - sent
+    assert bench.in_flight.pending == {}
 
 
 @pytest.mark.parametrize("unwanted", [0, 5])

@@ -1,4 +1,4 @@
-"""What a cloud's worker does over time: its signs of life, and what it says of its readiness."""
+"""What a cloud's worker does over time: its heartbeats, and what it says of its readiness."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -12,7 +12,7 @@ from bridge.decode.message import Decoder, Route
 from bridge.delivery.breaker import Breaker, Limits
 from bridge.delivery.dead_letters import Letters
 from bridge.delivery.forwarder import Forwarder
-from bridge.delivery.producer import Outlet
+from bridge.delivery.producer import CloudProducer
 from bridge.metrics import CloudMetrics
 from bridge.source.api import SourceLost, SourceWaiting
 from bridge.worker import CloudSettings, Worker
@@ -37,12 +37,12 @@ class Bench:
         self.at: dict[float, Callable[[], object]] = {}
         self.until_s = 310.0
         self.made: list[FakeProducer] = []
-        self.signs: list[tuple[int, str]] = []
+        self.heartbeats: list[tuple[int, str]] = []
         self.ready: list[tuple[int, bool]] = []
         self.why: list[str] = []
         self.source = FakeSource(self.clock, self._tick)
         self.connection = Connection("unit", self.clock)
-        self.outlet = Outlet(self._make, self._make, self.connection)
+        self.producer = CloudProducer(self._make, self._make, self.connection)
         metrics = CloudMetrics("unit")
         self.breaker = Breaker("paris", Limits(minimum=10, pause_s=60.0))
         letters = Letters("dead", "paris", "queue", self.source.properties)
@@ -50,9 +50,9 @@ class Bench:
         self.worker = Worker(
             settings=CloudSettings("paris", "paris-1", TOPIC, hold_s, 1.0, 30.0, 10.0),
             source=self.source,
-            forwarder=Forwarder("paris", decoder, letters, self.outlet, metrics, self.breaker),
+            forwarder=Forwarder("paris", decoder, letters, self.producer, metrics, self.breaker),
             breaker=self.breaker,
-            outlet=self.outlet,
+            producer=self.producer,
             metrics=metrics,
             health=self.health,
             stop=self.stop,
@@ -81,18 +81,18 @@ class Bench:
             self.ready.append((round(self.now_s), part["ready"]))
         if part["why"] not in self.why:
             self.why.append(part["why"])
-        self._note_signs()
+        self._note_heartbeats()
 
-    def _note_signs(self) -> None:
+    def _note_heartbeats(self) -> None:
         for producer in self.made:
             sent, producer.values = producer.values, []
-            signs = [sign for sign in map(_json, sent) if sign["event_type"] == BRIDGE_TYPE]
-            self.signs += [(round(self.now_s), sign["state"]) for sign in signs]
+            heartbeats = [heartbeat for heartbeat in map(_json, sent) if heartbeat["event_type"] == BRIDGE_TYPE]
+            self.heartbeats += [(round(self.now_s), heartbeat["state"]) for heartbeat in heartbeats]
 
     def run(self) -> list[tuple[int, str]]:
         self.worker.run()
-        self._note_signs()
-        return self.signs
+        self._note_heartbeats()
+        return self.heartbeats
 
 
 def _json(value: bytes) -> dict[str, Any]:
@@ -124,9 +124,9 @@ def test_before_it_reads_again_it_says_so() -> None:
     bench = Bench()
     bench.until_s = 150.0
     bench.at[100.0] = lambda: setattr(bench.source, "lost", SourceLost("gone"))
-    signs = bench.run()
-    assert [state for _, state in signs] == ["starting", "running", "resuming", "stopping"]
-    assert 100 <= signs[2][0] <= 101
+    heartbeats = bench.run()
+    assert [state for _, state in heartbeats] == ["starting", "running", "resuming", "stopping"]
+    assert 100 <= heartbeats[2][0] <= 101
     assert "gone" in bench.why
     assert bench.ready[-1][1]
 
@@ -134,8 +134,8 @@ def test_before_it_reads_again_it_says_so() -> None:
 def test_a_sign_that_kafka_refuses_is_sent_again_soon_and_told_meanwhile() -> None:
     bench = Bench(lambda _topic, attempt: "TOPIC_AUTHORIZATION_FAILED" if attempt in {1, 2, 3} else "")
     bench.until_s = 150.0
-    signs = bench.run()
-    assert signs == [(0, "starting"), *((at, "running") for at in (60, 65, 70, 75, 135)), (150, "stopping")]
+    heartbeats = bench.run()
+    assert heartbeats == [(0, "starting"), *((at, "running") for at in (60, 65, 70, 75, 135)), (150, "stopping")]
     assert bench.ready == [(0, False), (0, True), (60, False), (75, True)]
     assert "kafka-acls.sh" in bench.why[2]
 
@@ -144,7 +144,7 @@ def test_a_sign_that_kafka_does_not_confirm_is_told_after_ten_seconds() -> None:
     bench = Bench(lambda _topic, attempt: "?" if attempt else "")
     bench.until_s = 200.0
     assert bench.run()[:2] == [(0, "starting"), (60, "running")]
-    assert bench.signs[2:] == [(200, "stopping")], "none is sent while one waits"
+    assert bench.heartbeats[2:] == [(200, "stopping")], "none is sent while one waits"
     assert bench.ready == [(0, False), (0, True), (70, False)]
     assert bench.why[2] == "Kafka does not confirm what it was sent: no answer"
 
@@ -177,8 +177,8 @@ def test_what_fills_the_memory_is_given_back_before_its_time() -> None:
     bench.source.body = BIG
     with structlog.testing.capture_logs() as events:
         bench.run()
-    (given_back,) = [event for event in events if event["event"] == "bridge.given_back"]
-    assert 10 <= given_back["held_s"] < 11, "hold is 30 s here"
+    (requeued,) = [event for event in events if event["event"] == "bridge.requeued"]
+    assert 10 <= requeued["held_s"] < 11, "hold is 30 s here"
     assert bench.source.released == 1
 
 
@@ -189,8 +189,8 @@ def test_what_fills_the_memory_is_never_held_for_longer_than_else(hold_s: float,
     bench.source.body = BIG
     with structlog.testing.capture_logs() as events:
         bench.run()
-    given_back = [event for event in events if event["event"] == "bridge.given_back"]
-    assert held_s <= given_back[0]["held_s"] < held_s + 1
+    requeued = [event for event in events if event["event"] == "bridge.requeued"]
+    assert held_s <= requeued[0]["held_s"] < held_s + 1
 
 
 @pytest.mark.parametrize("until_s", [2.0, 4.0])
@@ -230,7 +230,7 @@ def test_a_sign_that_went_with_its_producer_is_sent_again() -> None:
     bench.at[63.0] = lambda: setattr(bench.made[0], "fatal", True)
     bench.run()
     assert len(bench.made) == 2
-    assert bench.signs == [(0, "starting"), (60, "running"), (65, "running"), (80, "stopping")]
+    assert bench.heartbeats == [(0, "starting"), (60, "running"), (65, "running"), (80, "stopping")]
 
 
 @pytest.mark.parametrize("since_s", [1.0, 10.0])
@@ -242,7 +242,7 @@ def test_what_kafka_owes_when_rabbitmq_is_lost_is_dropped_and_proves_kafka(since
     bench.at[21.0 + since_s] = lambda: setattr(bench.source, "body", b"")
     bench.run()
     assert len(bench.made[0].sent) > 2
-    assert len(bench.made[0].undecided) <= 3, "only signs of life"
+    assert len(bench.made[0].undecided) <= 3, "only heartbeats"
     assert sum(len(producer.sent) for producer in bench.made[1:]) == 1, "the oldest record"
 
 
@@ -257,15 +257,15 @@ def test_once_rabbitmq_waits_for_acknowledgements_kafka_is_waited_for(saturated_
     assert max(bench.made[0].polled) == longest_s
 
 
-def test_a_source_that_is_open_and_hears_nothing_is_told_once_and_so_is_its_recovery() -> None:
+def test_a_source_that_is_open_and_receives_nothing_is_told_once_and_so_is_its_recovery() -> None:
     bench = Bench()
     bench.until_s = 40.0
     bench.at[10.0] = lambda: setattr(bench.source, "trouble", "the exchange is gone")
     bench.at[20.0] = lambda: setattr(bench.source, "trouble", "")
     with structlog.testing.capture_logs() as events:
         bench.run()
-    told = [event["event"] for event in events if event["event"].startswith("bridge.source_")]
-    assert told == ["bridge.source_deaf", "bridge.source_hears"]
+    told = [event["event"] for event in events if event["event"].startswith("bridge.binding_")]
+    assert told == ["bridge.binding_lost", "bridge.binding_restored"]
     assert [ready for _, ready in bench.ready] == [False, True, False, True]
 
 
@@ -283,11 +283,11 @@ def test_a_cloud_whose_messages_can_not_be_read_is_stopped_and_tried_again() -> 
     assert dead == 9 + 2, "then one after each pause"
     told = [event["event"] for event in events if event["event"].startswith("bridge.breaker_")]
     assert told == ["bridge.breaker_open", "bridge.breaker_closed"]
-    (given_back,) = [event["messages"] for event in events if event["event"] == "bridge.given_back"]
-    assert given_back == 1, "the others were never taken, and a probe gives nothing back"
+    (requeued,) = [event["messages"] for event in events if event["event"] == "bridge.requeued"]
+    assert requeued == 1, "the others were never taken, and a probe gives nothing back"
     assert [ready for _, ready in bench.ready] == [False, True, False, True]
     assert 180 <= bench.ready[-1][0] <= 190
-    assert {state for at, state in bench.signs if 2 < at < 180} == {"resuming"}
+    assert {state for at, state in bench.heartbeats if 2 < at < 180} == {"resuming"}
 
 
 def test_a_stop_while_the_breaker_is_open_ends_at_once() -> None:
@@ -296,7 +296,7 @@ def test_a_stop_while_the_breaker_is_open_ends_at_once() -> None:
     bench.until_s = 20.0
     bench.run()
     assert bench.why[-1].startswith("stopped: 10 of the last 10 messages can't be read")
-    assert bench.signs[-1] == (20, "stopping")
+    assert bench.heartbeats[-1] == (20, "stopping")
 
 
 def test_what_was_sent_is_waited_for_before_the_rest_is_given_back() -> None:
@@ -305,6 +305,6 @@ def test_what_was_sent_is_waited_for_before_the_rest_is_given_back() -> None:
     bench.until_s = 20.0
     with structlog.testing.capture_logs() as events:
         bench.run()
-    (given_back,) = [event for event in events if event["event"] == "bridge.given_back"]
-    assert given_back["messages"] == 10, "Kafka has not confirmed the dead letters"
-    assert 6 <= given_back["held_s"] < 8
+    (requeued,) = [event for event in events if event["event"] == "bridge.requeued"]
+    assert requeued["messages"] == 10, "Kafka has not confirmed the dead letters"
+    assert 6 <= requeued["held_s"] < 8

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from precache.config import Block, ConfigError, Duration, HttpBlock, TopicsBlock, fault_at, load
+from precache.config import Block, ConfigError, Duration, HttpBlock, TopicsBlock, error_at, load
 from precache.config.document import read
 from precache.kafka.config import KafkaBlock
 
@@ -57,7 +57,7 @@ class Cloud(Block):
     @model_validator(mode="after")
     def _does_not_forward_nothing(self) -> Self:
         if self.forward and not self.events:
-            raise fault_at("events", "needs at least one")
+            raise error_at("events", "needs at least one")
         return self
 
 
@@ -69,21 +69,21 @@ class Config(Block):
     http: HttpBlock = HttpBlock(listen=("127.0.0.1", 9100))
 
 
-def faults_of(path: Path) -> list[str]:
+def errors_of(path: Path) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         load(path, Config, ENVIRON)
-    assert str(caught.value) == "\n".join(map(str, caught.value.faults))
-    return [str(fault).replace(f"{BAD}/", "") for fault in caught.value.faults]
+    assert str(caught.value) == "\n".join(map(str, caught.value.errors))
+    return [str(error).replace(f"{BAD}/", "") for error in caught.value.errors]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_fault_is_told_in_these_words(path: Path) -> None:
-    assert faults_of(path) == path.with_suffix(".txt").read_text().splitlines()
+def test_every_error_is_told_in_these_words(path: Path) -> None:
+    assert errors_of(path) == path.with_suffix(".txt").read_text().splitlines()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_no_secret_is_told(path: Path) -> None:
-    told = "\n".join(faults_of(path))
+    told = "\n".join(errors_of(path))
     assert not [secret for secret in SECRETS if secret in told]
 
 
@@ -97,11 +97,11 @@ def cpu_of(tmp_path: Path, lines: int) -> float:
     file.write_text("a: 1\n" * lines)
     began = process_time()
     document, _ = read(file)
-    assert len(document.faults) == lines - 1
+    assert len(document.errors) == lines - 1
     return process_time() - began
 
 
-def test_ten_times_the_faults_take_about_ten_times_as_long(tmp_path: Path) -> None:
+def test_ten_times_the_errors_take_about_ten_times_as_long(tmp_path: Path) -> None:
     # 100 times, were each fault compared with all before it.
     assert cpu_of(tmp_path, 8_000) < 30 * cpu_of(tmp_path, 800)
 
@@ -111,4 +111,4 @@ def test_keys_that_are_merged_again_and_again_are_bounded(tmp_path: Path) -> Non
     keys = "".join(f"  k{number}: 1\n" for number in range(500))
     file.write_text(f"x: &x\n{keys}y:\n  <<: [{', '.join(['*x'] * 500)}]\n")
     document, _ = read(file)
-    assert [fault.text for fault in document.faults] == ["holds more than 50000 values, its aliases written out"]
+    assert [error.text for error in document.errors] == ["holds more than 50000 values, its aliases written out"]

@@ -113,13 +113,13 @@ def test_anchors_aliases_and_merges(tmp_path: Path) -> None:
     assert [(part.name, part.wait) for part in config.parts] == [("a", 5.0), ("b", 5.0), ("c", 7.0)]
 
 
-def test_a_fault_in_an_alias_is_told_where_it_is_used(tmp_path: Path) -> None:
+def test_an_error_in_an_alias_is_told_where_it_is_used(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         loaded(tmp_path, "table: {a: &a [x]}\nparts:\n  - wanted: *a\n  - name: *a\n")
-    assert [(fault.line, fault.path) for fault in caught.value.faults] == [(3, "parts[0].wanted"), (4, "parts[1].name")]
+    assert [(error.line, error.path) for error in caught.value.errors] == [(3, "parts[0].wanted"), (4, "parts[1].name")]
 
 
-def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
     assert loaded(tmp_path, "\ufeffpart: {name: x}").part.name == "x"
 
 

@@ -98,21 +98,21 @@ def test_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_extra_is_told_with_the_command_that_installs_it(
     module: str, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def lacking(*_args: object) -> str:
+    def missing_extra(*_args: object) -> str:
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
-    monkeypatch.setattr("console.commands.check_config.load", lacking)
+    monkeypatch.setattr("console.commands.check_config.load", missing_extra)
     assert main.run(["check-config", "x.yaml"]) == 2
     assert text in capsys.readouterr().err
-    (finding,) = run_all([Check("x", lambda: [ok("x", lacking())])])
+    (finding,) = run_all([Check("x", lambda: [ok("x", missing_extra())])])
     assert finding.remedy == text
 
 
 def test_another_module_that_is_missing_is_an_internal_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def lacking(*_args: object) -> None:
+    def missing_extra(*_args: object) -> None:
         raise ModuleNotFoundError("No module named 'bridge.nothing'", name="bridge.nothing")
 
-    monkeypatch.setattr("console.commands.check_config.load", lacking)
+    monkeypatch.setattr("console.commands.check_config.load", missing_extra)
     assert main.run(["check-config", "x.yaml"]) == 1
 
 
@@ -144,7 +144,7 @@ def test_check_config_of_good_files(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "the demo's" in told[3]
 
 
-def test_check_config_tells_every_fault_of_every_file(
+def test_check_config_tells_every_error_of_every_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NOBODY_SET_THIS", raising=False)
@@ -180,12 +180,12 @@ def test_check_config_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_check_config_holds_files_against_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cloud = {"name": "paris", "transport_url": "rabbit://u:p@h/", "topic": "precache", "hold": "20m"}
     bridge = write(tmp_path, "bridge.yaml", {"kafka": {"bootstrap.servers": "k:9092"}, "clouds": [cloud]})
-    short = write(tmp_path, "short.yaml", GOOD_PROCESSOR | {"operations": {"keep": "20m"}})
-    long = write(tmp_path, "long.yaml", GOOD_PROCESSOR | {"operations": {"keep": "21m"}})
+    short = write(tmp_path, "short.yaml", GOOD_PROCESSOR | {"operations": {"allowed_lateness": "20m"}})
+    long = write(tmp_path, "long.yaml", GOOD_PROCESSOR | {"operations": {"allowed_lateness": "21m"}})
     assert main.run(["check-config", bridge, long]) == 0
     assert main.run(["check-config", bridge, short, long]) == 2
     assert capsys.readouterr().err.startswith(
-        f"{short}: operations.keep: should be longer than the `hold` of cloud paris (1200 s), and is 1200 s"
+        f"{short}: operations.allowed_lateness: should be longer than the `hold` of cloud paris (1200 s), and is 1200 s"
     )
 
 

@@ -185,5 +185,5 @@ def test_the_queries_to_try_find_something(store: Path) -> None:
     with closing(sqlite3.connect(store)) as connection:
         for what, query in QUERIES:
             rows = connection.execute(query).fetchall()
-            # The bridge's signs of life come with a bridge.
+            # The bridge's heartbeats come with a bridge.
             assert rows or "bridges" in query, what

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.watch.events import Event, Finished, Progressed, Resumed, Stalled, Started, TimedOut
-from console.watch.follow import MAX_EARLY_REPORTS, PATIENCE_S, Follow, Want
+from console.watch.follow import GRACE_S, MAX_EARLY_REPORTS, Follow, Want
 from precache.contract.operation import Operation
 from precache.contract.progress import Progress
 from tests.unit.console.build import OPERATION, completed, operation, progress
@@ -84,9 +84,9 @@ def test_the_end_waits_for_the_reports_it_counts_but_not_for_ever() -> None:
     follow = Follow(Want())
     assert told(feed(follow, [operation(1, "running"), progress(1), completed()], now=10.0)) == ["started", "1"]
     assert follow.exit_code is None
-    assert follow.due_at() == 10.0 + PATIENCE_S
-    assert follow.advance(10.0 + PATIENCE_S - 0.001) == []
-    assert told(follow.advance(10.0 + PATIENCE_S)) == ["finished/0"]
+    assert follow.due_at() == 10.0 + GRACE_S
+    assert follow.advance(10.0 + GRACE_S - 0.001) == []
+    assert told(follow.advance(10.0 + GRACE_S)) == ["finished/0"]
     assert follow.exit_code == 0
 
 
@@ -95,15 +95,15 @@ def test_a_gap_in_the_reports_is_waited_for_but_not_for_ever() -> None:
     feed(follow, [operation(1, "running", total=9), progress(1, total=9)])
     assert feed(follow, [progress(3, total=9)], now=1.0) == []
     assert feed(follow, [progress(4, total=9)], now=2.0) == []
-    assert follow.due_at() == 1.0 + PATIENCE_S
-    assert told(follow.advance(1.0 + PATIENCE_S)) == ["3", "4"]
+    assert follow.due_at() == 1.0 + GRACE_S
+    assert told(follow.advance(1.0 + GRACE_S)) == ["3", "4"]
     assert feed(follow, [progress(2, total=9)], now=7.0) == []  # its turn is over: it would tell of going back
 
 
 def test_held_reports_are_told_before_the_end() -> None:
     follow = Follow(Want())
     feed(follow, [operation(1, "running"), progress(1), progress(3), completed()])
-    assert told(follow.advance(PATIENCE_S)) == ["3", "finished/0"]
+    assert told(follow.advance(GRACE_S)) == ["3", "finished/0"]
 
 
 def test_an_operation_that_began_before_is_not_followed() -> None:

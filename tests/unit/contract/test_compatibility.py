@@ -13,7 +13,7 @@ from precache.contract.heartbeat import Heartbeat
 from precache.contract.operation import Operation, read_operation
 from precache.contract.progress import Progress, read_progress
 from precache.contract.topics import BRIDGE_TYPE
-from processor.core.decode import Sign, read
+from processor.core.decode import HeartbeatEvent, read
 
 RECORDS: Final = Path(__file__).parents[2] / "data" / "records"
 VERSIONS: Final = sorted(path.name for path in RECORDS.iterdir() if path.is_dir())
@@ -73,7 +73,7 @@ def test_notifications_and_heartbeats_are_read(version: str) -> None:
     for record in stored(version, "nova.notifications"):
         event = read(record["value"].encode())
         assert event is not None
-        if isinstance(event, Sign):
+        if isinstance(event, HeartbeatEvent):
             heartbeats += 1
             value = json.loads(record["value"])
             again = json.loads(msgspec.json.encode(event.heartbeat))

@@ -134,7 +134,7 @@ def test_errors_that_belong_to_no_call(clock: Clock, events: list[Any]) -> None:
     assert connection.refused == "_AUTHENTICATION"
     refusal = connection.refusal("produce")
     assert refusal is not None
-    assert (refusal.name, refusal.loud) == ("_AUTHENTICATION", True)
+    assert (refusal.name, refusal.actionable) == ("_AUTHENTICATION", True)
     assert "sasl.password" in str(refusal)
 
 

@@ -6,8 +6,8 @@ from confluent_kafka import KafkaError, KafkaException
 from precache.kafka import codes, connection
 from precache.kafka.errors import (
     KafkaAbortable,
+    KafkaCallError,
     KafkaFatal,
-    KafkaFault,
     KafkaFenced,
     KafkaRejected,
     KafkaRetry,
@@ -28,7 +28,7 @@ def test_every_code_of_librdkafka_has_a_decision(name: str) -> None:
     error = KafkaError(CODES[name])
     assert error.name() == name
     assert name in codes.DECISIONS
-    assert issubclass(classify(error), KafkaFault)
+    assert issubclass(classify(error), KafkaCallError)
 
 
 def test_no_code_is_named_twice_or_does_not_exist() -> None:
@@ -41,7 +41,7 @@ def test_no_code_is_named_twice_or_does_not_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "loud"),
+    ("code", "kind", "actionable"),
     [
         (KafkaError._TRANSPORT, KafkaRetry, False),
         (KafkaError._MSG_TIMED_OUT, KafkaRetry, False),
@@ -61,13 +61,13 @@ def test_no_code_is_named_twice_or_does_not_exist() -> None:
         (KafkaError._AUTO_OFFSET_RESET, KafkaFatal, True),
     ],
 )
-def test_what_a_code_means(code: int, kind: type[KafkaFault], loud: bool) -> None:  # noqa: FBT001
-    fault = translate(KafkaException(KafkaError(code)), "produce")
-    assert type(fault) is kind
-    assert fault.loud is loud
-    assert fault.retry is (kind is KafkaRetry)
-    assert str(fault).startswith("produce: ")
-    assert str(fault).endswith(f"({KafkaError(code).name()})")
+def test_what_a_code_means(code: int, kind: type[KafkaCallError], actionable: bool) -> None:  # noqa: FBT001
+    error = translate(KafkaException(KafkaError(code)), "produce")
+    assert type(error) is kind
+    assert error.actionable is actionable
+    assert error.retry is (kind is KafkaRetry)
+    assert str(error).startswith("produce: ")
+    assert str(error).endswith(f"({KafkaError(code).name()})")
 
 
 def flagged(code: int, *, fatal: bool = False, retriable: bool = False, abort: bool = False) -> KafkaError:
@@ -90,19 +90,19 @@ def flagged(code: int, *, fatal: bool = False, retriable: bool = False, abort: b
         (flagged(12_345, fatal=True), KafkaFenced),
     ],
 )
-def test_the_flags_of_an_error_come_before_its_code(error: KafkaError, kind: type[KafkaFault]) -> None:
+def test_the_flags_of_an_error_come_before_its_code(error: KafkaError, kind: type[KafkaCallError]) -> None:
     assert classify(error) is kind
 
 
-def test_a_code_of_the_future_is_retried_loudly() -> None:
-    fault = translate(KafkaError(12_345))
-    assert type(fault) is KafkaRetry
-    assert fault.loud
+def test_a_code_of_the_future_is_retried_as_an_error() -> None:
+    error = translate(KafkaError(12_345))
+    assert type(error) is KafkaRetry
+    assert error.actionable
 
 
 def test_texts_say_what_to_do_next() -> None:
-    fault = translate(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), "read nova.notifications")
-    assert "precache topics create" in str(fault)
+    error = translate(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), "read nova.notifications")
+    assert "precache topics create" in str(error)
 
 
 def test_no_secret_in_a_text() -> None:

@@ -11,8 +11,8 @@ from precache.config.blocks import TopicsBlock
 from precache.kafka import topics
 from precache.kafka.clients import Admin
 from precache.kafka.connection import Connection
-from precache.kafka.errors import KafkaFault
-from precache.kafka.settings import TopicFault
+from precache.kafka.errors import KafkaCallError
+from precache.kafka.settings import TopicProblem
 from precache.runtime.deadline import Deadline
 
 BLOCK = TopicsBlock()
@@ -47,25 +47,25 @@ class FakeAdminClient:
         return 0
 
 
-def check(found: Found, *, tell_hidden: bool) -> list[TopicFault]:
+def check(found: Found, *, report_hidden: bool) -> list[TopicProblem]:
     admin = Admin(cast("Any", FakeAdminClient(found)), "kafka:9092", Connection("unit"), 1_000_000)
     return topics.check(
-        admin, BLOCK, ["notifications", "deadletters"], Deadline.after(5), "bridge.yaml", tell_hidden=tell_hidden
+        admin, BLOCK, ["notifications", "deadletters"], Deadline.after(5), "bridge.yaml", report_hidden=report_hidden
     )
 
 
 def test_settings_that_may_not_be_seen_hide_nothing_else() -> None:
     found: Found = {BLOCK.notifications: DELETE, BLOCK.deadletters: KafkaError.TOPIC_AUTHORIZATION_FAILED}
-    faults = {fault.topic: fault for fault in check(found, tell_hidden=True)}
-    assert "message.timestamp.type is unset" in faults[BLOCK.notifications].text
-    assert not faults[BLOCK.notifications].is_hidden
-    assert faults[BLOCK.deadletters].is_hidden
-    assert "grant DescribeConfigs" in faults[BLOCK.deadletters].text
+    errors = {error.topic: error for error in check(found, report_hidden=True)}
+    assert "message.timestamp.type is unset" in errors[BLOCK.notifications].text
+    assert not errors[BLOCK.notifications].is_hidden
+    assert errors[BLOCK.deadletters].is_hidden
+    assert "grant DescribeConfigs" in errors[BLOCK.deadletters].text
 
 
 @pytest.mark.parametrize(
-    ("code", "tell_hidden"), [(KafkaError.TOPIC_AUTHORIZATION_FAILED, False), (KafkaError._TIMED_OUT, True)]
+    ("code", "report_hidden"), [(KafkaError.TOPIC_AUTHORIZATION_FAILED, False), (KafkaError._TIMED_OUT, True)]
 )
-def test_other_refusals_are_raised(code: int, *, tell_hidden: bool) -> None:
-    with pytest.raises(KafkaFault):
-        check({BLOCK.notifications: DELETE, BLOCK.deadletters: code}, tell_hidden=tell_hidden)
+def test_other_refusals_are_raised(code: int, *, report_hidden: bool) -> None:
+    with pytest.raises(KafkaCallError):
+        check({BLOCK.notifications: DELETE, BLOCK.deadletters: code}, report_hidden=report_hidden)

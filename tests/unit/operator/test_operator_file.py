@@ -24,10 +24,10 @@ def written(folder: Path, text: str, name: str = "precache.yaml") -> Path:
     return path
 
 
-def faults(path: Path, **environ: str) -> list[str]:
+def errors_of(path: Path, **environ: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         load_store_settings(path, environ)
-    return [str(fault).replace(f"{path.parent}/", "") for fault in caught.value.faults]
+    return [str(error).replace(f"{path.parent}/", "") for error in caught.value.errors]
 
 
 def test_the_example_is_good_and_says_what_it_says() -> None:
@@ -85,11 +85,11 @@ def test_without_a_file_the_places_are_told(tmp_path: Path, monkeypatch: pytest.
 )
 def test_a_file_of_another_kind_is_refused_by_its_word(tmp_path: Path, text: str, kind: str) -> None:
     expected = f"other.yaml: is {kind}: this needs an operator's file, with the key `operators`"
-    assert faults(written(tmp_path, text, "other.yaml")) == [expected]
+    assert errors_of(written(tmp_path, text, "other.yaml")) == [expected]
 
 
 def test_a_file_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
-    assert faults(tmp_path / "precache.yaml") == ["precache.yaml: cannot be read: No such file or directory"]
+    assert errors_of(tmp_path / "precache.yaml") == ["precache.yaml: cannot be read: No such file or directory"]
 
 
 def test_a_secret_that_is_unset_in_an_unused_block_does_not_matter(tmp_path: Path) -> None:
@@ -99,14 +99,14 @@ def test_a_secret_that_is_unset_in_an_unused_block_does_not_matter(tmp_path: Pat
 
 def test_a_secret_that_is_unset_in_the_store_does(tmp_path: Path) -> None:
     store = "store: {type: influxdb, url: 'http://h:1', org: o, bucket: b, token: '${UNSET}'}\noperators: {}"
-    assert faults(written(tmp_path, store)) == [
+    assert errors_of(written(tmp_path, store)) == [
         "precache.yaml:1: store.token: the environment variable UNSET is not set"
     ]
 
 
-def test_faults_of_clouds_are_told_with_their_lines(tmp_path: Path) -> None:
+def test_errors_of_clouds_are_told_with_their_lines(tmp_path: Path) -> None:
     text = SQLITE.replace("{}", "\n  clouds:\n  - {name: Paris}\n  - {name: rome, purge_after: soon}\n  - {nmae: x}")
-    assert faults(written(tmp_path, text)) == [
+    assert errors_of(written(tmp_path, text)) == [
         "precache.yaml:4: operators.clouds[0].name: should match pattern '^[a-z0-9-]+$'",
         "precache.yaml:5: operators.clouds[1].purge_after: should be a duration such as 500ms, 30s, 2m, 1h30m or 24h",
         "precache.yaml:6: operators.clouds[2].nmae: unknown key 'nmae'; did you mean 'name'?",
@@ -115,7 +115,7 @@ def test_faults_of_clouds_are_told_with_their_lines(tmp_path: Path) -> None:
 
 def test_a_cloud_has_one_entry(tmp_path: Path) -> None:
     text = SQLITE.replace("{}", "\n  clouds: [{name: rome}, {name: rome}]")
-    assert faults(written(tmp_path, text)) == [
+    assert errors_of(written(tmp_path, text)) == [
         "precache.yaml:3: operators.clouds: name 'rome' is used twice: a cloud has one entry"
     ]
 

@@ -15,12 +15,14 @@ from processor.core.records import operation_record
 from processor.core.settings import Timers
 from processor.group import commit_metadata as commits
 from processor.output.rows import operation_rows
-from processor.round.assigned_partition import Held
+from processor.round.assigned_partition import AssignedPartition
 from processor.stores.api import WriteReport
 from tests.unit.processor.events import Event, Source
 
-TIMERS = Timers(settle_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, keep_ms=100_000_000)
-SHORT = Timers(settle_ms=50, stall_after_ms=200, abandon_after_ms=700, keep_ms=300, revise_after_ms=90)
+TIMERS = Timers(grace_period_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, allowed_lateness_ms=100_000_000)
+SHORT = Timers(
+    grace_period_ms=50, stall_after_ms=200, abandon_after_ms=700, allowed_lateness_ms=300, revise_after_ms=90
+)
 IMAGES = ("image-1", "image-2")
 HOSTS = tuple(f"host{number}" for number in range(4))
 GAPS_MS = (0, 1, 40, 60, 250, 800, -20, -120)
@@ -136,13 +138,13 @@ class Written:
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     store: Table = field(default_factory=Table)
     log: list[tuple[int, Event]] = field(default_factory=list)
-    frontier: int = 0
-    metadata: str = ""
+    next_offset: int = 0
+    commit: str = ""
 
     @property
-    def memo(self) -> commits.Memo | None:
+    def metadata(self) -> commits.CommitMetadata | None:
         """What stands beside the committed offset."""
-        return commits.read(self.metadata)
+        return commits.read(self.commit)
 
     def take(self, out: Effects) -> None:
         """Write what a round led to."""
@@ -163,8 +165,8 @@ def play(steps: list[Step], timers: Timers, cuts: set[int], lost: set[int], *, c
     """Return what is written of a log, with a restart after each step in ``cuts``.
 
     A step in ``lost`` is the first of a round that is cut short before its commit: it is done again. When the clocks
-    agree, no record is stamped with a time to which wall time has moved the partition's clock before, nor by ``keep``
-    earlier than another before it.
+    agree, no record is stamped with a time to which wall time has moved the partition's clock before, nor earlier by
+    ``allowed_lateness`` than another before it.
     """
     written = Written()
     log = written.log
@@ -174,7 +176,7 @@ def play(steps: list[Step], timers: Timers, cuts: set[int], lost: set[int], *, c
     for number, step in enumerate(steps):
         now += step.gap_ms
         if clocks_agree:
-            now = max(now, wall, latest - timers.keep_ms + 1)
+            now = max(now, wall, latest - timers.allowed_lateness_ms + 1)
             latest = max(latest, now)
             wall = now if step.event is None else wall
         if number in lost:
@@ -185,8 +187,8 @@ def play(steps: list[Step], timers: Timers, cuts: set[int], lost: set[int], *, c
         out = _do(partition, step, now, len(log) - 1)
         assert partition.clock_ms <= now + BACKWARDS_MS + MAX_AHEAD_MS, "moved by a timestamp far ahead"
         written.take(out)
-        written.frontier = len(log)
-        written.metadata = commits.write(Held(0, partition, len(log), 1).memo(""))
+        written.next_offset = len(log)
+        written.commit = commits.write(AssignedPartition(0, partition, len(log), 1).metadata(""))
         partition.forget()
         if number in cuts:
             partition = _restarted(written, log, timers, now)
@@ -207,13 +209,13 @@ def _do(partition: Partition, step: Step, now: int, offset: int) -> Effects:
 
 
 def _restarted(written: Written, log: list[tuple[int, Event]], timers: Timers, now: int) -> Partition:
-    memo = written.memo
-    if memo is None:
+    metadata = written.metadata
+    if metadata is None:
         return Partition(timers)
-    partition = Partition(timers, memo.clock_ms, memo.revise_at_ms, now)
+    partition = Partition(timers, metadata.clock_ms, metadata.revise_at_ms, now)
     last = {record["operation"]: convert(record, OperationRecord) for _, record in written.decisions}
-    partition.restore(last.values(), memo.low)
-    for ts_ms, event in log[memo.low : written.frontier]:
+    partition.restore(last.values(), metadata.replay_from)
+    for ts_ms, event in log[metadata.replay_from : written.next_offset]:
         assert partition.replay(ts_ms, event.key, event.value), "an event without a decision"
     partition.resume()
     return partition

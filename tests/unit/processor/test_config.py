@@ -33,10 +33,12 @@ def test_the_defaults(tmp_path: Path) -> None:
 
 def test_names_come_from_the_file(tmp_path: Path) -> None:
     file = tmp_path / "processor.yaml"
-    file.write_text(LITTLE.replace("9092}", "9092, group.id: g}") + "instance: one\noperations: {settle: 500ms}\n")
+    file.write_text(
+        LITTLE.replace("9092}", "9092, group.id: g}") + "instance: one\noperations: {grace_period: 500ms}\n"
+    )
     config = load(file, ProcessorConfig)
     assert (config.group, config.transactional_id) == ("g", "g-one")
-    assert config.operations.timers.settle_ms == 500
+    assert config.operations.timers.grace_period_ms == 500
 
 
 @pytest.mark.parametrize(
@@ -47,11 +49,11 @@ def test_names_come_from_the_file(tmp_path: Path) -> None:
             "processor.yaml:3: operations.abandon_after: should be longer than stall_after: stalled",
         ),
         (
-            "operations: {settle: 36m}",
-            "processor.yaml:3: operations.stall_after: should not be shorter than settle: a result that is waited for",
+            "operations: {grace_period: 36m}",
+            "processor.yaml:3: operations.stall_after: should not be shorter than grace_period: a result that is",
         ),
-        ("operations: {settle: 0s}", "processor.yaml:3: operations.settle: should be greater than 0"),
-        ("operations: {keep: -1s}", "processor.yaml:3: operations.keep"),
+        ("operations: {grace_period: 0s}", "processor.yaml:3: operations.grace_period: should be greater than 0"),
+        ("operations: {allowed_lateness: -1s}", "processor.yaml:3: operations.allowed_lateness"),
         ("operations: {setle: 5s}", "processor.yaml:3: operations.setle"),
         ("shutdown_timeout: 0s", "processor.yaml:3: shutdown_timeout: should be greater than 0"),
         ("instance: ''", "processor.yaml:3: instance"),
@@ -61,8 +63,8 @@ def test_names_come_from_the_file(tmp_path: Path) -> None:
 def test_what_is_said_of_what_can_not_be(tmp_path: Path, more: str, text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         loaded(tmp_path, more)
-    (fault,) = caught.value.faults
-    assert str(fault).removeprefix(f"{tmp_path}/").startswith(text)
+    (error,) = caught.value.errors
+    assert str(error).removeprefix(f"{tmp_path}/").startswith(text)
 
 
 def test_a_producer_that_does_not_take_our_records_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is read back of precache.operations: what is over costs a digest, and what is not ours is passed over."""
+"""What is read back of precache.operations: what has ended costs a digest, and what is not ours is passed over."""
 
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from processor.core.settings import Timers
 from processor.group.recovery import Decisions
 from tests.unit.processor.events import Source
 
-TIMERS = Timers(keep_ms=10)
+TIMERS = Timers(allowed_lateness_ms=10)
 
 
 class Value:
@@ -41,7 +41,7 @@ def decided(count: int) -> list[dict[str, Any]]:
 
 
 def test_what_began_before_low_costs_a_digest_and_is_late() -> None:
-    decisions = Decisions(low=4)
+    decisions = Decisions(replay_from=4)
     records = decided(6)
     passed = [decisions.take(message(record)) for record in records]
     assert [record is not None for record in passed] == [record["first_offset"] < 4 for record in records]
@@ -100,13 +100,13 @@ def test_what_began_before_low_costs_a_digest_and_is_late() -> None:
     ],
 )
 def test_what_is_not_ours_is_counted_and_passed_over(change: Any) -> None:
-    decisions = Decisions(low=0, end=2)
+    decisions = Decisions(replay_from=0, end=2)
     assert decisions.take(message(change(decided(1)[0]))) is None
     assert (decisions.unreadable, len(decisions)) == (1, 0)
 
 
 def test_a_key_that_a_later_version_adds_is_passed_over() -> None:
-    decisions = Decisions(low=0)
+    decisions = Decisions(replay_from=0)
     (record,) = decided(1)[:1]
     decisions.take(message(record | {"conductor": "ctrl01", "later": {"x": [1]}}))
     assert [structs.asdict(kept) for kept in decisions.records.values()] == [record | {"conductor": "ctrl01"}]

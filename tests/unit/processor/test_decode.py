@@ -16,7 +16,7 @@ from tests.unit.processor.events import AGGREGATE, Source
 
 NOVA = Source()
 GOOD = NOVA.report("a", ["x"], ["y"])
-SIGN = {
+HEARTBEAT = {
     "event_type": BRIDGE_TYPE,
     "cloud": "paris",
     "instance": "paris-1",
@@ -67,7 +67,7 @@ CASES = [
     (changed("timestamp", "0001-01-01T00:00:00Z"), "undecodable", "timestamp is a time too far away"),
     (changed("timestamp", "0001-01-01T00:00:00+10:00"), "undecodable", "timestamp is a time too far away"),
     (changed("timestamp", "9999-12-31T23:59:59-10:00"), "undecodable", "timestamp is a time too far away"),
-    (changed("timestamp", "9999-12-31T23:59:59-10:00", SIGN), "undecodable", "timestamp is a time too far away"),
+    (changed("timestamp", "9999-12-31T23:59:59-10:00", HEARTBEAT), "undecodable", "timestamp is a time too far away"),
     (changed("timestamp", 12), "undecodable", "timestamp is not a time such as"),
     (changed(f"{DATA}/host", ""), "undecodable", "payload.nova_object.data.host is not a string with something"),
     (changed(f"{DATA}/host", ...), "undecodable", "payload.nova_object.data.host is not a string"),
@@ -88,11 +88,11 @@ CASES = [
     (changed(f"{DATA}/name", LONG), "undecodable", "aggregate_name has 4097 bytes"),
     (changed(f"{DATA}/host", LONG), "undecodable", "host has 4097 bytes"),
     (changed(f"{DATA}/name", LONG, NOVA.start([]).body), "undecodable", "aggregate_name has 4097 bytes"),
-    (changed("cloud", LONG, SIGN), "undecodable", "cloud has 4097 bytes"),
+    (changed("cloud", LONG, HEARTBEAT), "undecodable", "cloud has 4097 bytes"),
     (changed("payload/nova_object.version", LONG), "unknown-version", "ééé..., not 1.x"),
-    (changed("counts", None, SIGN), "undecodable", "counts is not an object"),
-    (changed("counts/received", "1", SIGN), "undecodable", "counts.received is not an integer"),
-    (changed("instance", "", SIGN), "undecodable", "instance is not a string with something in it"),
+    (changed("counts", None, HEARTBEAT), "undecodable", "counts is not an object"),
+    (changed("counts/received", "1", HEARTBEAT), "undecodable", "counts.received is not an integer"),
+    (changed("instance", "", HEARTBEAT), "undecodable", "instance is not a string with something in it"),
 ]
 
 
@@ -158,9 +158,13 @@ def test_other_event_types_are_counted_and_ignored() -> None:
 
 def test_a_sign_of_life() -> None:
     out = Effects()
-    Partition(Timers()).apply(5, 7, b"paris", json.dumps(SIGN).encode(), out)
-    (heard,) = out.signs
-    assert (heard.record.cloud, heard.record.counts.received, heard.offset) == ("paris", 1, 7)
+    Partition(Timers()).apply(5, 7, b"paris", json.dumps(HEARTBEAT).encode(), out)
+    (row,) = out.heartbeats
+    assert (row.record.cloud, row.record.counts.received, row.offset) == (
+        "paris",
+        1,
+        7,
+    )
 
 
 @pytest.mark.parametrize("depth", [500, 900, 1_000, 1_010, 1_023, 1_100, 100_000])

@@ -11,7 +11,7 @@ from processor.core.partition import Partition
 from processor.core.settings import Timers
 from processor.gauges import Gauges
 from processor.group.membership import Membership
-from processor.round.assigned_partition import Held
+from processor.round.assigned_partition import AssignedPartition
 from tests.unit.processor.events import Source
 
 
@@ -30,11 +30,11 @@ def member(end: int, known: int) -> Any:
     return membership
 
 
-def held(number: int = 3, frontier: int = 5) -> Held:
+def assigned(number: int = 3, next_offset: int = 5) -> AssignedPartition:
     state, out = Partition(Timers()), Effects()
     event = Source().start(["a"])
     state.apply(1, 0, event.key, event.value, out)
-    return Held(number, state, frontier, 4)
+    return AssignedPartition(number, state, next_offset, 4)
 
 
 def lag(number: int = 3) -> Any:
@@ -44,7 +44,7 @@ def lag(number: int = 3) -> Any:
 
 
 def test_lag_and_operations_are_told_though_nothing_was_fetched_yet() -> None:
-    partitions = [held()]
+    partitions = [assigned()]
     Gauges(member(end=105, known=-1001), lambda: partitions, Health(), Clock()).update()
     assert lag() == 100
     assert metrics.OPEN.labels("running")._value.get() == 1
@@ -52,7 +52,7 @@ def test_lag_and_operations_are_told_though_nothing_was_fetched_yet() -> None:
 
 
 def test_lag_of_a_partition_that_went_is_not_told_any_more() -> None:
-    clock, partitions = Clock(), [held()]
+    clock, partitions = Clock(), [assigned()]
     gauges = Gauges(member(end=6, known=9), lambda: partitions, Health(), clock)
     gauges.update()
     assert lag() == 4, "what a fetch told later is newer"
@@ -64,7 +64,7 @@ def test_lag_of_a_partition_that_went_is_not_told_any_more() -> None:
 
 
 def test_a_kafka_that_is_gone_makes_it_not_ready_until_it_answers() -> None:
-    clock, health, partitions = Clock(), Health(), [held()]
+    clock, health, partitions = Clock(), Health(), [assigned()]
     membership = member(end=5, known=5)
     gauges = Gauges(membership, lambda: partitions, health, clock)
     seen = []

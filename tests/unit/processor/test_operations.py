@@ -14,7 +14,7 @@ from processor.core.settings import Timers
 from tests.unit.processor.events import AGGREGATE, Event, Source
 
 NOVA = Source()
-TIMERS = Timers(settle_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, keep_ms=1_000_000)
+TIMERS = Timers(grace_period_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, allowed_lateness_ms=1_000_000)
 
 
 class Story:
@@ -184,7 +184,7 @@ def test_closing_has_the_rows_written_once_more_and_tells_nothing() -> None:
     story = Story().feed(0, NOVA.end([]))
     told = len(story.out.decisions)
     story.out.changed.clear()
-    story.wait(1_000_000 + TIMERS.settle_ms)
+    story.wait(1_000_000 + TIMERS.grace_period_ms)
     (closed,) = story.out.changed
     assert closed.record == story.out.decisions[-1].record
     assert len(story.out.decisions) == told
@@ -203,12 +203,12 @@ def test_what_repeats_itself_changes_no_row(repeated: Event) -> None:
 
 def test_low_counts_what_was_closed_until_it_is_forgotten() -> None:
     story = Story().feed(0, Source(request="req-0").start(["z"])).feed(0, NOVA.end([]))
-    assert story.partition.low(2) == 0
+    assert story.partition.replay_from(2) == 0
     story.wait(1_400_000)
     assert list(story.partition.operations()) == []
-    assert story.partition.low(2) == 0
+    assert story.partition.replay_from(2) == 0
     story.partition.forget()
-    assert story.partition.low(2) == 2
+    assert story.partition.replay_from(2) == 2
 
 
 def test_due_at_is_true_after_events_put_it_off() -> None:
@@ -297,7 +297,7 @@ def test_replay_passes_over_what_came_when_it_was_closed() -> None:
 def test_restore_closes_what_began_before_low() -> None:
     story = Story().feed(0, NOVA.start(["a"])).feed(1, Source(request="req-2").start(["a"]))
     again, out = Partition(TIMERS), Effects()
-    again.restore([decision.record for decision in story.out.decisions], low=1)
+    again.restore([decision.record for decision in story.out.decisions], replay_from=1)
     assert [operation.request_id for operation in again.operations()] == ["req-2"]
     event = NOVA.report("a")
     again.apply(2, 2, event.key, event.value, out)
@@ -311,11 +311,11 @@ def test_replay_says_when_a_decision_is_missing() -> None:
 
 def test_timers_must_be_in_order() -> None:
     with pytest.raises(ValueError, match="abandon_after must be longer"):
-        Timers(settle_ms=5, stall_after_ms=10, abandon_after_ms=10)
-    with pytest.raises(ValueError, match="settle must not be longer than stall_after"):
-        Timers(settle_ms=11, stall_after_ms=10, abandon_after_ms=20)
+        Timers(grace_period_ms=5, stall_after_ms=10, abandon_after_ms=10)
+    with pytest.raises(ValueError, match="grace_period must not be longer than stall_after"):
+        Timers(grace_period_ms=11, stall_after_ms=10, abandon_after_ms=20)
     with pytest.raises(ValueError, match="longer than zero"):
-        Timers(settle_ms=0)
+        Timers(grace_period_ms=0)
 
 
 def test_an_operation_whose_events_cannot_be_read_again_has_a_record_all_the_same() -> None:

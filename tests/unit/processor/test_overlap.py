@@ -16,7 +16,7 @@ from processor import metrics
 from processor.errors import StartOver
 from processor.group.membership import Membership
 from processor.output.store_writer import StoreWriter, pause_s
-from processor.shutdown import Patience
+from processor.shutdown import ShutdownGrace
 from processor.stores.api import StoreRetry, WriteReport
 from tests.support.store_rows import bridge
 
@@ -64,8 +64,8 @@ def member() -> Any:
 
 
 def writer(store: Script, membership: Any = None, patient_s: float = LONG_S, stop: Stop | None = None) -> StoreWriter:
-    patience = Patience(stop or Stop(), 0.0)
-    return StoreWriter(store, membership or member(), Health(), patience, patient_s, watched=Watched("loop"))
+    grace = ShutdownGrace(stop or Stop(), 0.0)
+    return StoreWriter(store, membership or member(), Health(), grace, patient_s, watched=Watched("loop"))
 
 
 def test_work_goes_on_while_the_store_is_busy() -> None:
@@ -176,7 +176,7 @@ def test_what_was_said_of_the_store_does_not_outlast_the_partition_that_had_some
     membership, health = member(), Health()
     membership.any_lost.return_value = True
     waiting = StoreWriter(
-        Script(StoreRetry("no")), membership, health, Patience(Stop(), 0.0), LONG_S, watched=Watched("loop")
+        Script(StoreRetry("no")), membership, health, ShutdownGrace(Stop(), 0.0), LONG_S, watched=Watched("loop")
     )
     with pytest.raises(StartOver, match="taken away"):
         waiting.write(ROWS)
@@ -191,7 +191,7 @@ def test_figures_go_on_while_the_store_is_waited_for() -> None:
         Script(StoreRetry("no"), WriteReport()),
         membership,
         Health(),
-        Patience(Stop(), 0.0),
+        ShutdownGrace(Stop(), 0.0),
         LONG_S,
         watched=Watched("loop"),
         serving=lambda: told.append(True),

@@ -15,7 +15,7 @@ from processor.output import encode as publishing
 from processor.output.encode import Output
 from processor.output.transactions import Transactions
 from processor.round.fault_points import FaultPoints
-from processor.shutdown import Patience
+from processor.shutdown import ShutdownGrace
 
 RECORD = Output("precache.progress", -1, b"key", b"value", [])
 
@@ -49,9 +49,9 @@ def transactions(made: list[Any]) -> Transactions:
         call_s=0.0,
         limit_s=0.0,
         serve=serve,
-        patience=Patience(Stop(), 1.0),
+        grace=ShutdownGrace(Stop(), 1.0),
         watched=Watched("loop"),
-        faults=FaultPoints(""),
+        errors=FaultPoints(""),
     )
     target.ready()
     return target

@@ -155,10 +155,10 @@ def _last(decisions: list[tuple[int, dict[str, Any]]]) -> dict[str, dict[str, An
 def test_late_events_make_one_revision_a_period(gaps: list[int], data: st.DataObject) -> None:
     """However many come: two revisions are apart by the period, and the last one tells all."""
     hosts = [f"host{number}" for number in range(len(gaps))]
-    steps = [Step(0, Source().start(hosts)), Step(0, Source().end(hosts)), Step(SHORT.settle_ms, None)]
+    steps = [Step(0, Source().start(hosts)), Step(0, Source().end(hosts)), Step(SHORT.grace_period_ms, None)]
     steps += [Step(gap, Source().report(host)) for gap, host in zip(gaps, hosts, strict=True)]
     cuts = data.draw(st.sets(st.integers(0, len(steps) - 1)))
-    late = replace(SHORT, keep_ms=100_000)
+    late = replace(SHORT, allowed_lateness_ms=100_000)
     written = play([*steps, Step(1_000, None)], late, cuts, set())
     assert written.decisions == play([*steps, Step(1_000, None)], late, set(), set()).decisions
     revisions = [(at_ms, record) for at_ms, record in written.decisions if record["revision"] > 1]

@@ -13,7 +13,7 @@ from processor.core.effects import Effects
 from processor.core.explain import MAX_NAME_BYTES
 from processor.core.partition import Partition
 from processor.core.settings import Timers
-from processor.output import dead_letters as deadlettering
+from processor.output import dead_letters
 from processor.output.encode import Encoder, Output
 from processor.output.rows import operation_rows
 from processor.stores.api import RefusedRow
@@ -65,7 +65,7 @@ def test_an_operation_with_the_longest_names_and_lists(producer: Producer) -> No
     refused = [
         RefusedRow(0, row, "x" * 10**6) for operation in partition.operations() for row in operation_rows(operation)
     ]
-    write(producer, list(ENCODER.letters(deadlettering.of_row(one, "t/0/0", 0) for one in refused)))
+    write(producer, list(ENCODER.letters(dead_letters.of_row(one, "t/0/0", 0) for one in refused)))
 
 
 @pytest.mark.parametrize(("cached", "failed"), [(60, 60), (0, 100), (100, 1)])
@@ -95,6 +95,6 @@ def test_a_dead_letter_of_a_record_with_any_key(producer: Producer, key: bytes |
     partition, out = Partition(Timers()), Effects()
     partition.apply(1_000, 0, key, Source().start(["a" * 900_000]).value, out)
     (refused,) = out.refused
-    (output,) = ENCODER.letters([deadlettering.of_record(refused, TOPICS.notifications, 0)])
+    (output,) = ENCODER.letters([dead_letters.of_record(refused, TOPICS.notifications, 0)])
     write(producer, [output])
     assert sum(len(value) for _, value in output.headers) < 100_000

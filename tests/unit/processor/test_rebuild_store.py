@@ -23,10 +23,10 @@ CONFIG = ProcessorConfig.model_validate(
         "kafka": {"bootstrap.servers": "localhost:9092"},
         "store": {"type": "sqlite", "path": "unused.db"},
         "operations": {
-            "settle": SHORT.settle_ms / 1_000,
+            "grace_period": SHORT.grace_period_ms / 1_000,
             "stall_after": SHORT.stall_after_ms / 1_000,
             "abandon_after": SHORT.abandon_after_ms / 1_000,
-            "keep": SHORT.keep_ms / 1_000,
+            "allowed_lateness": SHORT.allowed_lateness_ms / 1_000,
         },
     }
 )

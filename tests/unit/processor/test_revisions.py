@@ -6,11 +6,11 @@ from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
 from processor.group import commit_metadata as commits
-from processor.round.assigned_partition import Held
+from processor.round.assigned_partition import AssignedPartition
 from tests.unit.processor.events import Event, Source
 
 NOVA, OTHER = Source(), Source(request="req-2")
-TIMERS = Timers(settle_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, keep_ms=100_000)
+TIMERS = Timers(grace_period_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, allowed_lateness_ms=100_000)
 HOSTS = [f"compute-{number:05}" for number in range(10_000)]
 Log = list[tuple[int, Event]]
 
@@ -34,12 +34,14 @@ class Life:
 
     def restart(self) -> "Life":
         """End the process after its commit, and begin another one."""
-        text = commits.write(Held(0, self.partition, len(self.log), 1).memo(""))
-        memo = commits.read(text)
-        assert memo is not None
-        self.partition = Partition(TIMERS, memo.clock_ms, memo.revise_at_ms)
-        self.partition.restore({one.record.operation: one.record for one in self.out.decisions}.values(), memo.low)
-        for at, event in self.log[memo.low :]:
+        text = commits.write(AssignedPartition(0, self.partition, len(self.log), 1).metadata(""))
+        metadata = commits.read(text)
+        assert metadata is not None
+        self.partition = Partition(TIMERS, metadata.clock_ms, metadata.revise_at_ms)
+        self.partition.restore(
+            {one.record.operation: one.record for one in self.out.decisions}.values(), metadata.replay_from
+        )
+        for at, event in self.log[metadata.replay_from :]:
             assert self.partition.replay(at, event.key, event.value)
         self.partition.resume()
         return self
@@ -101,7 +103,7 @@ def test_a_restart_while_a_revision_is_owed_moves_neither_its_time_nor_its_hosts
 
 def test_a_revision_that_is_owed_keeps_its_events_needed_and_is_not_dropped_by_closing() -> None:
     life = over(NOVA).feed(104_000, NOVA.report(HOSTS[0]))
-    assert life.partition.low(3) == 0
+    assert life.partition.replay_from(3) == 0
     life.restart().wait(200_000)
     assert life.revisions() == [(105_000, "req-1", 2, 1)]
     assert list(life.partition.operations()) == []

@@ -11,7 +11,7 @@ from precache.runtime.bounded import NotReturnedError, call_within
 from precache.runtime.health import Health
 from precache.runtime.watchdog import Hang, Limits, Watchdog
 
-LIMITS = Limits(turn_s=30.0, beat_s=120.0, end_s=180.0)
+LIMITS = Limits(round_s=30.0, beat_s=120.0, end_s=180.0)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def watchdog(hangs: list[Hang]) -> Watchdog:
 def test_a_loop_that_turns_is_well(watchdog: Watchdog, hangs: list[Hang]) -> None:
     watched = watchdog.watch("loop")
     for _ in range(100):
-        watched.turn()
+        watched.round_ended()
         watchdog.pass_time(29.0)
     assert (watchdog.stale(), watchdog.sick(), hangs) == ({}, "", [])
 
@@ -40,18 +40,18 @@ def test_one_that_beats_but_ends_no_turn_is_stale_and_not_sick(watchdog: Watchdo
     # The first step sees the first beat: time counts from then on.
     assert watchdog.stale() == {"loop": "no round has ended for 400 s"}
     assert (watchdog.sick(), hangs) == ("", [])
-    watched.turn()
+    watched.round_ended()
     watchdog.pass_time(10.0)
     assert watchdog.stale() == {}
 
 
 def test_one_that_is_silent_is_stale_then_sick_then_the_end(watchdog: Watchdog, hangs: list[Hang]) -> None:
     well = watchdog.watch("cloud:rome")
-    watchdog.watch("cloud:paris").turn()
+    watchdog.watch("cloud:paris").round_ended()
     seen = []
     for _ in range(20):
         seen.append((bool(watchdog.stale()), bool(watchdog.sick()), len(hangs)))
-        well.turn()
+        well.round_ended()
         watchdog.pass_time(10.0)
     assert seen.index((True, False, 0)) == 4
     assert seen.index((True, True, 0)) == 13
@@ -94,9 +94,9 @@ import ctypes, threading
 from precache.runtime import logs
 from precache.runtime.watchdog import Limits, Watchdog
 logs.configure("json")
-watchdog = Watchdog(Limits(turn_s=0.4, beat_s=0.5, end_s=1.0, frozen_s={frozen_s}))
+watchdog = Watchdog(Limits(round_s=0.4, beat_s=0.5, end_s=1.0, frozen_s={frozen_s}))
 def stands_here():
-    watchdog.watch("cloud:paris").turn()
+    watchdog.watch("cloud:paris").round_ended()
     {hang}
 with watchdog.running():
     thread = threading.Thread(target=stands_here)

@@ -27,7 +27,7 @@ def test_an_empty_variable_gives_nothing() -> None:
     assert given_addresses({"PRECACHE_TEST_KAFKA": ""}, {}) == {}
 
 
-def test_half_an_address_is_a_fault_that_names_the_other_half() -> None:
+def test_half_an_address_is_an_error_that_names_the_other_half() -> None:
     with pytest.raises(GivenError, match=r"^influxdb: .* but not PRECACHE_TEST_INFLUX_ORG$"):
         given_addresses({key: value for key, value in INFLUX.items() if not key.endswith("ORG")}, {})
 

@@ -59,7 +59,7 @@ def test_a_sqlite_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "fault"),
+    ("change", "error"),
     [
         ({"url": "localhost:8086"}, "store.url: should be the address of InfluxDB, such as http://localhost:8086"),
         ({"url": "http://"}, "store.url: should be the address of InfluxDB, such as http://localhost:8086"),
@@ -82,11 +82,11 @@ def test_a_sqlite_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"timeout": 0}, "store.timeout: should be more than 0"),
     ],
 )
-def test_faults_are_told_by_key_and_without_the_value(tmp_path: Path, change: dict[str, Any], fault: str) -> None:
+def test_errors_are_told_by_key_and_without_the_value(tmp_path: Path, change: dict[str, Any], error: str) -> None:
     with pytest.raises(ConfigError) as raised:
         loaded(tmp_path, INFLUX | change)
-    (told,) = raised.value.faults
-    assert str(told).split(": ", 1)[1] == fault
+    (told,) = raised.value.errors
+    assert str(told).split(": ", 1)[1] == error
     assert "me:pw" not in str(raised.value)
     assert str(change.get("token")) not in str(raised.value)
 
@@ -103,8 +103,8 @@ def test_faults_are_told_by_key_and_without_the_value(tmp_path: Path, change: di
         ({"type": "postgres"}, "store"),
     ],
 )
-def test_other_faults_are_told_by_key(tmp_path: Path, change: dict[str, Any], path: str) -> None:
+def test_other_errors_are_told_by_key(tmp_path: Path, change: dict[str, Any], path: str) -> None:
     with pytest.raises(ConfigError) as raised:
         loaded(tmp_path, INFLUX | change)
-    (told,) = raised.value.faults
+    (told,) = raised.value.errors
     assert told.path.startswith(path)

@@ -8,7 +8,7 @@ import pytest
 import urllib3.exceptions
 from influxdb_client.rest import ApiException
 
-from processor.stores.api import StoreFault, StoreRetry
+from processor.stores.api import StoreFatal, StoreRetry
 from processor.stores.influxdb.errors import (
     EXCEPTIONS,
     STATUSES,
@@ -90,7 +90,7 @@ def test_every_exception_of_urllib3_is_decided(kind: type[Exception]) -> None:
     made = kind.__new__(kind)
     made.args = ("what it says",)
     vars(made).update(partial=1, expected=2, length=b"x", response=None)  # what the words of some are made from
-    assert isinstance(decide(made, TARGET), StoreRetry | StoreFault)
+    assert isinstance(decide(made, TARGET), StoreRetry | StoreFatal)
 
 
 def test_the_walk_over_urllib3_finds_them() -> None:
@@ -103,7 +103,7 @@ def test_an_exception_that_is_new_is_tried_again_aloud() -> None:
 
     decided = decide(NewError("hm"), TARGET)
     assert isinstance(decided, StoreRetry)
-    assert decided.loud
+    assert decided.actionable
     assert str(decided) == (
         "InfluxDB at http://influx:8086 can't be reached: NewError: hm: see that it runs and that `store.url` is right"
     )
@@ -113,7 +113,7 @@ def test_an_exception_that_is_new_is_tried_again_aloud() -> None:
 def test_what_passes_by_itself_is_quiet_and_hears_retry_after(status: int) -> None:
     decided = answered(status, "timeout", **{"Retry-After": "17"})
     assert isinstance(decided, StoreRetry)
-    assert (decided.loud, decided.retry_after_s) == (False, 17.0)
+    assert (decided.actionable, decided.retry_after_s) == (False, 17.0)
     assert str(decided) == f"InfluxDB at http://influx:8086 can't write now: {status} timeout"
 
 
@@ -165,12 +165,12 @@ def test_a_retry_after_that_is_no_number_is_none(value: str) -> None:
         (422, "", "<html>", NOT_INFLUX),
     ],
 )
-def test_where_somebody_has_to_act_it_is_loud_and_says_what_to_do(
+def test_where_somebody_has_to_act_it_is_actionable_and_says_what_to_do(
     status: int, code: str, message: str, advice: str
 ) -> None:
     decided = answered(status, message, code)
     assert isinstance(decided, StoreRetry)
-    assert decided.loud
+    assert decided.actionable
     said = " ".join(message.split()) or "Reason"
     assert str(decided).startswith(f"InfluxDB at http://influx:8086 answers {status} {said}: {advice}")
 
@@ -178,7 +178,7 @@ def test_where_somebody_has_to_act_it_is_loud_and_says_what_to_do(
 def test_a_tls_error_names_the_ca_file() -> None:
     decided = decide(_api_error(status=0, reason="SSLError\ncertificate verify failed"), TARGET)
     assert isinstance(decided, StoreRetry)
-    assert decided.loud
+    assert decided.actionable
     assert "certificate verify failed" in str(decided)
     assert "`store.ca_file`" in str(decided)
 
@@ -213,19 +213,19 @@ def test_a_long_answer_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "loud"),
+    ("error", "kind", "actionable"),
     [
         (urllib3.exceptions.ConnectTimeoutError("slow"), StoreRetry, False),
         (urllib3.exceptions.ProtocolError("Connection aborted."), StoreRetry, False),
         (urllib3.exceptions.SSLError("bad"), StoreRetry, True),
-        (urllib3.exceptions.LocationParseError("http://["), StoreFault, None),
+        (urllib3.exceptions.LocationParseError("http://["), StoreFatal, None),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), StoreRetry, True),
     ],
 )
-def test_network_errors(error: Exception, kind: type[Exception], *, loud: bool | None) -> None:
+def test_network_errors(error: Exception, kind: type[Exception], *, actionable: bool | None) -> None:
     decided = decide(error, TARGET)
     assert type(decided) is kind
-    assert getattr(decided, "loud", None) is loud
+    assert getattr(decided, "actionable", None) is actionable
 
 
 def test_decisions_are_all_in_use() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from precache.contract.measurements import Row
-from processor.stores.api import RefusedRow, StoreError, StoreFault, StoreRetry, WriteReport
+from processor.stores.api import RefusedRow, StoreError, StoreFatal, StoreRetry, WriteReport
 from processor.stores.influxdb.errors import BatchRefusedError, BatchTooLargeError
 from processor.stores.influxdb.store import InfluxStore
 from tests.support.store_rows import image, operation, progress
@@ -30,7 +30,7 @@ class FakeInflux:
         self.keeps_s: int | None = None
         self.known_keeps_s: int | None = None
         self.retention_asked = 0
-        self.faults: list[StoreError] = []
+        self.errors: list[StoreError] = []
         self.closed = False
         self.on_post: Callable[[], None] = lambda: None
 
@@ -38,8 +38,8 @@ class FakeInflux:
         lines = body.decode().split("\n") if body else []
         self.requests.append(len(lines))
         self.on_post()
-        if self.faults:
-            raise self.faults.pop(0)
+        if self.errors:
+            raise self.errors.pop(0)
         if len(body) > self.max_bytes:
             raise BatchTooLargeError("too large")
         old = [line for line in lines if self._too_old(line)]
@@ -59,8 +59,8 @@ class FakeInflux:
 
     def retention_s(self) -> int | None:
         self.retention_asked += 1
-        if self.faults:
-            raise self.faults.pop(0)
+        if self.errors:
+            raise self.errors.pop(0)
         return self.known_keeps_s
 
     def close(self) -> None:
@@ -212,15 +212,15 @@ def test_of_equal_rows_the_later_wins_even_when_their_batch_is_taken_apart() -> 
     assert "revision=19i" in line
 
 
-@pytest.mark.parametrize("fault", [StoreRetry("down"), StoreRetry("who?", loud=True), StoreFault("no")])
-def test_a_fault_of_the_server_is_raised_and_the_same_rows_can_be_written_again(fault: StoreError) -> None:
+@pytest.mark.parametrize("error", [StoreRetry("down"), StoreRetry("who?", actionable=True), StoreFatal("no")])
+def test_an_error_of_the_server_is_raised_and_the_same_rows_can_be_written_again(error: StoreError) -> None:
     server = FakeInflux()
     store = InfluxStore(server, 100)
     store.check()
-    server.faults = [fault]
-    with pytest.raises(type(fault)) as raised:
+    server.errors = [error]
+    with pytest.raises(type(error)) as raised:
         store.write(numbered(250))
-    assert raised.value is fault
+    assert raised.value is error
     assert store.write(numbered(250)) == WriteReport()
     assert len(server.hosts()) == 250
 
@@ -243,7 +243,7 @@ def test_check_is_content_with_a_server_that_wants_a_point() -> None:
 
 def test_check_raises_what_the_server_says() -> None:
     server = FakeInflux()
-    server.faults = [StoreRetry("no bucket", loud=True)]
+    server.errors = [StoreRetry("no bucket", actionable=True)]
     with pytest.raises(StoreRetry, match="no bucket"):
         InfluxStore(server, 100).check()
 
@@ -313,7 +313,7 @@ def test_the_retention_is_read_again_now_and_then() -> None:
 def test_a_retention_that_cannot_be_read_does_not_stop_writes() -> None:
     server = FakeInflux()
     store = InfluxStore(server, 100)
-    server.faults = [StoreRetry("not now")]
+    server.errors = [StoreRetry("not now")]
     assert store.write(numbered(3)) == WriteReport()
     assert len(server.stored) == 3
 

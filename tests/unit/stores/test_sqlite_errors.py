@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from processor.stores.api import StoreFault, StoreRetry
+from processor.stores.api import StoreFatal, StoreRetry
 from processor.stores.sqlite.errors import DECISIONS, store_error
 
 # Not errors: success, notices, rows, and codes of other calls that share the prefix.
@@ -43,7 +43,7 @@ def test_every_code_is_decided(name: str) -> None:
     code = primary_codes()[name]
     assert code in DECISIONS
     error = store_error(raised_with(code), FILE)
-    assert isinstance(error, StoreRetry | StoreFault)
+    assert isinstance(error, StoreRetry | StoreFatal)
     assert str(error) == f"the store {FILE}: {DECISIONS[code][1]} (SQLite: what it says)"
 
 
@@ -60,22 +60,22 @@ def test_extended_codes_follow_their_primary_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "loud"),
+    ("code", "kind", "actionable"),
     [
         (sqlite3.SQLITE_BUSY, StoreRetry, False),
         (sqlite3.SQLITE_FULL, StoreRetry, True),
         (sqlite3.SQLITE_IOERR_FSYNC, StoreRetry, True),
         (sqlite3.SQLITE_READONLY, StoreRetry, True),
-        (sqlite3.SQLITE_CORRUPT, StoreFault, None),
-        (sqlite3.SQLITE_NOTADB, StoreFault, None),
-        (250, StoreFault, None),
+        (sqlite3.SQLITE_CORRUPT, StoreFatal, None),
+        (sqlite3.SQLITE_NOTADB, StoreFatal, None),
+        (250, StoreFatal, None),
     ],
 )
-def test_what_passes_and_what_does_not(code: int, kind: type[Exception], *, loud: bool | None) -> None:
+def test_what_passes_and_what_does_not(code: int, kind: type[Exception], *, actionable: bool | None) -> None:
     error = store_error(raised_with(code), FILE)
     assert type(error) is kind
-    assert getattr(error, "loud", None) is loud
+    assert getattr(error, "actionable", None) is actionable
 
 
-def test_an_error_of_the_module_itself_is_a_fault() -> None:
-    assert isinstance(store_error(sqlite3.ProgrammingError("Cannot operate on a closed database."), FILE), StoreFault)
+def test_an_error_of_the_module_itself_is_an_error() -> None:
+    assert isinstance(store_error(sqlite3.ProgrammingError("Cannot operate on a closed database."), FILE), StoreFatal)

@@ -12,7 +12,7 @@ _MESSAGE_S: Final = 0.000_2
 _MOST_S: Final = 0.5
 
 
-def rest_s(spent_s: float, messages: int) -> float:
+def cooldown_s(spent_s: float, messages: int) -> float:
     """Return for how many seconds to rest: as long as the work took, or not at all where it cost what is usual.
 
     Args:

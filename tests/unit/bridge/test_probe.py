@@ -7,14 +7,14 @@ from typing import cast
 import pytest
 from confluent_kafka import Producer
 
-from bridge.delivery.heartbeat import Pulse
+from bridge.delivery.heartbeat import HeartbeatSender
 from bridge.delivery.heartbeat_record import Record
-from bridge.delivery.probe import KafkaGate
-from bridge.delivery.producer import Outlet
+from bridge.delivery.probe import KafkaProbe
+from bridge.delivery.producer import CloudProducer
 from precache.kafka.connection import Connection
 from tests.unit.bridge.fakes import Clock, FakeProducer
 
-SIGN = "signs"
+HEARTBEAT = "signs"
 DEAD = "dead"
 START_S = Clock.now
 
@@ -24,20 +24,22 @@ def record(topic: str) -> Record:
 
 
 class Bench:
-    """A gate that gives up when its clock stands at ``until_s``."""
+    """A probe that gives up when its clock stands at ``until_s``."""
 
     def __init__(self, script: Callable[[str, int], str], until_s: float = 100.0) -> None:
         self.clock, self.script, self.until_s = Clock(), script, until_s
         self.sent: list[str] = []
         self.made: list[FakeProducer] = []
-        self.solo: list[FakeProducer] = []
-        self.outlet = Outlet(lambda: self._make(self.made), lambda: self._make(self.solo), Connection("unit"))
-        self.pulse = Pulse(self.outlet, lambda _state, _in_flight: record(SIGN), self.clock)
+        self.unbatched: list[FakeProducer] = []
+        self.producer = CloudProducer(
+            lambda: self._make(self.made), lambda: self._make(self.unbatched), Connection("unit")
+        )
+        self.heartbeats = HeartbeatSender(self.producer, lambda _state, _in_flight: record(HEARTBEAT), self.clock)
         self.why: list[str] = []
-        self.gate = KafkaGate(
+        self.probe = KafkaProbe(
             "paris",
-            self.outlet,
-            self.pulse,
+            self.producer,
+            self.heartbeats,
             stopped=lambda: self.clock.now - START_S >= self.until_s,
             idle=self._idle,
             judged_later=lambda record: record.topic != DEAD,
@@ -50,52 +52,52 @@ class Bench:
         return cast("Producer", made[-1])
 
     def _idle(self, seconds: float) -> None:
-        self.outlet.poll()
-        self.pulse.send_if_due()
+        self.producer.poll()
+        self.heartbeats.send_if_due()
         self.clock.now += seconds
 
-    def prove(self, *topics: str) -> bool:
-        return self.gate.prove([record(topic) for topic in topics])
+    def run(self, *topics: str) -> bool:
+        return self.probe.probe([record(topic) for topic in topics])
 
 
 def test_it_is_proved_by_a_sign_of_life_and_by_what_it_owes() -> None:
     bench = Bench(lambda _topic, _attempt: "")
-    assert bench.prove("a", "b")
-    assert bench.made[0].sent == [SIGN]
-    assert bench.solo[0].sent == ["a", "b"], "each in a batch of its own"
+    assert bench.run("a", "b")
+    assert bench.made[0].sent == [HEARTBEAT]
+    assert bench.unbatched[0].sent == ["a", "b"], "each in a batch of its own"
 
 
-@pytest.mark.parametrize("silent", [SIGN, "a"])
+@pytest.mark.parametrize("silent", [HEARTBEAT, "a"])
 def test_what_is_not_confirmed_proves_nothing(silent: str) -> None:
     bench = Bench(lambda topic, _attempt: "?" if topic == silent else "")
-    assert not bench.prove("a")
+    assert not bench.run("a")
     assert bench.why[-1] == "Kafka does not take records: no answer"
 
 
 @pytest.mark.parametrize("error", ["MSG_SIZE_TOO_LARGE", "!MSG_SIZE_TOO_LARGE", "INVALID_RECORD"])
 def test_a_record_that_is_refused_for_good_does_not_hold_up_its_cloud(error: str) -> None:
     bench = Bench(lambda topic, _attempt: error if topic == "a" else "")
-    assert bench.prove("a", "b")
-    assert Counter(bench.sent) == {SIGN: 1, "a": 1, "b": 1}
+    assert bench.run("a", "b")
+    assert Counter(bench.sent) == {HEARTBEAT: 1, "a": 1, "b": 1}
 
 
-@pytest.mark.parametrize("refused", [SIGN, DEAD])
+@pytest.mark.parametrize("refused", [HEARTBEAT, DEAD])
 def test_what_has_to_be_taken_some_day_proves_nothing_when_it_is_refused_for_good(refused: str) -> None:
     bench = Bench(lambda topic, _attempt: "INVALID_RECORD" if topic == refused else "")
-    assert not bench.prove("a", DEAD)
+    assert not bench.run("a", DEAD)
     assert "INVALID_RECORD" in bench.why[-1]
 
 
 def test_what_was_dropped_with_its_producer_proves_nothing() -> None:
     bench = Bench(lambda topic, attempt: "_PURGE_QUEUE" if topic == "a" and not attempt else "")
-    assert bench.prove("a")
-    assert Counter(bench.sent) == {SIGN: 1, "a": 2}
+    assert bench.run("a")
+    assert Counter(bench.sent) == {HEARTBEAT: 1, "a": 2}
 
 
 def test_while_one_topic_is_away_the_others_get_nothing_again_but_a_sign_each_minute() -> None:
     bench = Bench(lambda topic, _attempt: "UNKNOWN_TOPIC_OR_PART" if topic == "b" else "", until_s=600.0)
-    assert not bench.prove("a", "b")
+    assert not bench.run("a", "b")
     sent = Counter(bench.sent)
     assert sent["b"] > 10
     assert sent["a"] == 1
-    assert 9 <= sent[SIGN] <= 11
+    assert 9 <= sent[HEARTBEAT] <= 11

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from console.doctor.hearing import MUTE_S, Cloud, finding
+from console.doctor.last_events import MUTE_S, Cloud, finding
 
 NOW = 1_900_000_000_000
 MINUTE = 60_000
@@ -61,9 +61,9 @@ def test_nova_is_mute() -> None:
         assert words in found.remedy
 
 
-@pytest.mark.parametrize("heard", ["notification", "message"])
-def test_nova_is_heard(heard: str) -> None:
-    cloud = heartbeats(Cloud(), 5, 4 if heard == "message" else 5)
-    if heard == "notification":
+@pytest.mark.parametrize("missed", ["notification", "message"])
+def test_nova_is_heard(missed: str) -> None:
+    cloud = heartbeats(Cloud(), 5, 4 if missed == "message" else 5)
+    if missed == "notification":
         cloud.notification(NOW - int(MUTE_S * 1_000) + 1)
     assert finding("paris", cloud, NOW).state == "ok"

@@ -7,7 +7,7 @@ from time import monotonic, sleep
 import pytest
 
 from precache.runtime.shutdown import Stop
-from processor.shutdown import Patience, finish_within
+from processor.shutdown import ShutdownGrace, finish_within
 
 LONG_S = 30.0
 
@@ -55,12 +55,12 @@ def test_work_that_hangs_is_left_behind() -> None:
 
 def test_patience_ends_at_half_the_time_after_the_request() -> None:
     stop = Stop()
-    patience = Patience(stop, 0.2)
-    seen = [patience.ended]
+    grace = ShutdownGrace(stop, 0.2)
+    seen = [grace.ended]
     stop.request("enough")
     began = monotonic()
-    seen.append(patience.ended)
-    while not patience.ended:
+    seen.append(grace.ended)
+    while not grace.ended:
         assert monotonic() - began < LONG_S
         sleep(0.01)
     assert seen == [False, False]

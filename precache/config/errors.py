@@ -1,7 +1,7 @@
 """What is wrong with a configuration file: where, and what to write instead."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,7 @@ _ALIKE: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Fault:
+class FileError:
     """One fault of one file.
 
     Attributes:
@@ -38,14 +38,14 @@ class Fault:
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used. ``faults`` holds every one that was found, in the order of their lines."""
+    """A configuration that cannot be used. ``errors`` holds every one that was found, in the order of their lines."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults: tuple[Fault, ...] = tuple(faults)
-        super().__init__("\n".join(map(str, self.faults)))
+    def __init__(self, errors: Iterable[FileError]) -> None:
+        self.errors: tuple[FileError, ...] = tuple(errors)
+        super().__init__("\n".join(map(str, self.errors)))
 
 
-def fault_at(key: str, text: str) -> PydanticCustomError:
+def error_at(key: str, text: str) -> PydanticCustomError:
     """Return what a model's validator raises when one of the model's keys is at fault, to have the fault name that key.
 
     A check of one key belongs into that key's own type: a model's validator runs only once all its keys are good.
@@ -53,7 +53,7 @@ def fault_at(key: str, text: str) -> PydanticCustomError:
     return PydanticCustomError(AT_KEY, "{text}", {"key": key, "text": text})
 
 
-def fault_beside(key: str, text: str) -> PydanticCustomError:
+def error_beside(key: str, text: str) -> PydanticCustomError:
     """Return what the validator of one field raises to have the fault name another key of the same block.
 
     For a check of several keys that is to run even when the rest of the block is at fault: put it on the last of them.
@@ -74,8 +74,10 @@ def nearest(key: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(key, sorted(known), n=1, cutoff=_ALIKE)), None)
 
 
-def unknown_key(key: str, known: Iterable[str]) -> str:
-    """Return what to say of a key that nobody knows."""
+def unknown_key(key: str, known: Iterable[str], renamed: Mapping[str, str]) -> str:
+    """Return the error text for a key that nobody knows; ``renamed`` maps keys of earlier versions to today's."""
+    if key in renamed:
+        return f"unknown key {key!r}; it is called {renamed[key]!r} now"
     known = sorted(known)
     near = nearest(key, known)
     if near is not None:

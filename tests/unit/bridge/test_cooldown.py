@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.pace import rest_s
+from bridge.cooldown import cooldown_s
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from bridge.pace import rest_s
     ],
 )
 def test_a_cloud_rests_for_as_long_as_costly_messages_took(spent_s: float, messages: int, expected: float) -> None:
-    assert rest_s(spent_s, messages) == expected
+    assert cooldown_s(spent_s, messages) == expected

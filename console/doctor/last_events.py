@@ -56,8 +56,8 @@ class Cloud:
 
 def _counted(value: bytes | None) -> tuple[str, int]:
     try:
-        sign: Any = orjson.loads(value or b"")
-        return str(sign["instance"]), int(sign["counts"]["received"])
+        heartbeat: Any = orjson.loads(value or b"")
+        return str(heartbeat["instance"]), int(heartbeat["counts"]["received"])
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         return "", 0
 
@@ -85,16 +85,16 @@ def finding(name: str, cloud: Cloud, now_ms: int, nova_topic: str = "") -> Findi
     if cloud.heartbeat_ms is None:
         remedy = "start `precache bridge`, or see its log; do its file and this one name the same Kafka and topic?"
         return warn(what, "no heartbeat of a bridge is in Kafka", remedy)
-    heard = (
+    last_heard = (
         f"last notification of image caching: {_ago(cloud.notification_ms, now_ms)}; "
         f"last message of the queue: {_ago(cloud.message_ms, now_ms)}"
     )
     if now_ms - cloud.heartbeat_ms > _SILENT_BRIDGE_S * _MS_PER_S:
-        text = f"the bridge's last heartbeat: {_ago(cloud.heartbeat_ms, now_ms)}; {heard}"
+        text = f"the bridge's last heartbeat: {_ago(cloud.heartbeat_ms, now_ms)}; {last_heard}"
         return warn(what, text, "start `precache bridge`, or see its log and its /readyz")
     if now_ms - max(cloud.notification_ms or 0, cloud.message_ms or 0) > MUTE_S * _MS_PER_S:
-        return warn(what, heard, _nova_conf(nova_topic))
-    return ok(what, heard)
+        return warn(what, last_heard, _nova_conf(nova_topic))
+    return ok(what, last_heard)
 
 
 def _ago(at_ms: int | None, now_ms: int) -> str:
