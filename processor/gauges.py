@@ -82,7 +82,7 @@ class Gauges:
             end = max(self._ends.get(partition.number, -1), self._membership.known_end_offset(partition.number))
             if end >= 0:
                 numbers.add(partition.number)
-                metrics.LAG.labels(str(partition.number)).set(max(0, end - partition.next_offset))
+                metrics.LAG.labels(str(partition.number)).set(max(0, end - partition.committed))
         for number in self._lagging - numbers:
             metrics.LAG.remove(str(number))
             self._ends.pop(number, None)

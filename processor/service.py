@@ -12,6 +12,7 @@ from confluent_kafka import Producer
 from precache.config.blocks import ROLES
 from precache.kafka import clients, topics
 from precache.kafka.errors import KafkaRetry, kafka_errors
+from precache.kafka.groups import GroupCommits
 from precache.kafka.log_reader import LogReader
 from precache.runtime import metrics as build
 from precache.runtime.backoff import backoff_s
@@ -127,16 +128,19 @@ def _rebuild(config: ProcessorConfig, stop: Stop, emit: Callable[[str], None]) -
     gc.set_threshold(_OBJECTS_BEFORE_GC)
     health = Health()
     name = f"{config.group}-rebuild-store"
+    watchdog = Watchdog(_limits(config, Tuning()))
+    watched = watchdog.watch("rebuild")
     with ExitStack() as stack:
+        stack.enter_context(watchdog.running())
         store = open_store(config.store)
         stack.callback(store.close)
-        watched = Watched("rebuild")  # by nobody: a person looks on
         if not _patiently(lambda: _check_stopped(config), KAFKA_PART, health, stop, watched):
             return
         if not _patiently(store.check, STORE_PART, health, stop, watched):
             return
         reader = stack.enter_context(LogReader(config.kafka, name))
-        StoreRebuild(config, reader, store, stop, emit).run(lambda: int(time() * _MS_PER_S))
+        committed = stack.enter_context(GroupCommits(config.kafka, f"{name}-commits", config.group))
+        StoreRebuild(config, reader, committed, store, stop, emit, watched).run(lambda: int(time() * _MS_PER_S))
 
 
 def _run_loop(
@@ -163,7 +167,7 @@ def _run_loop(
         config.operations.timers,
         call_s=tuning.call_s,
         on_replay=_log_replay,
-        wall_ms=wall.now_ms,
+        wall=wall.now,
     )
     place = Place(config.topics.notifications, config.topics.operations, 0, config.group)
     assignment = Assignment(membership, rebuilder, health, place)
@@ -187,7 +191,7 @@ def _run_loop(
         )
     )
     steps = Steps(config.topics, membership, writer, transactions, errors)
-    clock = WallClock(membership, wall.now_ms, tuning.margin_ms, tuning.call_s)
+    clock = WallClock(membership, wall.now, tuning.margin_ms, tuning.call_s)
     Loop(
         membership=membership,
         assignment=assignment,

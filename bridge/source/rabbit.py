@@ -95,7 +95,8 @@ class RabbitSource:
     @property
     def trouble(self) -> str:
         """Why nothing can come at the moment although the consumer is open."""
-        return self._watch.trouble if self._watch is not None else ""
+        lost = self._watch.trouble if self._watch is not None else ""
+        return lost or (self._connection.silence if self._connection is not None else "")
 
     # Opening
 

@@ -53,6 +53,8 @@ TLS_VERSIONS: Final = {
     "tlsv1_1": ssl.TLSVersion.TLSv1_1,
     "tlsv1_2": ssl.TLSVersion.TLSv1_2,
 }
+# What a cloud waits at most until it connects again, unless its options say otherwise; oslo.messaging has 30 s.
+_INTERVAL_MAX_S: Final = 5
 _LOGIN_METHODS: Final = frozenset({"PLAIN", "AMQPLAIN", "EXTERNAL"})
 _NO_SUCH_OPTION: Final = f"oslo.messaging has no such option in [{_GROUP}]"
 
@@ -131,6 +133,7 @@ def new_conf(options: Mapping[str, Any]) -> Any:
     conf([], project="precache", default_config_files=[], default_config_dirs=[])
     conf.register_opts(libraries.impl_rabbit.rabbit_opts, group=_GROUP)
     conf.register_opts(libraries.amqp.amqp_opts, group=_GROUP)
+    conf.set_default("rabbit_interval_max", _INTERVAL_MAX_S, group=_GROUP)
     for name, value in options.items():
         try:
             conf.set_override(name, value, group=_GROUP)

@@ -9,7 +9,7 @@ _MAX_EXPONENT: Final = 64
 
 
 def backoff_s(
-    attempt: int, *, base_s: float = 0.5, cap_s: float = 30.0, random: Callable[[], float] = _random.random
+    attempt: int, *, base_s: float = 0.5, cap_s: float = 5.0, random: Callable[[], float] = _random.random
 ) -> float:
     """Return the seconds to wait before attempt ``attempt`` + 1: exponential, with full jitter.
 

@@ -29,6 +29,8 @@ from processor.core.transitions import ON_EVENT, on_timer, situation
 
 # Of a point that was replayed: where it came from is not asked then.
 NO_OFFSET: Final = -1
+# In place of the time at which revisions are due.
+NOTHING_OWED: Final = 0
 # Timestamps and clocks may be so far ahead of wall time; clocks that NTP keeps differ by less.
 MAX_AHEAD_MS: Final = 5 * 60_000
 
@@ -39,7 +41,7 @@ class Partition:
     Args:
         timers: how long things may take.
         clock_ms: where the clock stood at the last commit; ``None``: there was none.
-        revise_at_ms: when the revisions that were owed then are due.
+        revise_at_ms: when the revisions that were owed then are due; :data:`NOTHING_OWED`, or ``None``: nobody tells.
         wall_ms: wall time, for a replay.
 
     Attributes:
@@ -58,6 +60,8 @@ class Partition:
         # A timestamp beyond this is distrusted. Had one been trusted before the commit, the clock would stand there: so
         # a replay decides as the first run did.
         self._latest_ms = NEVER if clock_ms is None else clock_ms
+        # At that commit no event was owed a revision: what the last records don't tell were dead letters, `late`.
+        self._owes_nothing = revise_at_ms == NOTHING_OWED
         self._wall_ms = wall_ms
         self._ensure_revisions_come()
 
@@ -174,12 +178,14 @@ class Partition:
         return True
 
     def _was_closed(self, operation: Operation) -> bool:
-        """Return whether the next event of an operation came when, by its last record, it had been closed.
+        """Return whether the next event of an operation came when it had been closed, and became a dead letter.
 
-        It is the clock that closes; but the events that the last record tells came before that, whatever their stamps.
+        The events that its last record tells came before that, whatever their stamps. The next one is either in a
+        revision that was owed at the commit, or it came late. Where one was owed, the clock tells which.
         """
-        closed_ms = None if operation.final_at_ms is None else operation.final_at_ms + self._timers.allowed_lateness_ms
-        return closed_ms is not None and self.clock_ms >= closed_ms and operation.unreported >= 0
+        if operation.final_at_ms is None or operation.unreported < 0:
+            return False
+        return self._owes_nothing or self.clock_ms >= operation.final_at_ms + self._timers.allowed_lateness_ms
 
     def resume(self) -> None:
         """Arm the timers of what was restored, once its facts are there.

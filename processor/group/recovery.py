@@ -28,6 +28,7 @@ from processor.group.membership import Membership
 from processor.group.predecessors import Predecessors
 from processor.round.assigned_partition import AssignedPartition
 from processor.round.clock import log_taken_back
+from processor.round.wall import WallTime
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
@@ -144,7 +145,7 @@ class Rebuilder:
         *,
         call_s: float,
         on_replay: Callable[[int, float], None],
-        wall_ms: Callable[[], int],
+        wall: Callable[[], WallTime],
     ) -> None:
         self._reader = reader
         self._membership = membership
@@ -152,7 +153,7 @@ class Rebuilder:
         self._timers = timers
         self._call_s = call_s
         self._on_replay = on_replay
-        self._wall_ms = wall_ms
+        self._wall = wall
 
     def rebuild(self, place: Place) -> Steps[AssignedPartition]:
         """Return a partition as it stood at the last commit.
@@ -204,7 +205,7 @@ class Rebuilder:
 
         Records that were stamped too far ahead when they were processed lie beyond the committed clock, and only they.
         """
-        wall_ms = self._wall_ms()
+        wall_ms = self._wall().latest_ms
         if metadata is None:
             state = Partition(self._timers)
             state.observe(wall_ms)

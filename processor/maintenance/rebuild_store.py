@@ -4,12 +4,15 @@ Decisions and final rows come from ``precache.operations``, points from the log 
 Operations that began before the log's start get their record's row. Those without a record were never processed: they
 are decided by the partition's clock, which is moved to wall time once, at the end. Nothing is written to Kafka.
 
+What the group has processed is judged by the clock that it committed, as by a processor that restarts: whether a
+timestamp was believed, and which events came late. What comes after that is judged by wall time.
+
 While the store writes some thousand rows, the next ones are read and decoded. One write at a time: rows keep their
 order.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from time import monotonic
 from typing import Final
 
@@ -17,13 +20,16 @@ from confluent_kafka import Message
 
 from precache.contract.measurements import BY_RECORD, Row
 from precache.kafka.errors import KafkaRetry
+from precache.kafka.groups import GroupCommits
 from precache.kafka.log_reader import LogReader
 from precache.runtime.logs import log
 from precache.runtime.shutdown import Stop
+from precache.runtime.watchdog import Watched
 from processor.config import ProcessorConfig
 from processor.core.effects import Effects
-from processor.core.partition import Partition
+from processor.core.partition import Partition, believed_ms
 from processor.errors import Fatal
+from processor.group import commit_metadata as commits
 from processor.group.recovery import Decisions, log_unreadable
 from processor.output import rows
 from processor.output.store_writer import pause_s
@@ -32,6 +38,7 @@ from processor.stores.api import Store, StoreRetry, WriteReport
 
 _CALL_S: Final = 15.0
 _EMIT_EVERY_S: Final = 2.0
+_LOOK_S: Final = 1.0
 # Fewer at a time cost the store more for each; more at a time are only more memory.
 _ROWS_AT_ONCE: Final = 40_000
 # The log's retention may remove its start while it is read: then it is read anew from its new start.
@@ -44,17 +51,28 @@ class StoreRebuild:
     Args:
         config: ``processor.yaml``.
         reader: reads outside of any group.
+        committed: what the group has committed.
         store: where to.
         stop: ends it early, between batches.
         emit: is given lines for a person.
+        watched: has a beat with each batch, and while the store is waited for.
     """
 
-    def __init__(
-        self, config: ProcessorConfig, reader: LogReader, store: Store, stop: Stop, emit: Callable[[str], None]
+    def __init__(  # noqa: PLR0917 - each is another thing
+        self,
+        config: ProcessorConfig,
+        reader: LogReader,
+        committed: GroupCommits,
+        store: Store,
+        stop: Stop,
+        emit: Callable[[str], None],
+        watched: Watched,
     ) -> None:
         self._config = config
         self._topics = config.topics
         self._reader = reader
+        self._committed = committed
+        self._watched = watched
         self._store = store
         self._stop = stop
         self._emit = emit
@@ -100,15 +118,13 @@ class StoreRebuild:
         topic = self._topics.notifications
         start, end = self._reader.bounds(topic, number, _CALL_S)
         decisions = self._decisions(number, start)
-        decided, undecided = Partition(self._config.operations.timers), Partition(self._config.operations.timers)
+        processed, metadata = self._commit(number, start)
+        decided, undecided = (self._begin(metadata, wall_ms()) for _ in range(2))
+        decided.restore(decisions.records.values(), start, decisions.closed)
+        self._take(number, start, min(processed, end), decided, undecided)
         for partition in (decided, undecided):
             partition.observe(wall_ms())
-        decided.restore(decisions.records.values(), start, decisions.closed)
-        for batch in self._reader.read(topic, number, start, end):
-            self._write(self._batch(batch, decided, undecided))
-            self._emit_progress(
-                f"{topic}/{number}: {_place(batch, start) - start} of {end - start} records", always=False
-            )
+        self._take(number, min(processed, end), end, decided, undecided)
         out = Effects()
         undecided.advance(wall_ms() - Tuning().margin_ms, out)
         self._write(_rows_of(out))
@@ -117,12 +133,31 @@ class StoreRebuild:
         self._finish()
         self._emit_progress(f"{topic}/{number}: all of {end - start} records, {len(decisions)} operations", always=True)
 
+    def _commit(self, number: int, start: int) -> tuple[int, commits.CommitMetadata | None]:
+        """Return up to where the group has processed a partition, and what it noted there; else the log's start."""
+        (place,) = self._committed.read(self._topics.notifications, [number], _CALL_S)
+        metadata = commits.read(place.metadata)
+        return start if metadata is None else max(start, place.offset), metadata
+
+    def _begin(self, metadata: commits.CommitMetadata | None, wall_ms: int) -> Partition:
+        timers = self._config.operations.timers
+        if metadata is None:
+            return Partition(timers)
+        return Partition(timers, believed_ms(metadata.clock_ms, wall_ms), metadata.revise_at_ms, wall_ms)
+
+    def _take(self, number: int, start: int, end: int, decided: Partition, undecided: Partition) -> None:
+        """Read a part of the log, and write what comes of it."""
+        topic = self._topics.notifications
+        for batch in self._reader.read(topic, number, start, end):
+            self._write(self._batch(batch, decided, undecided))
+            self._emit_progress(f"{topic}/{number}: at offset {_place(batch, start)} of {end}", always=False)
+
     def _decisions(self, number: int, start: int) -> Decisions:
         """Read the partition's decisions; of operations that began before ``start``, write the rows at once."""
         topic = self._topics.operations
         decisions = Decisions(start)
         for batch in self._reader.read(topic, number, *self._reader.bounds(topic, number, _CALL_S)):
-            self._check_stop()
+            self._go_on()
             for message in batch:
                 began_before = decisions.take(message)
                 if began_before is not None:
@@ -131,6 +166,7 @@ class StoreRebuild:
         return decisions
 
     def _batch(self, batch: Iterable[Message], decided: Partition, undecided: Partition) -> Iterator[Row]:
+        self._go_on()
         out = Effects()
         for message in batch:
             ts_ms, key, value = message.timestamp()[1], message.key(), message.value() or b""
@@ -155,8 +191,10 @@ class StoreRebuild:
         """Wait until the store has what it was given, however long that takes."""
         failed = 0
         while self._writing is not None:
-            self._check_stop()
+            self._go_on()
             written, writing = self._writing
+            if not wait([writing], _LOOK_S).done:
+                continue
             try:
                 report = writing.result()
             except StoreRetry as error:
@@ -175,7 +213,8 @@ class StoreRebuild:
         for refused in report.refused:
             log.error("processor.row_refused", row=BY_RECORD[type(refused.row.record)].name, why=refused.why)
 
-    def _check_stop(self) -> None:
+    def _go_on(self) -> None:
+        self._watched.beat()
         if self._stop.requested:
             raise Fatal("stopped before the end: the store is incomplete; run --rebuild-store again")
 

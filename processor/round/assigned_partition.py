@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from processor.core.effects import Effects
 from processor.core.operation import Operation
-from processor.core.partition import Partition
+from processor.core.partition import NOTHING_OWED, Partition
 from processor.group import commit_metadata as commits
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class AssignedPartition:
         number: the partition's.
         state: its operations and its clock.
         next_offset: the first offset that was not processed.
+        committed: the same, as of the last commit: whoever takes over goes on from there.
         out: what this round led to.
         partitions: how many the topic has.
         letters: dead letters beside those in ``out``.
@@ -35,6 +36,7 @@ class AssignedPartition:
     __slots__ = (
         "ahead_logged_s",
         "checked_s",
+        "committed",
         "dirty",
         "known_letters",
         "letters",
@@ -49,7 +51,7 @@ class AssignedPartition:
     def __init__(self, number: int, state: Partition, next_offset: int, partitions: int) -> None:
         self.number = number
         self.state = state
-        self.next_offset = next_offset
+        self.next_offset = self.committed = next_offset
         self.partitions = partitions
         self.out = Effects()
         self.letters: list[DeadLetter] = []
@@ -84,7 +86,7 @@ class AssignedPartition:
         state = self.state
         # Once it was due it was fired, and the next late event starts another.
         running = state.revise_at_ms is not None and state.revise_at_ms > state.clock_ms
-        due_ms = state.revise_at_ms if running else None
+        due_ms = state.revise_at_ms if running else NOTHING_OWED
         return commits.CommitMetadata(self.replay_from(), self.partitions, state.clock_ms, due_ms, transactional_id)
 
     def next_round(self) -> None:

@@ -9,6 +9,7 @@ from precache.runtime.logs import log
 from processor import metrics
 from processor.group.membership import Membership
 from processor.round.assigned_partition import AssignedPartition
+from processor.round.wall import WallTime
 
 # A timer is late by this much at most; and a lagging partition with a due timer costs one question in so long.
 _ASK_AGAIN_S: Final = 0.25
@@ -20,22 +21,23 @@ class WallClock:
 
     Args:
         membership: asks the broker.
-        wall_ms: returns milliseconds since the epoch.
+        wall: returns wall time.
         margin_ms: how far apart the broker's clock and ours may be.
         call_s: how long the broker may take to answer.
     """
 
-    def __init__(self, membership: Membership, wall_ms: Callable[[], int], margin_ms: int, call_s: float) -> None:
+    def __init__(self, membership: Membership, wall: Callable[[], WallTime], margin_ms: int, call_s: float) -> None:
         self._membership = membership
-        self._wall_ms = wall_ms
+        self._wall = wall
         self._margin_ms = margin_ms
         self._call_s = call_s
 
     def observe(self, partitions: Iterable[AssignedPartition]) -> None:
         """Have the records that were read by now bounded by wall time, before they are applied."""
-        now_ms = self._wall_ms()
+        # While this machine's clock is in doubt, the later time bounds them: records are stamped by another clock.
+        latest_ms = self._wall().latest_ms
         for assigned in partitions:
-            ahead_ms = assigned.state.observe(now_ms)
+            ahead_ms = assigned.state.observe(latest_ms)
             if ahead_ms:
                 # To be committed: a replay must not take a clock from before for its bound.
                 assigned.dirty = True
@@ -45,12 +47,13 @@ class WallClock:
         """Fire the partition's timers that are due, unless a record is left that comes first.
 
         The wall clock is read before the broker is asked, and the broker is asked each time: a process that was stopped
-        in between, for however long, takes an old time with it, never a new one past records that it did not see.
+        in between, for however long, takes an old time with it, never a new one past records that it did not see. While
+        this machine's clock is in doubt, the earlier time counts: a timer may be late, and never early.
         """
         due = assigned.state.due_at()
         if due is None or monotonic() - assigned.checked_s < _ASK_AGAIN_S:
             return
-        now_ms = self._wall_ms() - self._margin_ms
+        now_ms = self._wall().earliest_ms - self._margin_ms
         if due > now_ms:
             return
         assigned.checked_s = monotonic()

@@ -86,6 +86,7 @@ class Steps:
         self._transactions.commit(outputs, offsets, self._membership.metadata())
         for assigned, metadata in zip(busy, metadata_of_all, strict=True):
             assigned.replay_from_committed = metadata.replay_from
+            assigned.committed = assigned.next_offset
             reporting.log_outcome(assigned.out, assigned.letters)
             reporting.log_stamped_ahead(assigned, monotonic(), time())
             assigned.letters = []

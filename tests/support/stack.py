@@ -114,6 +114,10 @@ class Stack:
         # A partition without records may be without a commit.
         return all(high in (place.offset, 0) for place, high in self._places())
 
+    def lag(self) -> int:
+        """Return how many records the group has yet to process, as Kafka has it."""
+        return sum(max(0, high - max(place.offset, 0)) for place, high in self._places())
+
     def next_offsets(self) -> dict[int, int]:
         """Return the group's committed offset by partition."""
         return {place.partition: place.offset for place, _ in self._places() if place.offset >= 0}

@@ -13,7 +13,7 @@ from typing import Final
 from tests.faults.path.oracle import Sent, wait_right
 from tests.support.kafka import follow, header
 from tests.support.nova import Nova, message
-from tests.support.process import Precache, wait_until
+from tests.support.process import Precache, comes_true, wait_until
 from tests.support.stack import Stack
 from tests.unit.processor.events import Event, Source
 
@@ -114,14 +114,34 @@ class Cell:
         self._send(self.source, 2 * _HOSTS // 3)
         while time.monotonic() < end:
             for name, process in (("bridge", self.bridge), ("processor", self.processor)):
-                ready, said = process.ready()
-                reason = REASONS.get((name, self.server))
-                if not ready and re.search(reason or "(?!)", said, re.DOTALL):
-                    self.told[name] = said
-                assert ready or reason, f"{name} has no use for {self.server}, and says {said}"
+                self._look(name, process)
             time.sleep(0.25)
         missing = {name for name in notices if (name, self.server) in REASONS} - self.told.keys()
         assert not missing, f"{missing} did not say within {seconds} s that {self.server} is away"
+        if notices:
+            self._check_lag()
+
+    def _look(self, name: str, process: Precache) -> None:
+        """Look at what a process reports: once it has said that the server is away, it says so until its return."""
+        ready, said = process.ready()
+        reason = REASONS.get((name, self.server))
+        if not ready and re.search(reason or "(?!)", said, re.DOTALL):
+            self.told[name] = said
+        assert ready or reason, f"{name} has no use for {self.server}, and says {said}"
+        assert not ready or name not in self.told, f"{name} is ready, though {self.server} is still away"
+
+    def _check_lag(self) -> None:
+        """Compare what the processor says is left with what Kafka has, while a server is away.
+
+        Where Kafka itself is away, nothing more can come: what was left before is what is left.
+        """
+
+        def left() -> int:
+            return 0 if self.server == "kafka" else self.stack.lag()
+
+        assert (left() > 0) == (self.server == "influxdb"), f"{left()} records are left while {self.server} is away"
+        # Kafka is asked every five seconds.
+        assert comes_true(lambda: self.lag() == left(), 8.0), f"{left()} records are left, and it says {self.lag()}"
 
     def finish(self, longer_s: float = 0.0) -> None:
         """Send the rest once the server is back, and take the time until each has done its part.

@@ -32,9 +32,11 @@ class Life:
         self.partition.advance(until, self.out)
         return self
 
-    def restart(self) -> "Life":
-        """End the process after its commit, and begin another one."""
+    def restart(self, *, of_earlier_version: bool = False) -> "Life":
+        """End the process after its commit, and begin another one; an earlier version did not note what is owed."""
         text = commits.write(AssignedPartition(0, self.partition, len(self.log), 1).metadata(""))
+        if of_earlier_version:
+            text = text.partition(";revise=")[0]
         metadata = commits.read(text)
         assert metadata is not None
         self.partition = Partition(TIMERS, metadata.clock_ms, metadata.revise_at_ms)
@@ -111,8 +113,7 @@ def test_a_revision_that_is_owed_keeps_its_events_needed_and_is_not_dropped_by_c
 
 def test_a_restart_of_an_earlier_version_that_left_a_revision_owed() -> None:
     life = over(NOVA).feed(10_000, NOVA.report(HOSTS[0]))
-    life.partition.revise_at_ms = None  # as in metadata that does not tell
-    life.restart()
+    life.restart(of_earlier_version=True)
     assert life.partition.due_at() == 12_000
     assert life.wait(12_000).revisions() == [(12_000, "req-1", 2, 1)]
 

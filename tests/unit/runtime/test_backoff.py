@@ -10,10 +10,10 @@ from precache.runtime.backoff import backoff_s
         (0, 0.0, 0.0),
         (1, 1.0, 1.0),
         (2, 0.5, 1.0),
-        (5, 1.0, 16.0),
-        (6, 1.0, 30.0),
-        (7, 0.5, 15.0),
-        (1_000_000, 1.0, 30.0),
+        (3, 1.0, 4.0),
+        (4, 1.0, 5.0),
+        (7, 0.5, 2.5),
+        (1_000_000, 1.0, 5.0),
     ],
 )
 def test_the_wait_doubles_up_to_the_cap_and_is_a_random_share(attempt: int, share: float, seconds: float) -> None:
