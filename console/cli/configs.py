@@ -32,6 +32,7 @@ class KafkaSettings(Block):
     clouds: Any = None
     store: Any = None
     operations: Any = None
+    operators: Any = None
     instance: Any = None
     shutdown_timeout: Any = None
     http: Any = None
@@ -91,7 +92,7 @@ def load_or_fail(path: Path, model: type[Model]) -> Model:
     try:
         return load(path, model)
     except ConfigError as error:
-        raise Failure(_told(path, error), USAGE) from error
+        raise Failure(told(path, error), USAGE) from error
 
 
 def load_kafka(path: Path) -> KafkaSettings:
@@ -105,11 +106,11 @@ def load_kafka(path: Path) -> KafkaSettings:
     except ConfigError as error:
         ours = [problem for problem in error.errors if problem.path.partition(".")[0] in {"", "kafka", "topics"}]
         if ours:
-            raise Failure(_told(path, ConfigError(ours)), USAGE) from error
+            raise Failure(told(path, ConfigError(ours)), USAGE) from error
     try:
         return load(path, KafkaSettings, environ=_Lenient())
     except ConfigError as error:
-        raise Failure(_told(path, error), USAGE) from error
+        raise Failure(told(path, error), USAGE) from error
 
 
 def abandon_after_s(path: Path) -> float:
@@ -138,5 +139,6 @@ def kafka_at(bootstrap: str) -> KafkaSettings:
         raise Failure(f"--kafka should be HOST:PORT[,HOST:PORT...], not {bootstrap!r}", USAGE) from error
 
 
-def _told(path: Path, error: ConfigError) -> str:
+def told(path: Path, error: ConfigError) -> str:
+    """Return every fault of a file, one a line."""
     return "\n".join([f"{path} cannot be used:", *map(str, error.errors)])

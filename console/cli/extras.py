@@ -10,6 +10,8 @@ _EXTRA_OF: Final = {
     "amqp": "bridge",
     "pika": "bridge",
     "influxdb_client": "processor",
+    "openstack": "openstack",
+    "keystoneauth1": "openstack",
 }
 
 

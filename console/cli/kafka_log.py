@@ -80,6 +80,11 @@ class LogReader:
             },
         )
 
+    @property
+    def is_away(self) -> bool:
+        """Whether Kafka is out of reach."""
+        return self._away
+
     def spans(self, topic: str, deadline: Deadline) -> list[Span]:
         """Return what each partition of a topic holds.
 

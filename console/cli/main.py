@@ -23,6 +23,7 @@ from console.cli.lazy import Entry, LazyGroup
 _COMMANDS: Final = {
     "bridge": Entry("console.commands.bridge", "bridge", "Run the bridge, beside each cloud: RabbitMQ to Kafka."),
     "processor": Entry("console.commands.processor", "processor", "Run the processor, centrally: Kafka to the store."),
+    "start": Entry("console.commands.start", "start", "Ask Nova to cache images, and follow it to its end."),
     "watch": Entry("console.commands.watch", "watch", "Follow one operation; the exit code tells how it went."),
     "doctor": Entry("console.commands.doctor", "doctor", "Check what a configuration needs, with remedies."),
     "deadletters": Entry("console.commands.deadletters", "deadletters", "List, show and replay what was unusable."),
@@ -32,7 +33,7 @@ _COMMANDS: Final = {
 }
 
 # What the contract has for "cannot go on", where it is not the usual 1.
-_ERROR_CODES: Final = {"watch": 6}
+_ERROR_CODES: Final = {"start": 6, "watch": 6}
 
 _OUR_PACKAGES: Final = frozenset({"precache", "bridge", "processor", "console"})
 

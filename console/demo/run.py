@@ -18,7 +18,7 @@ from console.demo.schedule import Step, schedule
 from console.demo.screens import DemoScreen, Outcome
 from console.watch.feed import CONNECT_S, Feed
 from console.watch.follow import Follow, Want
-from console.watch.kafka_feed import KafkaFeed
+from console.watch.kafka_feed import KafkaFeed, Reach
 from precache.contract.topics import SPECS
 from precache.runtime.shutdown import Stop
 from processor import service as processor_service
@@ -74,7 +74,7 @@ def _path(config: settings.DemoConfig) -> Iterator[list[Part]]:
 @contextmanager
 def _feed(config: settings.DemoConfig) -> Iterator[Feed]:
     feed = KafkaFeed(
-        KafkaSettings(kafka=config.processor.kafka, topics=config.processor.topics), "", lambda _text: None
+        KafkaSettings(kafka=config.processor.kafka, topics=config.processor.topics), Reach(), lambda _text: None
     )
     try:
         feed.open(CONNECT_S, lambda: None)

@@ -14,10 +14,18 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Twin:
+    """Another operation has the same global request id: it was asked for twice. It is not followed."""
+
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
 class Progressed:
-    """One more host reported."""
+    """One more host reported. The first report tells which images the operation is for, as START does not."""
 
     progress: Progress
+    is_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +59,4 @@ class TimedOut:
     exit_code: int
 
 
-Event = Started | Progressed | Stalled | Resumed | Finished | TimedOut
+Event = Started | Twin | Progressed | Stalled | Resumed | Finished | TimedOut

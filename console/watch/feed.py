@@ -22,9 +22,10 @@ class OperationRecord(NamedTuple):
 
 
 class ProgressRecord(NamedTuple):
-    """A record of ``precache.progress``."""
+    """A record of ``precache.progress``; ``at_s``: when Nova sent the report, in seconds since the epoch."""
 
     value: Progress
+    at_s: float = 0.0
     kind: Literal["progress"] = "progress"
 
 
@@ -33,6 +34,11 @@ Record = OperationRecord | ProgressRecord
 
 class Feed(Protocol):
     """A source of records."""
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the server is out of reach at this moment, so that silence means nothing."""
+        ...
 
     def open(self, limit_s: float, beat: Callable[[], None], /) -> None:
         """Connect, and read what is there already of an operation that is over or runs; what begins later is seen.

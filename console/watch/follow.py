@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from console.watch import exit_codes
-from console.watch.events import Event, Finished, Progressed, Resumed, Stalled, Started, TimedOut
+from console.watch.events import Event, Finished, Progressed, Resumed, Stalled, Started, TimedOut, Twin
 from precache.contract.operation import FINAL_STATUSES, Operation
 from precache.contract.progress import Progress
 
@@ -29,24 +29,33 @@ class Want:
         cloud: the cloud's name.
         aggregate: the aggregate's name or uuid.
         operation: an operation's id: that one, begun or over, instead of the first that begins.
+        global_request_id: the same, by the id that whoever asked has chosen.
         from_start: an operation whose START was not heard began before the watch: so it is where this watch hears all.
     """
 
     cloud: str = ""
     aggregate: str = ""
     operation: str = ""
+    global_request_id: str = ""
     from_start: bool = False
 
     def begins_with(self, record: Operation) -> bool:
         """Return whether an operation is to be followed whose first record to come is this one."""
-        return bool(self.operation) or (record.sequence == 1 and not (self.from_start and record.start_missing))
+        if self.operation or self.global_request_id:
+            return True
+        return record.sequence == 1 and not (self.from_start and record.start_missing)
 
     def matches(self, record: Operation | Progress) -> bool:
-        """Return whether a record belongs to what is wanted."""
+        """Return whether a record belongs to what is wanted. Reports have no global request id: any of them may."""
         return (
             (not self.cloud or record.cloud == self.cloud)
             and (not self.aggregate or self.aggregate in (record.aggregate_name, record.aggregate_uuid))
             and (not self.operation or record.operation == self.operation)
+            and (
+                not self.global_request_id
+                or isinstance(record, Progress)
+                or record.global_request_id == self.global_request_id
+            )
         )
 
 
@@ -72,6 +81,13 @@ class Follow:
         self._waiting: dict[int, tuple[float, Progress]] = {}  # by hosts_done: when to tell it at the latest
         self._early: deque[tuple[float, Progress]] = deque(maxlen=MAX_EARLY_REPORTS)
         self._ending: tuple[float, Operation] | None = None
+        self._has_reports = False
+        self._twins: set[str] = set()
+
+    @property
+    def begun(self) -> Operation | None:
+        """The last record of the operation that is followed; None before it is known."""
+        return self._last
 
     def operation(self, record: Operation, now: float) -> list[Event]:
         """Take a record of ``precache.operations``."""
@@ -84,7 +100,9 @@ class Follow:
                 return []
             events.append(Started(record))
             self._take_early(record.operation)
-        elif record.operation != last.operation or record.sequence <= last.sequence:
+        elif record.operation != last.operation:
+            return self._twin(record)
+        elif record.sequence <= last.sequence:
             return []
         self._last = record
         events += self._stall_events(last, record)
@@ -126,6 +144,12 @@ class Follow:
     def _over(self) -> bool:
         return self._ending is not None or self.exit_code is not None
 
+    def _twin(self, record: Operation) -> list[Event]:
+        if not self._want.global_request_id or record.operation in self._twins:
+            return []
+        self._twins.add(record.operation)
+        return [Twin(record)]
+
     def _take_early(self, operation: str) -> None:
         for due, report in self._early:
             if report.operation == operation:
@@ -164,12 +188,16 @@ class Follow:
             count = min(self._waiting)
             if count != self._emitted + 1 and count > overdue:
                 break
-            events.append(Progressed(self._waiting.pop(count)[1]))
+            events.append(self._report(self._waiting.pop(count)[1]))
             self._emitted = count
         return events
 
+    def _report(self, report: Progress) -> Progressed:
+        is_first, self._has_reports = not self._has_reports, True
+        return Progressed(report, is_first)
+
     def _end(self, record: Operation) -> list[Event]:
-        events: list[Event] = [Progressed(self._waiting[count][1]) for count in sorted(self._waiting)]
+        events: list[Event] = [self._report(self._waiting[count][1]) for count in sorted(self._waiting)]
         self._waiting.clear()
         self.exit_code = exit_codes.of(record)
         return [*events, Finished(record, self.exit_code)]

@@ -1,17 +1,33 @@
 """Reads the two derived topics for a watch."""
 
+import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from confluent_kafka import Message, TopicPartition
 
 from console.cli.configs import KafkaSettings
-from console.cli.kafka_log import CannotReadError, LogReader, Span
-from console.watch.feed import CannotWatchError, OperationRecord, ProgressRecord, Record
-from console.watch.past import Past, operation_of, operations_span, progress_of, progress_span
+from console.cli.kafka_log import CannotReadError, LogReader
+from console.watch.feed import CannotWatchError, OperationRecord, Record
+from console.watch.past import Past, operation_of, operations_span, progress_span, report_of
+from console.watch.recent import LOOK_BACK_MS, Recent, Topic, find_request
+from precache.contract.request_ids import is_global_request_id
 from precache.runtime.deadline import Deadline
 
 _CLIENT_ID: Final = "precache-watch"
+_NS_PER_MS: Final = 1_000_000
+
+
+class Reach(NamedTuple):
+    """What of the past is read, beside all that comes.
+
+    Attributes:
+        operation: one operation, by its id or its global request id, and nothing else is followed once it is found.
+        recent: the operations that run, and those that ended lately.
+    """
+
+    operation: str = ""
+    recent: bool = False
 
 
 class KafkaFeed:
@@ -19,19 +35,26 @@ class KafkaFeed:
 
     Args:
         settings: how to reach Kafka, and what the topics are called.
-        operation: read what is there of this operation, and follow it alone; ``""``: read what comes from now on.
+        reach: what of the past is read.
         emit: tells a person about outages.
     """
 
-    def __init__(self, settings: KafkaSettings, operation: str, emit: Callable[[str], None]) -> None:
+    def __init__(self, settings: KafkaSettings, reach: Reach, emit: Callable[[str], None]) -> None:
         self._progress_topic = settings.topics.progress
         self._operations_topic = settings.topics.operations
-        self._operation = operation
+        self._reach = reach
+        self._key: bytes | None = None
         self._past: list[Record] = []
+        self._emit = emit
         self._reader = LogReader(settings, _CLIENT_ID, emit)
 
+    @property
+    def is_away(self) -> bool:
+        """Whether Kafka is out of reach."""
+        return self._reader.is_away
+
     def open(self, limit_s: float, beat: Callable[[], None], /) -> None:
-        """Connect; read what is there of the operation, or take place at the ends of the topics.
+        """Connect; read what is wanted of the past, or take place at the ends of the topics.
 
         Raises:
             CannotWatchError: Kafka can't be reached or refuses, or the topics are not there.
@@ -39,18 +62,20 @@ class KafkaFeed:
         deadline = Deadline.after(limit_s)
         try:
             # Progress first: whatever begins after the second look is seen whole.
-            progress = self._reader.spans(self._progress_topic, deadline)
-            operations = self._reader.spans(self._operations_topic, deadline)
-            if self._operation:
-                progress = [progress_span(self._operation, progress)]
-                operations = [operations_span(self._operation, operations)]
-                self._past = self._read_past(progress[0], operations[0], limit_s, beat)
+            progress = Topic(self._progress_topic, self._reader.spans(self._progress_topic, deadline))
+            operations = Topic(self._operations_topic, self._reader.spans(self._operations_topic, deadline))
+            if self._reach.recent:
+                since_ms = time.time_ns() // _NS_PER_MS - LOOK_BACK_MS
+                self._past = Recent(self._reader, limit_s, beat).records(operations, progress, since_ms)
+            operation = self._operation(operations, limit_s, beat)
+            if operation:
+                self._key = operation.encode()
+                progress = progress._replace(spans=[progress_span(operation, progress.spans)])
+                operations = operations._replace(spans=[operations_span(operation, operations.spans)])
+                self._past = self._read_past(operation, progress, operations, limit_s, beat)
         except CannotReadError as error:
             raise CannotWatchError(str(error)) from error
-        topics = ((self._progress_topic, progress), (self._operations_topic, operations))
-        self._reader.start(
-            [TopicPartition(topic, span.partition, span.high) for topic, spans in topics for span in spans]
-        )
+        self._reader.start([place for topic in (progress, operations) for place in _ends(topic)])
 
     def poll(self, timeout_s: float) -> list[Record]:
         """Return the records that came.
@@ -71,16 +96,31 @@ class KafkaFeed:
         """Leave Kafka."""
         self._reader.close()
 
-    def _read_past(self, progress: Span, operations: Span, quiet_s: float, beat: Callable[[], None]) -> list[Record]:
-        past = Past(self._reader, self._operation, quiet_s, beat)
-        found = past.find(self._operations_topic, operations)
-        return [] if found is None else past.records(found, self._progress_topic, progress)
+    def _operation(self, operations: Topic, quiet_s: float, beat: Callable[[], None]) -> str:
+        """Return the id of the one operation to read; ``""`` when it is not known, or not one."""
+        wanted = self._reach.operation
+        if not is_global_request_id(wanted):
+            return wanted
+        first, *twins = find_request(self._reader, operations, wanted, quiet_s, beat) or [""]
+        for twin in twins:
+            self._emit(f"warning: {twin} has the same global request id, and is not followed")
+        return first
+
+    def _read_past(
+        self, operation: str, progress: Topic, operations: Topic, quiet_s: float, beat: Callable[[], None]
+    ) -> list[Record]:
+        past = Past(self._reader, operation, quiet_s, beat)
+        found = past.find(operations.name, operations.spans[0])
+        return [] if found is None else past.records(found, progress.name, progress.spans[0])
 
     def _record(self, message: Message) -> Record | None:
-        if self._operation and message.key() != self._operation.encode():
+        if self._key is not None and message.key() != self._key:
             return None
         if message.topic() == self._operations_topic:
             operation = operation_of(message)
             return None if operation is None else OperationRecord(operation)
-        progress = progress_of(message)
-        return None if progress is None else ProgressRecord(progress)
+        return report_of(message)
+
+
+def _ends(topic: Topic) -> list[TopicPartition]:
+    return [TopicPartition(topic.name, span.partition, span.high) for span in topic.spans]

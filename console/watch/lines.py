@@ -9,6 +9,12 @@ from precache.contract.identity import natural
 from precache.contract.operation import Operation
 from precache.contract.progress import Progress
 
+# Hosts download with the token of whoever asked.
+EXPIRED: Final = (
+    "note: from one host on every host failed, and none before. It looks as if the token of the request had expired on "
+    "the way. Ask again; [service_user] in nova.conf lets hosts use a token of Nova's"
+)
+
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3_600
 
@@ -40,6 +46,24 @@ def finished(operation: Operation) -> list[str]:
         if counts.hosts_failed
     ]
     return lines
+
+
+def opened(operation: Operation) -> str:
+    """Return who is followed: id, cloud and aggregate."""
+    name, uuid = printable(operation.aggregate_name), printable(operation.aggregate_uuid)
+    return (
+        f"operation {printable(operation.operation)} in cloud {printable(operation.cloud)}, aggregate '{name}' ({uuid})"
+    )
+
+
+def images(names: Iterable[str]) -> str:
+    """Return what is cached."""
+    return f"images: {', '.join(map(printable, sorted(names)))}"
+
+
+def twin(operation: Operation) -> str:
+    """Return the warning for a second operation with one global request id."""
+    return f"warning: {printable(operation.operation)} has the same global request id, and is not followed"
 
 
 def stalled(operation: Operation) -> str:
@@ -79,12 +103,29 @@ def nothing_began(timeout_s: float) -> str:
     )
 
 
-def still_running(operation: Operation, hosts_done: int, timeout_s: float) -> str:
-    """Return the text for a timeout while the operation runs, with the way to take the watch up again."""
+def still_running(operation: Operation, hosts_done: int, timeout_s: float, resume: str) -> str:
+    """Return the text for a timeout while the operation runs, with the way to take the watch up again.
+
+    Args:
+        operation: its last record.
+        hosts_done: how many of its hosts reported.
+        timeout_s: after how long, in seconds.
+        resume: the command that follows an operation, less its id.
+    """
     return (
         f"still running after {duration(timeout_s)}: {hosts_done} of {operation.hosts_total} hosts. "
-        f"Go on with: precache watch --operation {shlex.quote(printable(operation.operation))}"
+        f"Go on with: {go_on(resume, operation.operation)}"
     )
+
+
+def go_on(resume: str, operation: str) -> str:
+    """Return the command that follows an operation, by its id or its global request id."""
+    return f"{resume} --operation {shlex.quote(printable(operation))}"
+
+
+def interrupted(resume: str, operation: str) -> str:
+    """Return what to say at Ctrl-C."""
+    return f"Nova goes on. Follow it again with: {go_on(resume, operation)}"
 
 
 def duration(seconds: float) -> str:

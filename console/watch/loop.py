@@ -1,87 +1,113 @@
 """Runs a watch: records from a feed, through the follower, to a screen."""
 
-import os
 import time
+from collections.abc import Iterable
 from typing import Final
 
 import click
 
-from console.watch import exit_codes
+from console.cli.texts import printable
+from console.watch import exit_codes, lines
+from console.watch.bars import Row
+from console.watch.board import Board, Entry
 from console.watch.events import Event
-from console.watch.feed import CONNECT_S, CannotWatchError, Feed, Record
+from console.watch.feed import CannotWatchError, Feed, Record
 from console.watch.follow import Follow, Want
-from console.watch.screens import Screen
-from precache.runtime.watchdog import Hang, Limits, Watchdog
+from console.watch.pace import UNKNOWN
+from console.watch.reading import Poll, reading
+from console.watch.screens import Manner, Screen
 
 # Callbacks of the clients are served between polls, and Ctrl-C is heard.
-_POLL_S: Final = 1.0
-# No call of a client takes so long; a watch that is stopped by Ctrl-Z may be for hours.
-_LIMITS: Final = Limits(end_s=60.0, frozen_s=None)
+POLL_S: Final = 1.0
 
 
-def watch(
-    feed: Feed, want: Want, screen: Screen, *, timeout_s: float | None = None, fail_on_stall: bool = False
-) -> int:
+def watch(feed: Feed, want: Want, screen: Screen, manner: Manner, *, fail_on_stall: bool = False) -> int:
     """Follow one operation to its end and return the exit code.
 
     Args:
         feed: where records come from; it is opened here, and closed.
         want: what to follow.
         screen: what shows the events.
-        timeout_s: give up after so long, counted from when the feed is open; connecting may take as long, too.
+        manner: when to give up, counted from when the feed is open, and how to take it up again.
         fail_on_stall: a stall ends the watch.
     """
-    watchdog = Watchdog(_LIMITS, _end)
-    with watchdog.running():
-        return _watch(feed, want, screen, watchdog, timeout_s=timeout_s, fail_on_stall=fail_on_stall)
-
-
-def _watch(
-    feed: Feed, want: Want, screen: Screen, watchdog: Watchdog, *, timeout_s: float | None, fail_on_stall: bool
-) -> int:
     try:
-        with watchdog.call("connecting, or reading what is there") as watched:
-            feed.open(CONNECT_S if timeout_s is None else min(CONNECT_S, timeout_s), watched.beat)
-        click.echo(f"watching {_what(want)} (Ctrl-C to stop)", err=True)
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        with screen:
-            return _follow(feed, Follow(want, deadline=deadline, fail_on_stall=fail_on_stall), screen, watchdog)
+        with reading(feed, manner.timeout_s) as poll:
+            click.echo(f"watching {_what(want)} (Ctrl-C to stop)", err=True)
+            deadline = None if manner.timeout_s is None else time.monotonic() + manner.timeout_s
+            follow = Follow(want, deadline=deadline, fail_on_stall=fail_on_stall)
+            with screen:
+                return _follow(poll, follow, screen, manner)
     except CannotWatchError as error:
         click.echo(f"precache: cannot watch: {error}", err=True)
         return exit_codes.CANNOT_WATCH
-    finally:
-        with watchdog.call("closing"):
-            feed.close()
 
 
-def _end(hang: Hang) -> None:
-    """End a watch that hangs in a client's call; the screen may take its time, and is not watched."""
-    os.write(2, f"precache: cannot watch: {hang}\n".encode())
-    os._exit(exit_codes.CANNOT_WATCH)
+def note(board: Board, record: Record, now: float) -> None:
+    """Have a board take a record."""
+    if record.kind == "operation":
+        board.operation(record.value)
+    else:
+        board.progress(record.value, record.at_s, now)
 
 
-def _follow(feed: Feed, follow: Follow, screen: Screen, watchdog: Watchdog) -> int:
-    while True:
-        due = follow.due_at()
-        wait = _POLL_S if due is None else min(_POLL_S, max(0.0, due - time.monotonic()))
-        with watchdog.call("reading"):
-            records = feed.poll(wait)
-        for record in records:
-            for event in _take(follow, record):
-                screen.show(event)
-        for event in follow.advance(time.monotonic()):
-            screen.show(event)
-        if follow.exit_code is not None:
-            return follow.exit_code
-
-
-def _take(follow: Follow, record: Record) -> list[Event]:
-    now = time.monotonic()
+def take(follow: Follow, record: Record, now: float) -> list[Event]:
+    """Have a follower take a record, and return what it led to."""
     if record.kind == "operation":
         return follow.operation(record.value, now)
     return follow.progress(record.value, now)
 
 
+def wait_s(due: Iterable[float | None], now: float) -> float:
+    """Return for how long a feed may be polled: until the first moment at which something is due."""
+    return min((POLL_S, *(max(0.0, at - now) for at in due if at is not None)))
+
+
+def row_of(entry: Entry, label: str, now: float) -> Row:
+    """Return the bar of an operation."""
+    operation = entry.operation
+    estimate = UNKNOWN if entry.is_final else entry.pace.estimate(operation.hosts_total, now)
+    note_ = "stalled" if operation.status == "stalled" else ""
+    return Row(label, entry.hosts_done, operation.hosts_total, entry.errors, estimate, note_)
+
+
+def name_of(entry: Entry) -> str:
+    """Return what a person calls an operation: cloud and aggregate."""
+    return printable(f"{entry.operation.cloud} {entry.operation.aggregate_name}")
+
+
+def _follow(poll: Poll, follow: Follow, screen: Screen, manner: Manner) -> int:
+    board = Board()
+    try:
+        while follow.exit_code is None:
+            records = poll(wait_s([follow.due_at()], time.monotonic()))
+            now = time.monotonic()
+            for record in records:
+                note(board, record, now)
+                for event in take(follow, record, now):
+                    screen.show(event)
+            for event in follow.advance(now):
+                screen.show(event)
+            screen.draw(_rows(board, follow, now))
+    except KeyboardInterrupt:
+        if follow.begun is not None:
+            screen.say(lines.interrupted(manner.resume, follow.begun.operation))
+        raise
+    return follow.exit_code
+
+
+def _rows(board: Board, follow: Follow, now: float) -> list[Row]:
+    if follow.begun is None or follow.exit_code is not None:
+        return []
+    entry = board.entry(follow.begun.operation)
+    return [] if entry is None else [row_of(entry, name_of(entry), now)]
+
+
 def _what(want: Want) -> str:
-    given = {"cloud": want.cloud, "aggregate": want.aggregate, "operation": want.operation}
+    given = {
+        "cloud": want.cloud,
+        "aggregate": want.aggregate,
+        "operation": want.operation,
+        "request": want.global_request_id,
+    }
     return " ".join(f"{key}={value}" for key, value in given.items() if value) or "all clouds"

@@ -6,6 +6,7 @@ with the first report, and a final record after or with the last one that it cou
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from confluent_kafka import Message
@@ -15,12 +16,14 @@ from console.watch.feed import OperationRecord, ProgressRecord, Record
 from precache.contract.identity import SEPARATOR
 from precache.contract.operation import FINAL_STATUSES, Operation, read_operation
 from precache.contract.progress import Progress, read_progress
+from precache.contract.times import NS_PER_S, parse_ns
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
 from precache.kafka.partitions import partition_of
 from precache.runtime.deadline import Deadline
 
 # Processors take over from each other within an operation: their clocks may differ by this much.
-_CLOCKS_MS: Final = 5 * 60_000
+CLOCKS_MS: Final = 5 * 60_000
+_MS_PER_S: Final = 1_000
 # A later version of a record has another type: it is not for this one.
 _OPERATION: Final = OPERATION_TYPE.encode()
 _PROGRESS: Final = PROGRESS_TYPE.encode()
@@ -47,8 +50,23 @@ def progress_of(message: Message) -> Progress | None:
     return read_progress(message.value()) if _type_of(message) == _PROGRESS else None
 
 
+def report_of(message: Message) -> ProgressRecord | None:
+    """Return a message's report with the time at which Nova sent it; None for what :func:`progress_of` passes over."""
+    report = progress_of(message)
+    return None if report is None else ProgressRecord(report, _sent_at_s(message))
+
+
 def _type_of(message: Message) -> object:
     return dict(message.headers() or []).get("ce_type")
+
+
+def _sent_at_s(message: Message) -> float:
+    """Return a record's ``ce_time`` as seconds since the epoch; where there is none, when Kafka took it."""
+    sent = dict(message.headers() or []).get("ce_time")
+    if isinstance(sent, bytes):
+        with suppress(ValueError):
+            return parse_ns(sent.decode(errors="replace")) / NS_PER_S
+    return message.timestamp()[1] / _MS_PER_S
 
 
 def progress_span(operation: str, spans: list[Span]) -> Span:
@@ -107,15 +125,15 @@ class Past:
             CannotReadError: Kafka refuses, or sends nothing.
         """
         part = self._reports_span(found, topic, span)
-        reports = [progress_of(message) for message in self._messages(topic, part)]
-        return [OperationRecord(found.last), *(ProgressRecord(report) for report in reports if report is not None)]
+        reports = [report_of(message) for message in self._messages(topic, part)]
+        return [OperationRecord(found.last), *(report for report in reports if report is not None)]
 
     def _reports_span(self, found: Found, topic: str, span: Span) -> Span:
         deadline = Deadline.after(self._quiet_s)
         if found.opened_ms is not None:
-            [span] = self._reader.since(topic, [span], found.opened_ms - _CLOCKS_MS, deadline)
+            [span] = self._reader.since(topic, [span], found.opened_ms - CLOCKS_MS, deadline)
         if found.last.status in FINAL_STATUSES:
-            [after] = self._reader.since(topic, [span], found.last_ms + _CLOCKS_MS, deadline)
+            [after] = self._reader.since(topic, [span], found.last_ms + CLOCKS_MS, deadline)
             span = span._replace(high=after.low)
         return span
 

@@ -48,6 +48,11 @@ class TransportFeed:
         )
         self._ready: list[Record] = []
 
+    @property
+    def is_away(self) -> bool:
+        """Whether RabbitMQ is out of reach."""
+        return self._error is not None
+
     def open(self, limit_s: float, _beat: Callable[[], None], /) -> None:
         """Connect and bind the queue.
 
@@ -92,7 +97,7 @@ class TransportFeed:
         self._partition.forget()
         return [
             *(OperationRecord(decision.record) for decision in out.decisions),
-            *(ProgressRecord(point.record) for point in out.points),
+            *(ProgressRecord(point.record, point.moment.timestamp()) for point in out.points),
         ]
 
     def _key(self, value: bytes) -> bytes:

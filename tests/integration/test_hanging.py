@@ -58,19 +58,21 @@ store: {type: sqlite, path: precache.db}
 """
 WATCH = """
 import ctypes
-from console.watch import loop
+from console.watch import loop, reading
 from console.watch.follow import Want
-from console.watch.screens import screen_for
+from console.watch.screens import Manner, screen_for
 from precache.runtime.watchdog import Limits
 
 class Feed:
     def open(self, limit_s, beat):
         pass
+    def close(self):
+        pass
     def poll(self, timeout_s):
         ctypes.CDLL(None).pause()
 
-loop._LIMITS = Limits(round_s=0.5, end_s=1.0, frozen_s=None)
-loop.watch(Feed(), Want("", "", "", from_start=False), screen_for(as_json=True, timeout_s=None))
+reading._LIMITS = Limits(round_s=0.5, end_s=1.0, frozen_s=None)
+loop.watch(Feed(), Want(), screen_for(as_json=True, manner=Manner()), Manner())
 """
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import random
+import shlex
 import signal
 import subprocess
 import time
@@ -124,7 +125,9 @@ def test_nothing_begins(watch: Watch, derived: Derived) -> None:
     assert "nothing began within 2s" in process.stderr
 
 
-def test_still_running_at_the_timeout(watch: Watch, derived: Derived) -> None:
+def test_still_running_at_the_timeout_and_the_command_that_goes_on(
+    watch: Watch, derived: Derived, config: Path
+) -> None:
     process = watch("--timeout", "3s")
     derived.each([operation(1, "running"), progress(1)])
     assert process.wait_end(20) == 7
@@ -132,15 +135,23 @@ def test_still_running_at_the_timeout(watch: Watch, derived: Derived) -> None:
         "Image cache started on 3 hosts",
         "Aggregate 'foo' host 1: 33% complete (0 errors)",
     ]
-    assert f"precache watch --operation {OPERATION}" in process.stderr
+    command = process.stderr.rpartition("Go on with: ")[2].strip()
+    assert command == f"precache watch --config {config} --operation {OPERATION}"
+    derived.each([progress(2), progress(3), completed()])
+    again = subprocess.run(
+        [PRECACHE, *shlex.split(command)[1:]], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[-1] == "Completed 3 hosts, 0 errors in 3s"
 
 
-def test_ctrl_c(watch: Watch, derived: Derived) -> None:
+def test_ctrl_c(watch: Watch, derived: Derived, config: Path) -> None:
     process = watch()
     derived.each([operation(1, "running")])
     process.wait_text("Image cache started")
     process.process.send_signal(signal.SIGINT)
     assert process.wait_end(20) == 130
+    assert f"Nova goes on. Follow it again with: precache watch --config {config} --operation" in process.stderr
     assert "Traceback" not in process.stderr
 
 
@@ -265,7 +276,7 @@ def test_only_the_time_of_the_operation_is_read(
     derived.each([operations[0], *reports, operations[1]])
     write_others(servers, topics.progress, 30_000, now_ms + day_ms)
     settings = KafkaSettings.model_validate({"kafka": {"bootstrap.servers": servers.kafka}, "topics": topics.config()})
-    feed = kafka_feed.KafkaFeed(settings, OPERATION, print)
+    feed = kafka_feed.KafkaFeed(settings, kafka_feed.Reach(OPERATION), print)
     feed.open(30, lambda: None)
     found = feed.poll(0)
     feed.close()
@@ -283,7 +294,7 @@ def test_an_operation_far_back_is_found(derived: Derived, servers: Servers, topi
         derived.write(*others[at : at + 1_000])
     derived.write(operations[1], commit=False)  # aborted, and so not there
     settings = KafkaSettings.model_validate({"kafka": {"bootstrap.servers": servers.kafka}, "topics": topics.config()})
-    feed = kafka_feed.KafkaFeed(settings, OPERATION, print)
+    feed = kafka_feed.KafkaFeed(settings, kafka_feed.Reach(OPERATION), print)
     feed.open(30, lambda: None)
     assert [record.value for record in feed.poll(0)] == [operations[0], *reports]
     derived.write(operations[1])

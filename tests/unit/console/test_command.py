@@ -75,7 +75,7 @@ def test_an_internal_error_of_watch_is_6(monkeypatch: pytest.MonkeyPatch) -> Non
     def broken(*_args: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("console.commands.watch.kafka_at", broken)
+    monkeypatch.setattr("console.cli.source.kafka_at", broken)
     assert main.run(["watch", "--kafka", "a:1"]) == 6
 
 
@@ -221,8 +221,8 @@ def test_demo_overwrites_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "text"),
     [
-        ([], "watch what?"),
-        (["--kafka", "a:1", "--transport-url", "rabbit://"], "watch what?"),
+        ([], "Choose a source: --config FILE"),
+        (["--kafka", "a:1", "--transport-url", "rabbit://"], "Choose one source"),
         (["--kafka", "not an address"], "--kafka"),
         (["--kafka", "a:1", "--timeout", "soon"], "should be a duration"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),

@@ -132,6 +132,8 @@ def test_warnings_say_what_to_do() -> None:
     assert "--fail-on-stall" in lines.ended_badly(record)
     assert "abandoned" in lines.ended_badly(operation(3, "abandoned", done=1))
     assert lines.nothing_began(60.0).startswith("nothing began within 1m00s")
-    assert f"precache watch --operation {OPERATION}" in lines.still_running(record, 1, 60.0)
+    resume = "precache watch --kafka k:9092"
+    assert f"Go on with: {resume} --operation {OPERATION}" in lines.still_running(record, 1, 60.0, resume)
+    assert lines.interrupted(resume, "req-1") == f"Nova goes on. Follow it again with: {resume} --operation req-1"
     assert lines.resumed(record) == "goes on after a stall, at 1 of 3 hosts"
     assert "12 with errors" in lines.lists_cut(operation(2, "completed", hosts_failed=12))

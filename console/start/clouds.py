@@ -1,0 +1,90 @@
+"""Asks each cloud what there is of what a person named: aggregate, images, hosts. In parallel, each within a minute."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from console.start.plan import Wish
+from console.start.tasks import Task, all_over
+from precache.openstack.api import Cloud, ComputeHost, OpenStackError, RefusedError
+
+
+class Place(NamedTuple):
+    """How to reach one cloud.
+
+    Attributes:
+        name: in `bridge.yaml`; ``""`` when it was not told.
+        os_cloud: its entry in `clouds.yaml`; None for the environment.
+        region: where the entry has several.
+    """
+
+    name: str
+    os_cloud: str | None = None
+    region: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+        return self.name or self.os_cloud or "the cloud"
+
+
+@dataclass(slots=True)
+class Found:
+    """What a cloud has of what was named.
+
+    Attributes:
+        place: the cloud.
+        cloud: to be asked. Its calls take turns, by the lock.
+        wish: with ids instead of names.
+        hosts: None when this user may not list them.
+    """
+
+    place: Place
+    cloud: Cloud
+    wish: Wish
+    hosts: list[ComputeHost] | None
+    lock: threading.Lock
+
+
+Outcome = Found | OpenStackError
+Connect = Callable[[Place], Cloud]
+
+
+def look_up(places: Sequence[Place], aggregate: str, images: Sequence[str], connect: Connect) -> list[Outcome]:
+    """Return what each cloud has, or why that can't be told, in the order of the places."""
+    tasks = [Task(lambda place=place: _look_up(place, aggregate, images, connect)) for place in places]  # type: ignore[misc]
+    return [_outcome(task) for task in all_over(tasks)]
+
+
+def connect_to(place: Place) -> Cloud:
+    """Log in to a cloud.
+
+    Raises:
+        OpenStackError: that is not possible.
+    """
+    from precache.openstack.client import connect
+
+    return connect(place.os_cloud, place.region, place=place.label)
+
+
+def _look_up(place: Place, aggregate: str, images: Sequence[str], connect: Connect) -> Found:
+    cloud = connect(place)
+    where = cloud.aggregate(aggregate)
+    # An image that is named twice, by its name and by its id, is one: Nova refuses duplicates.
+    what = {image.id: image for image in map(cloud.image, images)}
+    return Found(place, cloud, Wish(place.name, where, tuple(what.values())), _hosts(cloud), threading.Lock())
+
+
+def _hosts(cloud: Cloud) -> list[ComputeHost] | None:
+    try:
+        return cloud.compute_hosts()
+    except RefusedError:
+        return None
+
+
+def _outcome(task: Task[Found]) -> Outcome:
+    try:
+        return task.result()
+    except OpenStackError as error:
+        return error
