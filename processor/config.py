@@ -7,9 +7,9 @@ from typing import ClassVar, Final
 from pydantic import Field, ValidationInfo, field_validator
 
 from precache.config import Block, Duration, HttpBlock, TopicsBlock
+from precache.config.store import StoreConfig
 from precache.kafka.config import KafkaBlock
 from processor.core.settings import Timers
-from processor.stores.config import StoreConfig
 
 DEFAULT_GROUP: Final = "precache-processor"
 _MS_PER_S: Final = 1_000

@@ -10,6 +10,7 @@ from typing import Final
 from confluent_kafka import Producer
 
 from precache.config.blocks import ROLES
+from precache.config.store import InfluxStoreConfig
 from precache.kafka import clients, topics
 from precache.kafka.errors import KafkaRetry, kafka_errors
 from precache.kafka.groups import GroupCommits
@@ -44,7 +45,6 @@ from processor.round.tuning import Tuning
 from processor.round.wall import SteadyWall
 from processor.shutdown import ShutdownGrace, finish_within
 from processor.stores.api import Store, StoreRetry
-from processor.stores.config import InfluxStoreConfig
 from processor.stores.opening import open_store
 
 _STRATEGY: Final = "partition.assignment.strategy"

@@ -19,11 +19,11 @@ from bench.measure import Drain, Sample, drain
 from bench.result import Result, limits, raw
 from bench.rows.store import plan_for
 from bench.rows.transform import start_child
+from precache.config.store import InfluxStoreConfig
 from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
 from processor.stores.api import numbered
-from processor.stores.config import InfluxStoreConfig
 from processor.stores.influxdb.lineprotocol import batches
 from processor.stores.influxdb.store import SERIES
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from console.cli.configs import CONFIG_PATH, Kind, kind_of, model_of
+from console.cli.configs import CONFIG_PATH, kind_of, model_of
 from console.cli.exits import OK, USAGE
 from console.cli.pairing import lateness_problem
 from precache.config import ConfigError, FileError, load
+from precache.config.kinds import Kind
 
 _EPILOG = """\b
 Examples:
@@ -26,6 +27,7 @@ Exit codes:
 _WORDS: dict[Kind, str] = {
     "bridge": "a bridge's configuration",
     "processor": "a processor's configuration",
+    "operator": "an operator's configuration",
     "demo": "the demo's configuration",
     "kafka": "for `watch`, `deadletters` and `topics` alone: no `clouds` (a bridge), no `store` (a processor)",
 }
@@ -37,8 +39,9 @@ _WORDS: dict[Kind, str] = {
 def check_config(files: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001 - click's signature
     """Tell every fault of configuration files at once, without touching the network.
 
-    What a file is for is told by its top-level keys: `clouds` for a bridge, `store` for a processor. Files that belong
-    together are best given together: a processor must keep operations for longer than a bridge holds messages.
+    What a file is for is told by its top-level keys: `clouds` for a bridge, `store` for a processor, `operators` for an
+    operator. Files that belong together are best given together: a processor must keep operations for longer than a
+    bridge holds messages.
     """
     checked = [_check(path) for path in files]
     _compare(checked)

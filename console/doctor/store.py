@@ -6,9 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 from console.doctor.findings import Check, Finding, fail, ok
+from precache.config.store import InfluxStoreConfig, SqliteStoreConfig
 from processor.config import ProcessorConfig
 from processor.stores.api import StoreError
-from processor.stores.config import InfluxStoreConfig, SqliteStoreConfig
 from processor.stores.opening import open_store
 
 

@@ -1,7 +1,7 @@
 """From configuration to a store."""
 
+from precache.config.store import InfluxStoreConfig, SqliteStoreConfig
 from processor.stores.api import Store
-from processor.stores.config import InfluxStoreConfig, SqliteStoreConfig
 
 
 def open_store(config: InfluxStoreConfig | SqliteStoreConfig) -> Store:

@@ -12,7 +12,7 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.service.buckets_service import BucketsService
 from influxdb_client.service.write_service import WriteService
 
-from processor.stores.config import InfluxStoreConfig
+from precache.config.store import InfluxStoreConfig
 from processor.stores.influxdb.errors import Target, decide, expected
 
 # A twentieth of the bytes for a tenth of the time of level 9, which would make them a half smaller still.

@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from precache.contract.measurements import MEASUREMENTS, Field, Kind, Measurement
+from precache.contract.sqlite_file import APPLICATION_ID, VERSION
 from processor.stores.api import StoreFatal
-
-VERSION: Final = 1
-# Marks the file as ours, so that a wrong `path:` never writes tables into another program's database.
-APPLICATION_ID: Final = int.from_bytes(b"prec", "big")
 
 _COLUMN_TYPES: Final = {
     Kind.INTEGER: "INTEGER",

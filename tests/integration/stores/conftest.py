@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from precache.config.store import InfluxStoreConfig, SqliteStoreConfig
 from precache.contract.measurements import Record
 from processor.stores.api import Store
-from processor.stores.config import InfluxStoreConfig, SqliteStoreConfig
 from processor.stores.opening import open_store
 from tests.services.testing import Bucket
 from tests.support.influx_rows import read_points, read_table

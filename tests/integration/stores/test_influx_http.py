@@ -14,8 +14,8 @@ from typing import Any, Final
 import pytest
 from pydantic import SecretStr
 
+from precache.config.store import InfluxStoreConfig
 from processor.stores.api import StoreRetry, WriteReport
-from processor.stores.config import InfluxStoreConfig
 from processor.stores.influxdb.store import REQUESTS_AT_ONCE, InfluxStore
 from processor.stores.opening import open_store
 from tests.services.network import free_ports

@@ -11,11 +11,11 @@ from urllib.parse import quote
 import pytest
 from pydantic import SecretStr
 
+from precache.config.store import InfluxStoreConfig
 from precache.contract.measurements import Record, Row
 from precache.contract.operation import ImageResult
 from precache.contract.progress import Progress
 from processor.stores.api import StoreRetry, WriteReport, numbered
-from processor.stores.config import InfluxStoreConfig
 from processor.stores.influxdb.store import InfluxStore
 from processor.stores.opening import open_store
 from tests.services.network import call

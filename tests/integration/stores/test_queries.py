@@ -14,9 +14,9 @@ import pytest
 from msgspec import structs
 from pydantic import SecretStr
 
+from precache.config.store import InfluxStoreConfig, SqliteStoreConfig
 from precache.contract.measurements import Row
 from processor.stores.api import WriteReport
-from processor.stores.config import InfluxStoreConfig, SqliteStoreConfig
 from processor.stores.opening import open_store
 from tests.services.testing import Bucket
 from tests.support.store_rows import bridge, image, operation, progress

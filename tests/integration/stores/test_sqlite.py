@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from precache.contract.sqlite_file import VERSION
 from processor.stores.api import StoreFatal, StoreRetry
-from processor.stores.sqlite.schema import VERSION
 from processor.stores.sqlite.store import SqliteStore
 from tests.support.influx_rows import read_table
 from tests.support.store_rows import NOW_NS, bridge, image, operation, progress

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from precache.config import Block, ConfigError, load
-from processor.stores.config import InfluxStoreConfig, SqliteStoreConfig, StoreConfig
+from precache.config.store import InfluxStoreConfig, SqliteStoreConfig, StoreConfig
 from processor.stores.influxdb.store import InfluxStore
 from processor.stores.opening import open_store
 from processor.stores.sqlite.store import SqliteStore

@@ -1,0 +1,1 @@
+"""Reads an InfluxDB 2, by InfluxQL over HTTP."""

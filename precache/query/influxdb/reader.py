@@ -1,0 +1,153 @@
+"""What is asked of an InfluxDB, and how little of it: lists of images are long, so they are read where they differ."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from msgspec import Struct
+
+from precache.config.store import InfluxStoreConfig
+from precache.query.api import (
+    BootFilter,
+    Evidence,
+    OperationFilter,
+    Outcome,
+    newest_first,
+    oldest_first,
+    parts_of,
+)
+from precache.query.influxdb.http import Influx
+from precache.query.influxdb.influxql import conditions_of, equal, select, text
+from precache.query.periods import ALWAYS, SLACK_NS, Period, period_of
+from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, maker, names_of
+
+T = TypeVar("T", bound=Struct)
+
+_OPERATIONS: Final = "precache_operation"
+_PROGRESS: Final = "precache_progress"
+_COUNTS: Final = ("cloud", "host", "operation", "images_cached_count", "images_failed_count")
+_LISTS: Final = ("cloud", "host", "operation", "images_cached", "images_failed")
+# Most questions are about what was lately: the index alone then passes over the months before.
+_WINDOWS: Final[tuple[list[str], ...]] = (["time >= now() - 2d"], ["time >= now() - 16d"], [])
+_BRIDGE_FIELDS: Final = ("version", "received", "forwarded", "deadlettered", "in_flight")
+
+
+class InfluxReader:
+    """A :class:`precache.query.api.Reader` of one bucket."""
+
+    def __init__(self, config: InfluxStoreConfig) -> None:
+        self._influx = Influx(config)
+
+    def operations(self, wanted: OperationFilter) -> list[StoredOperation]:
+        """See :meth:`precache.query.api.Reader.operations`."""
+        conditions = conditions_of(wanted)
+        if wanted.limit is not None:
+            # One field tells how far back to look; the others are then read from there on, which takes a tenth.
+            first = self._time_of_last(wanted.limit, conditions)
+            if first is None:
+                return []
+            conditions.append(f"time >= {first}")
+        return newest_first(self._operations(conditions))[: wanted.limit]
+
+    def _time_of_last(self, count: int, conditions: Sequence[str]) -> int | None:
+        """Return the time of the newest operation but ``count - 1``, or of the oldest; ``None``: there are none."""
+        times: list[int] = []
+        for window in _WINDOWS:
+            query = select(["operation"], _OPERATIONS, [*conditions, *window], newest_first=True, limit=count)
+            times = [row[0] for _, rows in self._influx.rows(query) for row in rows]
+            if len(times) == count:
+                break
+        return times[-1] if times else None
+
+    def _operations(self, conditions: Iterable[str]) -> Iterator[StoredOperation]:
+        return self._records(StoredOperation, select(_columns(StoredOperation), _OPERATIONS, conditions))
+
+    def find(self, identity: str) -> list[StoredOperation]:
+        """See :meth:`precache.query.api.Reader.find`."""
+        if parts_of(identity) is not None:
+            return oldest_first(self._named(identity))
+        condition = f'("request_id" = {text(identity)} OR "global_request_id" = {text(identity)})'
+        query = select(["operation"], _OPERATIONS, [condition])
+        named = [row[1] for _, rows in self._influx.rows(query) for row in rows]
+        return oldest_first(each for name in named for each in self._named(name))
+
+    def _named(self, operation: str) -> Iterator[StoredOperation]:
+        cloud, aggregate_uuid = parts_of(operation) or ("", "")
+        return self._operations(equal(cloud=cloud, aggregate_uuid=aggregate_uuid, operation=operation))
+
+    def reports(self, operation: StoredOperation) -> list[HostReport]:
+        """See :meth:`precache.query.api.Reader.reports`."""
+        found = self._reports_in(period_of(operation), operation)
+        if len(found) < operation.hosts_done:
+            found = self._reports_in(ALWAYS, operation)
+        return sorted(found, key=lambda each: (each.time, each.host))
+
+    def _reports_in(self, period: Period, operation: StoredOperation) -> list[HostReport]:
+        conditions = equal(
+            cloud=operation.cloud,
+            aggregate_uuid=operation.aggregate_uuid,
+            aggregate_name=operation.aggregate_name,
+            operation=operation.operation,
+        )
+        query = select(_columns(HostReport), _PROGRESS, [*conditions, *_within(period)])
+        return list(self._records(HostReport, query))
+
+    def evidence(self, since_ns: int, cloud: str = "") -> Evidence:
+        """See :meth:`precache.query.api.Reader.evidence`."""
+        operations = self.operations(OperationFilter(cloud=cloud, since_ns=since_ns))
+        conditions = [*equal(cloud=cloud), *_within(Period(max(0, since_ns - SLACK_NS), ALWAYS.last_ns))]
+        return Evidence(operations, self._outcomes(conditions, {each.operation: each for each in operations}))
+
+    def _outcomes(self, conditions: Sequence[str], known: Mapping[str, StoredOperation]) -> Iterator[Outcome]:
+        """Yield reports: where nothing failed and as many images are cached as were asked for, it is those."""
+        whole = {name: frozenset(each.images) for name, each in known.items()}
+        odd: set[str] = set()
+        for time, cloud, host, operation, cached, failed in self._tuples(_COUNTS, conditions):
+            if operation not in known:
+                continue
+            if not failed and cached == len(whole[operation]):
+                yield Outcome(time, cloud, host, operation, whole[operation], frozenset())
+            elif not failed:
+                odd.add(operation)
+        for row in self._tuples(_LISTS, [*conditions, "images_failed_count > 0"]):
+            if row[3] in known:
+                yield Outcome.of(row)
+        for operation in sorted(odd):
+            yield from self._odd_outcomes(known[operation], len(whole[operation]))
+
+    def _odd_outcomes(self, operation: StoredOperation, images: int) -> Iterator[Outcome]:
+        """Yield the reports of an operation that failed nothing and cached another number of images than it has."""
+        for report in self._reports_in(ALWAYS, operation):
+            cached = frozenset(report.images_cached)
+            if not report.images_failed and len(report.images_cached) != images:
+                yield Outcome(report.time, report.cloud, report.host, report.operation, cached, frozenset())
+
+    def _tuples(self, columns: Sequence[str], conditions: Iterable[str]) -> Iterator[Sequence[Any]]:
+        for _, rows in self._influx.rows(select(columns, _PROGRESS, conditions)):
+            yield from rows
+
+    def boots(self, wanted: BootFilter) -> list[Boot]:
+        """See :meth:`precache.query.api.Reader.boots`."""
+        conditions = [*equal(cloud=wanted.cloud, image=wanted.image), f"time >= {wanted.since_ns}"]
+        found = self._records(Boot, select(_columns(Boot), "precache_boot", conditions))
+        return sorted(found, key=lambda each: (each.time, each.instance))
+
+    def bridges(self) -> list[BridgeState]:
+        """See :meth:`precache.query.api.Reader.bridges`."""
+        fields = ", ".join(_BRIDGE_FIELDS)
+        query = f'SELECT last(state) AS state, {fields} FROM precache_bridge GROUP BY "cloud", "instance"'  # noqa: S608
+        return sorted(self._records(BridgeState, query), key=lambda each: (each.cloud, each.instance))
+
+    def close(self) -> None:
+        """See :meth:`precache.query.api.Reader.close`: each request has a connection of its own."""
+
+    def _records(self, shape: type[T], query: str) -> Iterator[T]:
+        for columns, rows in self._influx.rows(query):
+            yield from map(maker(shape, columns), rows)
+
+
+def _columns(shape: type[Struct]) -> list[str]:
+    return [name for name in names_of(shape) if name != "time"]
+
+
+def _within(period: Period) -> list[str]:
+    return [f"time >= {period.first_ns}", f"time <= {period.last_ns}"]
