@@ -86,6 +86,7 @@ def start(
     from console.start.request import Terms
     from console.start.run import Order, Start
     from console.watch.kafka_feed import Reach
+    from console.watch.recent import LOOK_BACK_S
     from console.watch.screens import Manner, screen_for
 
     where = source(**places)
@@ -95,7 +96,7 @@ def start(
     invocation.configure_logs(default_level="error")
     cloud = targets[0].name
     manner = Manner(timeout_s, Source().resume() if where is None else where.resume(cloud))
-    feed = None if where is None else where.feed(Reach(recent=True), cloud, _say)
+    feed = None if where is None else where.feed(Reach(look_back_s=LOOK_BACK_S), cloud, _say)
     terms = Terms(timeout_s, fail_on_stall, not no_wait, retries, backoff_s)
     order = Order(targets, aggregate, images, separate_images, force, terms)
     screen = screen_for(as_json=as_json or output == "json", manner=manner)

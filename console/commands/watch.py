@@ -7,7 +7,7 @@ import click
 from console.cli.durations import DURATION
 from console.cli.exits import USAGE, Failure
 from console.cli.invocation import Invocation
-from console.cli.source import required, source, source_options
+from console.cli.source import Source, required, source, source_options
 from console.watch.follow import Want
 from precache.contract.identity import SEPARATOR
 from precache.contract.request_ids import is_global_request_id
@@ -17,6 +17,8 @@ Examples:
   precache watch --kafka kafka.example.org:9092 --cloud paris --aggregate my-application
   precache watch --config processor.yaml --timeout 2h --fail-on-stall
   precache watch --config processor.yaml --operation paris/ccf82bd4-.../req-5f0d8a52-...
+  precache watch --last --cloud paris --aggregate my-application
+  precache watch --all
   precache watch --transport-url-file /run/secrets/paris --cloud paris --aggregate my-application
 
 \b
@@ -38,8 +40,11 @@ Exit codes:
 @click.option("--cloud", default="", help="Only this cloud; with --transport-url, its name (default: local).")
 @click.option("--aggregate", metavar="NAME|UUID", default="", help="Only this aggregate.")
 @click.option("--operation", metavar="ID", default="", help="This operation, begun or over; or a global request id.")
+@click.option("--all", "everything", is_flag=True, help="Everything that runs, on all clouds, until Ctrl-C.")
+@click.option("--last", is_flag=True, help="The matching operation that began last, over or not.")
 @click.option("--timeout", "timeout_s", type=DURATION, help="Give up after so long, such as 90s or 2h.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an event, one a line.")
+@click.option("-o", "output", type=click.Choice(["json"]), help="The same.")
 @click.option("--fail-on-stall", is_flag=True, help="End with 4 at a stall, instead of a warning.")
 @click.pass_obj
 def watch(
@@ -49,8 +54,11 @@ def watch(
     cloud: str,
     aggregate: str,
     operation: str,
+    everything: bool,
+    last: bool,
     timeout_s: float | None,
     as_json: bool,
+    output: str | None,
     fail_on_stall: bool,
     **places: Any,
 ) -> int:
@@ -58,16 +66,48 @@ def watch(
 
     Says "watching ..." on stderr when it is ready: ask Nova to cache only after that.
     """
+    from console.watch.every import watch_all
     from console.watch.kafka_feed import Reach
     from console.watch.loop import watch as run
+    from console.watch.recent import LOOK_BACK_S
     from console.watch.screens import Manner, screen_for
 
     where = required(source(**places))
+    if sum([everything, last, bool(operation)]) > 1:
+        raise Failure("Choose one of --all, --last and --operation", USAGE)
     want = _want(cloud, aggregate, operation, from_start=not where.is_kafka)
     invocation.configure_logs(default_level="error")
-    feed = where.feed(Reach(operation), cloud, _say)
     manner = Manner(timeout_s, where.resume(cloud))
-    return run(feed, want, screen_for(as_json=as_json, manner=manner), manner, fail_on_stall=fail_on_stall)
+    screen = screen_for(as_json=as_json or output == "json", manner=manner)
+    if everything:
+        return watch_all(where.feed(Reach(look_back_s=LOOK_BACK_S), cloud, _say), want, screen, manner)
+    if last:
+        want = Want(operation=_last(where, want))
+    return run(where.feed(Reach(want.followed), cloud, _say), want, screen, manner, fail_on_stall=fail_on_stall)
+
+
+def _last(where: Source, want: Want) -> str:
+    """Return the id of the operation that began last.
+
+    Raises:
+        Failure: there is none, or that can't be told.
+    """
+    from console.watch import exit_codes
+    from console.watch.every import last_operation
+    from console.watch.feed import CannotWatchError
+    from console.watch.kafka_feed import Reach
+    from console.watch.recent import LOOK_BACK_S, WHOLE_S
+
+    if not where.is_kafka:
+        raise Failure("--last takes Kafka (--config or --kafka): RabbitMQ tells nothing of the past", USAGE)
+    try:
+        for look_back_s in (LOOK_BACK_S, WHOLE_S):
+            found = last_operation(where.feed(Reach(look_back_s=look_back_s), "", _say), want)
+            if found:
+                return found
+    except CannotWatchError as error:
+        raise Failure(f"cannot watch: {error}", exit_codes.CANNOT_WATCH) from error
+    raise Failure("no operation in Kafka matches: check --cloud and --aggregate", exit_codes.NOTHING_BEGAN)
 
 
 def _want(cloud: str, aggregate: str, operation: str, *, from_start: bool) -> Want:

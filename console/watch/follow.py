@@ -39,9 +39,14 @@ class Want:
     global_request_id: str = ""
     from_start: bool = False
 
+    @property
+    def followed(self) -> str:
+        """The one operation that is wanted, by its id or its global request id; ``""``: the first that begins."""
+        return self.operation or self.global_request_id
+
     def begins_with(self, record: Operation) -> bool:
         """Return whether an operation is to be followed whose first record to come is this one."""
-        if self.operation or self.global_request_id:
+        if self.followed:
             return True
         return record.sequence == 1 and not (self.from_start and record.start_missing)
 

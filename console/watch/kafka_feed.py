@@ -10,12 +10,13 @@ from console.cli.configs import KafkaSettings
 from console.cli.kafka_log import CannotReadError, LogReader
 from console.watch.feed import CannotWatchError, OperationRecord, Record
 from console.watch.past import Past, operation_of, operations_span, progress_span, report_of
-from console.watch.recent import LOOK_BACK_MS, Recent, Topic, find_request
+from console.watch.recent import Recent, Topic, find_request
 from precache.contract.request_ids import is_global_request_id
 from precache.runtime.deadline import Deadline
 
 _CLIENT_ID: Final = "precache-watch"
 _NS_PER_MS: Final = 1_000_000
+_MS_PER_S: Final = 1_000
 
 
 class Reach(NamedTuple):
@@ -23,11 +24,11 @@ class Reach(NamedTuple):
 
     Attributes:
         operation: one operation, by its id or its global request id, and nothing else is followed once it is found.
-        recent: the operations that run, and those that ended lately.
+        look_back_s: the operations that were heard of in so many seconds, with the reports of those that run.
     """
 
     operation: str = ""
-    recent: bool = False
+    look_back_s: float = 0.0
 
 
 class KafkaFeed:
@@ -64,8 +65,8 @@ class KafkaFeed:
             # Progress first: whatever begins after the second look is seen whole.
             progress = Topic(self._progress_topic, self._reader.spans(self._progress_topic, deadline))
             operations = Topic(self._operations_topic, self._reader.spans(self._operations_topic, deadline))
-            if self._reach.recent:
-                since_ms = time.time_ns() // _NS_PER_MS - LOOK_BACK_MS
+            if self._reach.look_back_s:
+                since_ms = time.time_ns() // _NS_PER_MS - round(self._reach.look_back_s * _MS_PER_S)
                 self._past = Recent(self._reader, limit_s, beat).records(operations, progress, since_ms)
             operation = self._operation(operations, limit_s, beat)
             if operation:

@@ -13,7 +13,9 @@ from precache.kafka.partitions import partition_of
 from precache.runtime.deadline import Deadline
 
 # An operation without events is abandoned after a day (operations.abandon_after): what is open was opened lately.
-LOOK_BACK_MS: Final = 3 * 86_400_000
+LOOK_BACK_S: Final = 3 * 86_400.0
+# `precache.operations` keeps its records for 90 days.
+WHOLE_S: Final = 90 * 86_400.0
 
 
 class Topic(NamedTuple):

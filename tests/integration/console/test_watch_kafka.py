@@ -459,3 +459,49 @@ def test_errors_of_other_blocks_do_not_matter(
         process.wait_text("watching ")
         derived.each([completed(0, sequence=1)])
         assert process.wait_end(20) == 0
+
+
+GID = "req-11111111-2222-4333-8444-555555555555"
+
+
+def test_by_a_global_request_id_begun_or_not(watch: Watch, derived: Derived) -> None:
+    operations, reports = whole(2)
+    operations = [msgspec.structs.replace(record, global_request_id=GID) for record in operations]
+    process = watch("--operation", GID)
+    derived.each([operation(1, "running", operation=OTHER), progress(1, operation=OTHER)])
+    derived.each([operations[0], *reports, operations[1]])
+    assert process.wait_end(20) == 0
+    told = process.stdout.splitlines()
+    assert told[0] == "Image cache started on 2 hosts"
+    assert f"operation {OPERATION} in cloud paris" in process.stderr
+    twin = operation(1, "running", operation=f"{OPERATION}-twin", global_request_id=GID, started_at="2027-01-01")
+    derived.each([twin])
+    again = watch("--operation", GID)
+    assert again.wait_end(20) == 0
+    assert again.stdout.splitlines() == told
+    assert f"{OPERATION}-twin has the same global request id" in again.stderr
+
+
+def test_the_last(watch: Watch, derived: Derived) -> None:
+    operations, reports = whole(failed=["host2"])
+    derived.each([operation(1, "running", operation=OTHER, started_at="2020-01-01T00:00:00Z")])
+    derived.each([operations[0], *reports, operations[1]])
+    process = watch("--last")
+    assert process.wait_end(20) == 1
+    assert process.stdout.splitlines() == LINES
+    none = watch("--last", "--cloud", "oslo", ready=False)
+    assert none.wait_end(20) == 5
+    assert "no operation in Kafka matches" in none.stderr
+
+
+def test_everything_that_runs(watch: Watch, derived: Derived) -> None:
+    over = f"{OPERATION}-over"
+    derived.each([operation(1, "running", operation=over), completed(operation=over)])
+    derived.each([operation(1, "running"), progress(1)])
+    process = watch("--all", "--timeout", "8s")
+    process.wait_text(f"{OPERATION}: Aggregate 'foo' host 1")
+    derived.each([operation(1, "running", operation=OTHER), progress(2), progress(3), completed()])
+    assert process.wait_end(30) == 7, "one still runs"
+    assert f"{OPERATION}: Completed 3 hosts, 0 errors in 3s" in process.stdout
+    assert f"{OTHER}: Image cache started on 3 hosts" in process.stdout
+    assert over not in process.stdout
