@@ -31,8 +31,6 @@ from precache.runtime.watchdog import Limits, Watchdog, Watched
 _CRASH_PAUSE_S: Final = 5.0
 # What fifty clouds and more get.
 _MOST_LINGER_MS: Final = 20
-# Whatever Kafka takes: the other clouds wait while a body is looked into.
-_MOST_BODY_BYTES: Final = 16_000_000
 
 
 def run(config: BridgeConfig, stop: Stop, limits: Limits | None = None) -> None:
@@ -139,7 +137,7 @@ def make_worker(  # noqa: PLR0917 - what all workers share, and what is this clo
 
 def max_body_bytes(max_message_bytes: int) -> int:
     """Return the largest body that is looked into: twice what Kafka takes, since a record is shorter than its body."""
-    return min(max(contenttype.MAX_BODY_BYTES, 2 * max_message_bytes), _MOST_BODY_BYTES)
+    return min(max(contenttype.MAX_BODY_BYTES, 2 * max_message_bytes), contenttype.MOST_BODY_BYTES)
 
 
 def linger_ms(clouds: int) -> int:

@@ -11,6 +11,8 @@ from bridge.decode.poison import Poison
 # The largest body that is looked into, unless Kafka is said to take more than its default of 1 MB a record: the record
 # is shorter, since it has no envelope and little of the context.
 MAX_BODY_BYTES: Final = 2_000_000
+# Whatever Kafka takes: the other clouds wait while a body is looked into.
+MOST_BODY_BYTES: Final = 16_000_000
 
 _JSON: Final = "application/json"
 _UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
@@ -87,13 +89,28 @@ def _unpacked(body: bytes, open_: Open, most: int) -> bytes:
         raise Poison(reasons.CONTENT_ENCODING, f"the body can't be decompressed: {error}") from None
 
 
-def opened_if_possible(body: bytes, properties: Mapping[str, Any], most: int) -> bytes:
-    """Return at most ``most`` bytes of a body decompressed if it says that it is, and can be; else as it came."""
-    open_ = _COMPRESSIONS.get(_compression(properties))
-    try:
-        return body if open_ is None else _unpacked(body, open_, most)
-    except Poison:
+def readable(body: bytes, properties: Mapping[str, Any], most: int) -> bytes | None:
+    """Return a body in which credentials can be seen: as it came, or at most ``most`` bytes of it decompressed.
+
+    ``None``: it says that it is compressed, can't be decompressed, and is no text either.
+    """
+    compression = _compression(properties)
+    if not compression:
         return body
+    try:
+        if compression in _COMPRESSIONS:
+            return _unpacked(body, _COMPRESSIONS[compression], most)
+    except Poison:
+        pass  # it may be text all the same
+    return body if _is_text(body) else None
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _compression(properties: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -13,6 +13,8 @@ from bridge.source.api import Delivery
 from precache.contract.deadletters import MAX_BYTES, MAX_PROPERTIES_BYTES, DeadLetter
 from precache.contract.times import rfc3339_us
 from precache.runtime import byte_masking as bytemasking
+
+_NOT_KEPT: Final = "the body is not kept: credentials in what can't be decompressed can't be masked"
 
 
 class Letters:
@@ -44,16 +46,17 @@ class Letters:
         """Return the record that keeps a message: masked bytes, reason, place, time and properties."""
         read = self._read_properties(delivery.properties)
         # Compressed, credentials could not be masked.
-        body = contenttype.opened_if_possible(delivery.body, read, self._max_body_bytes)
+        body = contenttype.readable(delivery.body, read, self._max_body_bytes)
         letter = DeadLetter(
             reason=poison.reason,
-            detail=poison.detail,
+            detail=poison.detail if body is not None else f"{poison.detail}; {_NOT_KEPT}",
             cloud=self._cloud,
             origin=self._queue,
             received_at=rfc3339_us(time.time_ns()),
-            body=bytemasking.mask_beginning(body, MAX_BYTES),
+            body=b"" if body is None else bytemasking.mask_beginning(body, MAX_BYTES),
             properties=_masked(orjson.dumps(read, default=str)),
-            whole=body,
+            topics=poison.topics,
+            whole=delivery.body if body is None else body,
         )
         return Record(self.topic, letter.key(), letter.value(), letter.headers())
 

@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Final
 
@@ -160,8 +160,9 @@ class Forwarder:
         if failure.tag in in_flight.buried:
             in_flight.done_with(failure.tag, failure.topic)
             return
+        topics = {failure.topic, *(in_flight.waits_for(failure.tag) or ())}
         in_flight.redirected(failure.tag, failure.topic, self._letters.topic)
-        in_flight.buried[failure.tag] = _refusal(failure.error)
+        in_flight.buried[failure.tag] = _refusal(failure.error, topics)
         in_flight.retry_later(failure._replace(topic=self._letters.topic), now_s, 0.0)
 
     def _send(self, in_flight: InFlight, tag: int, record: Record, *, unbatched: bool = False) -> None:
@@ -306,9 +307,9 @@ class Forwarder:
         return tag in in_flight.buried and in_flight.waits_for(tag) is None
 
 
-def _refusal(error: KafkaCallError) -> Poison:
+def _refusal(error: KafkaCallError, topics: Collection[str]) -> Poison:
     reason = reasons.TOO_LARGE if error.name in _TOO_LARGE else reasons.REFUSED
-    return Poison(reason, f"Kafka refuses the record: {error.text} ({error.name})")
+    return Poison(reason, f"Kafka refuses the record: {error.text} ({error.name})", topics)
 
 
 def _backoff_s(attempt: int) -> float:

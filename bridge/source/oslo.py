@@ -18,6 +18,7 @@ from bridge.config import PRIORITY, CloudBlock
 from bridge.decode import reasons
 from bridge.source import transport_url as transport
 from bridge.source.api import Delivery, SourceLost, SourceRefused
+from bridge.source.kombu_bounds import bound_decompression
 from precache.runtime.logs import log
 
 # Repeated keys, latin-1 and what else stood in the envelope are gone when the listener has read a message.
@@ -276,6 +277,7 @@ def make_listener(cloud: CloudBlock, dispatcher: Any, prefetch: int) -> tuple[An
         TransportError: the URL or an option can't be used.
     """
     libraries = transport.oslo()
+    bound_decompression()
     messaging = libraries.messaging
     options = {"rabbit_qos_prefetch_count": prefetch, **cloud.oslo_messaging_rabbit}
     if prefetch == 1:

@@ -46,10 +46,12 @@ class Judge:
 
     Args:
         events: by cloud, the patterns of the event types that go to the notifications' topic, where they are known.
+        notifications: that topic.
     """
 
-    def __init__(self, events: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, events: Mapping[str, Sequence[str]], notifications: str) -> None:
         self._events = events
+        self._notifications = notifications
         self._decoders: dict[str, Decoder] = {}
 
     def replay(self, letter: Letter, body: bytes) -> Replay:
@@ -67,6 +69,11 @@ class Judge:
         if deadletters.LENGTH in letter.headers:
             length = letter.headers[deadletters.LENGTH]
             raise NotReplayableError(f"its body is cut: {len(body)} of {length} bytes are left")
+        topics = letter.headers.get(deadletters.TOPICS, "")
+        if topics and self._notifications not in topics.split(","):
+            raise NotReplayableError(
+                f"{topics} refused it, to which `forward:` sends it; {self._notifications}, where replays go, took it"
+            )
         try:
             found = _record(letter, body) if letter.reason in _OF_PROCESSOR else self._decoded(letter, body)
         except (Poison, Unreadable) as problem:

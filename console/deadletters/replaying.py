@@ -98,7 +98,7 @@ def replay_all(settings: KafkaSettings, choice: Choice, *, dry_run: bool, emit: 
         emit(f"the oldest {choice.limit} of {len(todo)}: run it again for more")
         todo = todo[: choice.limit]
     counts = Counter({"already-replayed": len(done)})
-    judge = Judge(_events(settings))
+    judge = Judge(_events(settings), settings.topics.notifications)
     sender = None if dry_run else Sender(settings)
     try:
         letters = several(settings, todo, emit) if todo else iter(())

@@ -3,9 +3,13 @@
 The operation's id gives its partition in both topics. Its records in ``precache.operations`` are looked for from the
 end backwards. Their timestamps bound its reports in ``precache.progress``: a processor writes the opening before or
 with the first report, and a final record after or with the last one that it counts.
+
+Clocks of processors may differ by more than that rests on. Where reports are missing between these bounds, the whole
+partition is read.
 """
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -69,6 +73,12 @@ def _sent_at_s(message: Message) -> float:
     return message.timestamp()[1] / _MS_PER_S
 
 
+def is_missing(last: Operation, reports: Collection[ProgressRecord]) -> bool:
+    """Return whether there are more reports: each of them, and the record, says how many hosts had reported by then."""
+    hosts = {report.value.host for report in reports}
+    return len(hosts) < max([last.hosts_done, *(report.value.hosts_done for report in reports)])
+
+
 def progress_span(operation: str, spans: list[Span]) -> Span:
     """Return the partition of ``precache.progress`` on which an operation's reports stand."""
     return spans[partition_of(operation.encode(), len(spans))]
@@ -88,14 +98,23 @@ class Past:
         operation: its id.
         quiet_s: how long Kafka may send nothing.
         beat: called for each message that was read.
+        now_ms: returns milliseconds since the epoch.
     """
 
-    def __init__(self, reader: LogReader, operation: str, quiet_s: float, beat: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        reader: LogReader,
+        operation: str,
+        quiet_s: float,
+        beat: Callable[[], None],
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
         self._reader = reader
         self._operation = operation
         self._key = operation.encode()
         self._quiet_s = quiet_s
         self._beat = beat
+        self._now_ms = now_ms
 
     def find(self, topic: str, span: Span) -> Found | None:
         """Return what ``precache.operations`` holds of the operation; None when it has not begun.
@@ -124,13 +143,18 @@ class Past:
         Raises:
             CannotReadError: Kafka refuses, or sends nothing.
         """
-        part = self._reports_span(found, topic, span)
-        reports = [report_of(message) for message in self._messages(topic, part)]
-        return [OperationRecord(found.last), *(report for report in reports if report is not None)]
+        reports = self._reports(topic, self._reports_span(found, topic, span))
+        if is_missing(found.last, reports):
+            reports = self._reports(topic, span)
+        return [OperationRecord(found.last), *reports]
+
+    def _reports(self, topic: str, span: Span) -> list[ProgressRecord]:
+        return [report for message in self._messages(topic, span) if (report := report_of(message)) is not None]
 
     def _reports_span(self, found: Found, topic: str, span: Span) -> Span:
         deadline = Deadline.after(self._quiet_s)
-        if found.opened_ms is not None:
+        # Nobody can have opened it later than now: such a stamp says nothing.
+        if found.opened_ms is not None and found.opened_ms <= self._now_ms():
             [span] = self._reader.since(topic, [span], found.opened_ms - CLOCKS_MS, deadline)
         if found.last.status in FINAL_STATUSES:
             [after] = self._reader.since(topic, [span], found.last_ms + CLOCKS_MS, deadline)

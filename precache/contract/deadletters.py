@@ -5,6 +5,7 @@ headers say the whole length and the SHA-256 of the whole.
 """
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
@@ -30,6 +31,8 @@ PROPERTIES: Final = "precache_properties"
 LENGTH: Final = "precache_length"
 SHA256: Final = "precache_sha256"
 MASKED: Final = "precache_masked"
+# The topics that refused it, or had not taken it when one refused it: separated by commas. Absent: it was sent to none.
+TOPICS: Final = "precache_topics"
 # Of the record of a replay: the PARTITION/OFFSET of the dead letter that was replayed.
 REPLAYED: Final = "precache_replayed"
 
@@ -44,11 +47,13 @@ class DeadLetter:
         cloud: the cloud's name; ``""`` when even that can't be told.
         origin: where it lay: a queue's name, or ``topic/partition/offset``.
         received_at: RFC 3339, UTC.
-        body: the bytes, credentials already masked. What is longer than :data:`MAX_BYTES` may be cut already.
+        body: the bytes, credentials already masked. What is longer than :data:`MAX_BYTES` may be cut already. Empty
+            while ``whole`` is not: credentials in it can't be masked, so nothing is kept but its length and hash.
         properties: AMQP properties or whatever else came beside the body; JSON-serialisable. Past
             :data:`MAX_PROPERTIES_BYTES` the beginning of their JSON stands in ``cut``, its length in ``length``.
         identity: what tells it from every other dead letter, where that is known: one that is written a second time
             then has the same ``ce_id``. ``""``: each one is an event of its own.
+        topics: those that refused the record made of it, or had not taken it yet when one refused it.
         whole: the bytes as they came, of which ``body`` is the masked beginning. ``None``: nothing was masked or cut.
     """
 
@@ -61,6 +66,7 @@ class DeadLetter:
     properties: dict[str, object]
     identity: str = ""
     whole: bytes | None = None
+    topics: Collection[str] = ()
 
     def key(self) -> bytes:
         """Return the record's key: the cloud."""
@@ -73,6 +79,7 @@ class DeadLetter:
     def headers(self) -> cloudevents.Headers:
         """Return the CloudEvents headers and those that say why, whence and, for a cut body, how long it was."""
         whole = self.body if self.whole is None else self.whole
+        is_withheld = bool(whole) and not self.body
         extra: cloudevents.Headers = [
             (REASON, self.reason.encode()),
             (DETAIL, self.detail[:MAX_DETAIL_CHARS].encode(errors="replace")),
@@ -80,11 +87,13 @@ class DeadLetter:
             (ORIGIN, self.origin.encode()),
             (RECEIVED_AT, self.received_at.encode()),
             (PROPERTIES, _bounded(orjson.dumps(self.properties, default=str))),
-            (MASKED, b"false" if whole.startswith(self.body) else b"true"),
+            (MASKED, b"false" if whole.startswith(self.body) and not is_withheld else b"true"),
         ]
-        if len(whole) > MAX_BYTES:
+        if len(whole) > MAX_BYTES or is_withheld:
             extra.append((LENGTH, str(len(whole)).encode()))
             extra.append((SHA256, hashlib.sha256(whole).hexdigest().encode()))
+        if self.topics:
+            extra.append((TOPICS, ",".join(sorted(self.topics)).encode()))
         event = cloudevents.headers(
             event_id=str(_id_of(self.identity) if self.identity else uuid4()),
             source_path=cloudevents.source("precache", self.cloud),

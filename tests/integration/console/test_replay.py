@@ -3,6 +3,7 @@
 import copy
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,11 @@ class Dead:
         self._producer = Producer({"bootstrap.servers": servers.kafka})
         self._count = 0
 
-    def bury(self, body: bytes, reason: str = "internal-error", **amqp: Any) -> str:
-        """Have the bridge make a dead letter of a message; return its place."""
+    def bury(self, body: bytes, reason: str = "internal-error", topics: Sequence[str] = (), **amqp: Any) -> str:
+        """Have the bridge make a dead letter of a message, which topics refused; return its place."""
         raw = b"".join(BasicProperties(content_type="application/json", **amqp).encode())
         letters = Letters(self.topics.deadletters, "paris", "precache.info", properties.decode)
-        record = letters.letter(Delivery(1, body, raw), Poison(reason, "why"))
+        record = letters.letter(Delivery(1, body, raw), Poison(reason, "why", topics))
         return self.add(record.key, record.value, record.headers)
 
     def add(self, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> str:
@@ -137,6 +138,18 @@ def test_what_does_not_come_back_and_why(dead: Dead) -> None:
     assert dead.sent() == {"m-good": 1}
 
 
+def test_what_only_a_topic_of_forward_refused_is_not_sent_again(dead: Dead) -> None:
+    both = ("nova.all", dead.topics.notifications)
+    elsewhere = dead.bury(envelope(message("m-1")), "refused-by-kafka", ["nova.all"])
+    here = dead.bury(envelope(message("m-2")), "too-large", both)
+    code, outcomes = dead.replay(elsewhere, here)
+    assert code == 3
+    assert outcomes[here] == ("replayed", "m-2")
+    assert outcomes[elsewhere][0] == "not-replayed"
+    assert "nova.all refused it" in outcomes[elsewhere][1]
+    assert dead.sent() == {"m-2": 1}
+
+
 def test_what_the_processor_refused_and_a_newer_version_reads(dead: Dead) -> None:
     forward = Decoder("paris", [Route("x", ("*",))]).decode(envelope(message("m-1")))
     assert isinstance(forward, Forward)
@@ -175,7 +188,7 @@ def test_killed_before_it_is_noted_it_is_sent_again_with_the_same_id(
 
     monkeypatch.setattr(sending.Sender, "_note", killed)
     with pytest.raises(SystemExit):
-        sender.send([(letter, Judge({}).replay(letter, body))])
+        sender.send([(letter, Judge({}, settings.topics.notifications).replay(letter, body))])
     assert dead.sent() == {"m-1": 1}
     assert dead.replay("--reason", "internal-error") == (0, {place: ("replayed", "m-1")})
     assert dead.sent() == {"m-1": 2}

@@ -18,6 +18,7 @@ from bridge.delivery.in_flight import InFlight
 from bridge.delivery.producer import CloudProducer
 from bridge.metrics import CloudMetrics
 from bridge.source.api import Delivery
+from precache.contract.deadletters import TOPICS
 from precache.kafka.connection import Connection
 from tests.integration.bridge.poisons import envelope, progress
 from tests.unit.bridge.fakes import FakeProducer
@@ -335,3 +336,14 @@ def test_only_what_is_wanted_is_counted(unwanted: int) -> None:
     again.forwarder._decoder = bench.forwarder._decoder
     again.take(*([other] * unwanted + [b"not json"]) * 30)
     assert again.breaker.is_open
+
+
+@pytest.mark.parametrize(("error", "topics"), [("!MSG_SIZE_TOO_LARGE", b"a,b"), ("MSG_SIZE_TOO_LARGE", b"a")])
+def test_a_dead_letter_names_the_topics_that_had_not_taken_the_message(error: str, topics: bytes) -> None:
+    """Refused before anything was sent, or in answer to it, when the other topic had taken it."""
+    bench = Bench(lambda topic, _attempt: error if topic == "a" else "", "a", "b")
+    bench.take(GOOD)
+    while 1 not in bench.in_flight.buried:
+        bench.rounds(1)
+    letter = bench.letters.letter(bench.in_flight.pending[1], bench.in_flight.buried[1])
+    assert dict(letter.headers)[TOPICS] == topics
