@@ -54,6 +54,15 @@ class OperatorsBlock(Block):
             seen.add(cloud.name)
         return clouds
 
+    def purge_after_s(self, cloud: str, *aggregates: str) -> float:
+        """Return the seconds until Nova purges an unused image in a cloud. See :meth:`OperatorCloud.purge_after_s`."""
+        return self.cloud(cloud).purge_after_s(*aggregates)
+
+    def longest_purge_after_s(self) -> float:
+        """Return the most seconds that Nova keeps an unused image anywhere."""
+        of_clouds = (max(each.purge_after, *each.purge_after_by_aggregate.values(), 0.0) for each in self.clouds)
+        return max(PURGE_AFTER_S, *of_clouds, 0.0)
+
     def cloud(self, name: str) -> OperatorCloud:
         """Return a cloud's entry, or one of defaults."""
         return next((cloud for cloud in self.clouds if cloud.name == name), OperatorCloud(name=name))

@@ -1,0 +1,182 @@
+"""One formatter for all lists: a command has columns and rows; `-o` and `-c` decide how they are printed."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Literal, TypeVar, get_args
+
+import click
+
+from console.cli.exits import USAGE, Failure
+from console.cli.texts import escaped_json, json_line, printable
+
+T = TypeVar("T")
+
+Format = Literal["table", "json", "yaml", "value", "wide"]
+_SEPARATOR: Final = "  "
+_GOOD: Final = frozenset({"completed", "resident", "cached", "running"})
+_BAD: Final = frozenset({"completed_with_errors", "abandoned", "failed"})
+_DOUBTFUL: Final = frozenset({"stalled", "silent", "unsure", "expiring", "missing"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[T]):
+    """One column.
+
+    Attributes:
+        name: the key in JSON and YAML, and what `-c` takes.
+        value: what a row has there, as JSON takes it.
+        label: the heading in a table; the name unless given.
+        show: the value for people; else its text.
+        is_wide: only in `-o wide`, and where it is asked for.
+    """
+
+    name: str
+    value: Callable[[T], Any]
+    label: str = ""
+    show: Callable[[Any], str] | None = None
+    is_wide: bool = False
+
+    def text(self, row: T) -> str:
+        """Return the value for a table."""
+        value = self.value(row)
+        return printable(self.show(value) if self.show else plain(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """What a command found: rows, and the columns that they may be printed in."""
+
+    columns: Sequence[Column[T]]
+    rows: Sequence[T]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What `-o` and `-c` ask for."""
+
+    format: Format
+    columns: tuple[str, ...] = ()
+
+    def print(self, listing: Listing[T]) -> None:
+        """Print a list on stdout.
+
+        Raises:
+            Failure: `-c` names a column that there is not.
+        """
+        columns = self.choose(listing.columns)
+        if self.format in {"table", "wide"}:
+            _print_table(columns, listing.rows)
+        elif self.format == "value":
+            write(_SEPARATOR_OF_VALUES.join(_value(column.value(row)) for column in columns) for row in listing.rows)
+        else:
+            self.print_objects({column.name: column.value(row) for column in columns} for row in listing.rows)
+
+    def print_objects(self, objects: Iterable[dict[str, Any]]) -> None:
+        """Print objects as JSON, one a line, or as one list in YAML."""
+        if self.format == "json":
+            write(json_line(each) for each in objects)
+        else:
+            write([yaml_text(list(objects)).removesuffix("\n")])
+
+    def choose(self, columns: Sequence[Column[T]]) -> list[Column[T]]:
+        """Return the columns to print.
+
+        Raises:
+            Failure: `-c` names one that there is not.
+        """
+        if not self.columns:
+            shows_all = self.format not in {"table", "value"}
+            return [column for column in columns if shows_all or not column.is_wide]
+        by_name = {name: column for column in columns for name in (column.label or column.name, column.name)}
+        for name in self.columns:
+            if name not in by_name:
+                raise Failure(f"no column {name!r}: choose from {', '.join(each.name for each in columns)}", USAGE)
+        return [by_name[name] for name in self.columns]
+
+
+_SEPARATOR_OF_VALUES: Final = "\t"
+
+
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `-o`, `-c` and `--json`; :func:`output_of` reads them."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Short for -o json."),
+        click.option("-c", "--column", "columns", multiple=True, metavar="COLUMN", help="Print this; may be repeated."),
+        click.option(
+            "-o",
+            "--output",
+            "output",
+            type=click.Choice(get_args(Format)),
+            default="table",
+            show_default=True,
+            help="json: one object a line; value: no headings; wide: a table of all columns.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def output_of(*, output: Format, columns: tuple[str, ...], as_json: bool) -> Output:
+    """Return what the options of :func:`output_options` ask for."""
+    return Output("json" if as_json else output, columns)
+
+
+def write(lines: Iterable[str]) -> None:
+    """Write lines to stdout, some at a time: there may be a hundred thousand."""
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
+def yaml_text(value: Any) -> str:
+    """Return a value as YAML."""
+    import yaml
+
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=False, width=1_000)
+    return escaped_json(text)
+
+
+def plain(value: Any) -> str:
+    """Return a value for people."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(plain, value))
+    return "" if value is None else str(value)
+
+
+def _value(value: Any) -> str:
+    return json_line(value) if isinstance(value, list | tuple | dict) else printable(plain(value))
+
+
+def _print_table(columns: Sequence[Column[T]], rows: Sequence[T]) -> None:
+    cells = ([column.text(row) for column in columns] for row in rows)
+    headings = [column.label or column.name for column in columns]
+    if sys.stdout.isatty():
+        _print_rich(headings, cells)
+    elif rows:
+        write(aligned([headings, *cells]))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows as lines with their cells one below the other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield _SEPARATOR.join(padded).rstrip()
+
+
+def _print_rich(headings: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+    if table.row_count:
+        Console().print(table)
+
+
+def _style(cell: str) -> str:
+    return "green" if cell in _GOOD else "red" if cell in _BAD else "yellow" if cell in _DOUBTFUL else ""

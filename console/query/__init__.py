@@ -1,0 +1,1 @@
+"""What the store's lists look like: their columns, and the rows that were asked for."""
