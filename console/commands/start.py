@@ -85,6 +85,7 @@ def start(
     """
     from console.start.request import Terms
     from console.start.run import Order, Start
+    from console.watch.history import History
     from console.watch.kafka_feed import Reach
     from console.watch.recent import LOOK_BACK_S
     from console.watch.screens import Manner, screen_for
@@ -102,7 +103,9 @@ def start(
     screen = screen_for(as_json=as_json or output == "json", manner=manner)
     has_past = where is not None and where.is_kafka
     with screen:
-        return Start(order, feed, screen, manner, mute=_mute(where), has_past=has_past).run()
+        return Start(
+            order, feed, screen, manner, mute=_mute(where), history=History(places["path"]), has_past=has_past
+        ).run()
 
 
 def _targets(clouds: tuple[str, ...], os_cloud: str | None, where: Source | None, config: Path | None) -> "list[Place]":

@@ -67,6 +67,7 @@ def watch(
     Says "watching ..." on stderr when it is ready: ask Nova to cache only after that.
     """
     from console.watch.every import watch_all
+    from console.watch.history import History
     from console.watch.kafka_feed import Reach
     from console.watch.loop import watch as run
     from console.watch.recent import LOOK_BACK_S
@@ -83,7 +84,8 @@ def watch(
         return watch_all(where.feed(Reach(look_back_s=LOOK_BACK_S), cloud, _say), want, screen, manner)
     if last:
         want = Want(operation=_last(where, want))
-    return run(where.feed(Reach(want.followed), cloud, _say), want, screen, manner, fail_on_stall=fail_on_stall)
+    feed = where.feed(Reach(want.followed), cloud, _say)
+    return run(feed, want, screen, manner, history=History(where.path), fail_on_stall=fail_on_stall)
 
 
 def _last(where: Source, want: Want) -> str:

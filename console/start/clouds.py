@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from console.cli.tasks import Task, all_over
 from console.start.plan import Wish
-from console.start.tasks import Task, all_over
 from precache.openstack.api import Cloud, ComputeHost, OpenStackError, RefusedError
 
 

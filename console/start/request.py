@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from console.cli.tasks import Task
 from console.start import outcome
 from console.start.clouds import Found
 from console.start.outcome import Standing
 from console.start.plan import Wish
-from console.start.tasks import Task
 from console.watch.board import Board
 from console.watch.events import Event, Progressed
 from console.watch.feed import Record
@@ -93,6 +93,11 @@ class Request:
                 return found.cloud.cache_images(aggregate, images, gid)
 
         self._task = Task(call)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the request was sent, or is about to be."""
+        return self._task is not None
 
     @property
     def is_answered(self) -> bool:

@@ -6,7 +6,8 @@ global request id, which was printed before, finds its operation. Nothing is ask
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from console.start import outcome
 from console.start.clouds import Connect, Found, Place, connect_to, look_up
@@ -17,6 +18,7 @@ from console.watch import exit_codes, lines
 from console.watch.bars import Row
 from console.watch.board import Board
 from console.watch.feed import CannotWatchError, Feed, Record
+from console.watch.history import History
 from console.watch.loop import note, row_of, wait_s
 from console.watch.reading import Poll, reading
 from console.watch.screens import Manner, Screen
@@ -53,6 +55,7 @@ class Start:
         feed: where operations are read; None: nowhere.
         has_past: the feed tells what runs already.
         mute: looks for the reason when nothing began.
+        history: tells how long former operations took.
         screen: what shows it.
         manner: how to follow an operation again.
         connect: logs in to a cloud.
@@ -66,6 +69,7 @@ class Start:
         manner: Manner,
         *,
         mute: Mute,
+        history: History,
         has_past: bool,
         connect: Connect = connect_to,
     ) -> None:
@@ -74,6 +78,7 @@ class Start:
         self._screen = screen
         self._manner = manner
         self._mute = mute
+        self._history = history
         self._has_past = has_past
         self._connect = connect
         self._board = Board()
@@ -118,7 +123,7 @@ class Start:
             self._follow(requests, poll)
         except (KeyboardInterrupt, CannotWatchError):
             for request in requests:
-                if request.is_open and request.global_request_id:
+                if request.is_open and request.is_asked:
                     self._screen.say(lines.interrupted(self._manner.resume, request.resume_id), request.who)
             raise
 
@@ -173,7 +178,7 @@ class Start:
             self._note(records, now)
             for request in requests:
                 self._advance(request, records, now)
-            self._screen.draw(self._rows(requests, now))
+            self._screen.draw(partial(self._rows, requests, now))
         self._codes += [request.code for request in requests if request.code is not None]
 
     def _advance(self, request: Request, records: Sequence[Record], now: float) -> None:
@@ -238,15 +243,17 @@ class Start:
         return [self._row(request, now) for request in requests if request.code is None]
 
     def _row(self, request: Request, now: float) -> Row:
+        wish = request.wish
+        host_s = self._history.host_s(
+            request.label, wish.cloud, wish.aggregate.uuid, [image.id for image in wish.images]
+        )
         entry = self._board.entry(request.operation)
-        behind = request.behind(self._board)
         if entry is None:
-            note_ = "waiting for Nova" if request.is_answered else "asking"
-            return Row(request.label, 0, len(request.wish.aggregate.hosts), note=note_)
+            return Row(request.label, 0, len(wish.aggregate.hosts), note="waiting for Nova")
+        entry.pace.host_s = host_s
+        behind = request.behind(self._board)
         row = row_of(entry, request.label, now)
-        if not behind:
-            return row
-        return Row(row.label, row.done, row.total, row.errors, row.estimate, f"may wait behind {behind[0]}")
+        return replace(row, note=f"may wait behind {behind[0]}") if behind else row
 
 
 def _silence(wait: float) -> list[Record]:

@@ -135,5 +135,8 @@ def rate(estimate: Estimate) -> str:
 
 
 def left(estimate: Estimate) -> str:
-    """Return ``12m31s left``; ``""`` when it is not known."""
-    return "" if estimate.left_s is None else f"{duration(estimate.left_s)} left"
+    """Return ``12m31s left``, or ``~12m31s left`` where former operations tell it; ``""`` when it is not known."""
+    if estimate.left_s is None:
+        return ""
+    guess = "~" if estimate.rate is None and estimate.left_s > 0 else ""
+    return f"{guess}{duration(estimate.left_s)} left"

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from functools import partial
 
 import click
 
@@ -119,5 +120,5 @@ def _watch_all(poll: Poll, every: Every, screen: Screen, manner: Manner) -> int:
         for record in records:
             every.take(record, now)
         every.advance(now)
-        screen.draw(every.rows(now))
+        screen.draw(partial(every.rows, now))
     return exit_codes.STILL_RUNNING if every.runs else exit_codes.CACHED

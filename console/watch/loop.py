@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 import click
@@ -13,6 +14,7 @@ from console.watch.board import Board, Entry
 from console.watch.events import Event
 from console.watch.feed import CannotWatchError, Feed, Record
 from console.watch.follow import Follow, Want
+from console.watch.history import History
 from console.watch.pace import UNKNOWN
 from console.watch.reading import Poll, reading
 from console.watch.screens import Manner, Screen
@@ -21,7 +23,9 @@ from console.watch.screens import Manner, Screen
 POLL_S: Final = 1.0
 
 
-def watch(feed: Feed, want: Want, screen: Screen, manner: Manner, *, fail_on_stall: bool = False) -> int:
+def watch(
+    feed: Feed, want: Want, screen: Screen, manner: Manner, *, history: History, fail_on_stall: bool = False
+) -> int:
     """Follow one operation to its end and return the exit code.
 
     Args:
@@ -29,6 +33,7 @@ def watch(feed: Feed, want: Want, screen: Screen, manner: Manner, *, fail_on_sta
         want: what to follow.
         screen: what shows the events.
         manner: when to give up, counted from when the feed is open, and how to take it up again.
+        history: tells how long former operations took.
         fail_on_stall: a stall ends the watch.
     """
     try:
@@ -37,7 +42,7 @@ def watch(feed: Feed, want: Want, screen: Screen, manner: Manner, *, fail_on_sta
             deadline = None if manner.timeout_s is None else time.monotonic() + manner.timeout_s
             follow = Follow(want, deadline=deadline, fail_on_stall=fail_on_stall)
             with screen:
-                return _follow(poll, follow, screen, manner)
+                return _follow(poll, follow, screen, manner, history)
     except CannotWatchError as error:
         click.echo(f"precache: cannot watch: {error}", err=True)
         return exit_codes.CANNOT_WATCH
@@ -76,7 +81,7 @@ def name_of(entry: Entry) -> str:
     return printable(f"{entry.operation.cloud} {entry.operation.aggregate_name}")
 
 
-def _follow(poll: Poll, follow: Follow, screen: Screen, manner: Manner) -> int:
+def _follow(poll: Poll, follow: Follow, screen: Screen, manner: Manner, history: History) -> int:
     board = Board()
     try:
         while follow.exit_code is None:
@@ -88,7 +93,7 @@ def _follow(poll: Poll, follow: Follow, screen: Screen, manner: Manner) -> int:
                     screen.show(event)
             for event in follow.advance(now):
                 screen.show(event)
-            screen.draw(_rows(board, follow, now))
+            screen.draw(partial(_rows, board, follow, history, now))
     except KeyboardInterrupt:
         if follow.begun is not None:
             screen.say(lines.interrupted(manner.resume, follow.begun.operation))
@@ -96,11 +101,13 @@ def _follow(poll: Poll, follow: Follow, screen: Screen, manner: Manner) -> int:
     return follow.exit_code
 
 
-def _rows(board: Board, follow: Follow, now: float) -> list[Row]:
-    if follow.begun is None or follow.exit_code is not None:
+def _rows(board: Board, follow: Follow, history: History, now: float) -> list[Row]:
+    begun = follow.begun
+    entry = None if begun is None or follow.exit_code is not None else board.entry(begun.operation)
+    if begun is None or entry is None:
         return []
-    entry = board.entry(follow.begun.operation)
-    return [] if entry is None else [row_of(entry, name_of(entry), now)]
+    entry.pace.host_s = history.host_s(begun.operation, begun.cloud, begun.aggregate_uuid)
+    return [row_of(entry, name_of(entry), now)]
 
 
 def _what(want: Want) -> str:

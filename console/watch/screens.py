@@ -4,7 +4,7 @@ stdout has the contract's lines alone; bars, warnings and talk go to stderr.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
@@ -59,7 +59,7 @@ class Screen(Protocol):
         """Say what went wrong; the text is empty where it was said."""
         ...
 
-    def draw(self, rows: Sequence[Row]) -> None:
+    def draw(self, rows: Callable[[], Sequence[Row]]) -> None:
         """Show how each operation stands, where that is a terminal."""
         ...
 
@@ -153,10 +153,10 @@ class PlainScreen:
         if text:
             self.say(f"precache: {text}", who)
 
-    def draw(self, rows: Sequence[Row]) -> None:
+    def draw(self, rows: Callable[[], Sequence[Row]]) -> None:
         """Show how each operation stands."""
         if self._bars is not None:
-            self._bars.draw(rows)
+            self._bars.draw(rows())
 
     def _clear(self) -> None:
         if self._bars is not None:
@@ -214,10 +214,10 @@ class TerminalScreen(PlainScreen):
         """Write a line on stdout."""
         self._print(text, who, "")
 
-    def draw(self, rows: Sequence[Row]) -> None:
+    def draw(self, rows: Callable[[], Sequence[Row]]) -> None:
         """Show how each operation stands, and the line of progress, where there is but one."""
         if self._bars is not None:
-            self._bars.draw(rows, self._line[0])
+            self._bars.draw(rows(), self._line[0])
 
     def _progress(self, text: str, who: str, *, failed: bool) -> None:
         if who:

@@ -60,6 +60,7 @@ WATCH = """
 import ctypes
 from console.watch import loop, reading
 from console.watch.follow import Want
+from console.watch.history import History
 from console.watch.screens import Manner, screen_for
 from precache.runtime.watchdog import Limits
 
@@ -72,7 +73,7 @@ class Feed:
         ctypes.CDLL(None).pause()
 
 reading._LIMITS = Limits(round_s=0.5, end_s=1.0, frozen_s=None)
-loop.watch(Feed(), Want(), screen_for(as_json=True, manner=Manner()), Manner())
+loop.watch(Feed(), Want(), screen_for(as_json=True, manner=Manner()), Manner(), history=History(None))
 """
 
 

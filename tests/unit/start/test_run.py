@@ -10,6 +10,7 @@ from console.start.clouds import Place
 from console.start.request import Request, Terms, has_expired
 from console.start.run import Order, Start
 from console.watch.feed import CannotWatchError, OperationRecord, ProgressRecord, Record
+from console.watch.history import History
 from console.watch.screens import JsonScreen, Manner, PlainScreen
 from precache.openstack.api import (
     Aggregate,
@@ -89,7 +90,8 @@ def start(
     places = [Place(name) for name in clouds]
     order = Order(places, "foo", ["ubuntu"], separate_images=False, force=False, terms=terms or Terms())
     screen = JsonScreen(MANNER) if as_json else PlainScreen(MANNER)
-    made = Start(order, feed, screen, MANNER, mute=FakeMute(), has_past=True, connect=lambda place: clouds[place.name])
+    how = {"mute": FakeMute(), "history": History(None), "has_past": True}
+    made = Start(order, feed, screen, MANNER, **how, connect=lambda place: clouds[place.name])  # type: ignore[arg-type]
     return made.run()
 
 

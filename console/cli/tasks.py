@@ -22,7 +22,7 @@ class Task(Generic[T]):
         self._results: list[T] = []
         self._fault: BaseException | None = None
         self._over = threading.Event()
-        threading.Thread(target=self._run, name="start-task", daemon=True).start()
+        threading.Thread(target=self._run, name="task", daemon=True).start()
 
     @property
     def is_over(self) -> bool:
