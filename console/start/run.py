@@ -22,6 +22,7 @@ from console.watch.history import History
 from console.watch.loop import note, row_of, wait_s
 from console.watch.reading import Poll, reading
 from console.watch.screens import Manner, Screen
+from precache.openstack.api import NoResponseError
 
 # The response is looked for so often: the thread that waits for it can't wake a client of Kafka.
 _STEP_S = 0.2
@@ -200,7 +201,9 @@ class Start:
 
     def _answered(self, request: Request) -> None:
         if request.fault is not None:
-            self._screen.say(str(request.fault), request.who)
+            waits = f". Waiting for its notifications, by {request.global_request_id}"
+            lost = isinstance(request.fault, NoResponseError)
+            self._screen.say(f"{request.fault}{waits if lost else ''}", request.who)
         elif not request.operation:
             self._screen.say(f"Nova took it, as its request {request.request_id or 'without an id'}", request.who)
 

@@ -1,5 +1,6 @@
 """The one place where errors of openstacksdk and keystoneauth become ours, with what to do about each."""
 
+import re
 from typing import Final
 
 from keystoneauth1 import exceptions as auth
@@ -31,6 +32,9 @@ _REMEDIES: Final = {
     429: "Too many requests: wait, and try again",
 }
 _POLICIES: Final = "policy compute:aggregates:images"
+
+# How keystoneauth begins what it says of a connection; behind it comes a chain of quoted exceptions.
+_WHERE: Final = re.compile(r"(?:Unable to establish connection to|SSL exception connecting to|Request to) (\S+?):? ")
 
 # Nothing had left this machine yet when one of these was raised.
 _BEFORE_SENDING: Final = (
@@ -113,6 +117,10 @@ def refused(status: int, text: str) -> RefusedError:
 def _words(error: Exception) -> str:
     if isinstance(error, NotReturnedError):
         return f"no answer: {error}"
+    place = _WHERE.match(str(error)) if isinstance(error, auth.ConnectionError) else None
+    if place is not None:
+        root = _chain(error)[-1]
+        return mask_text(f"{place[1]}: {'timed out' if isinstance(root, TimeoutError) else root}")
     details = getattr(error, "details", None)
     text = str(details or getattr(error, "message", None) or error)
     status = _status(error)
@@ -124,11 +132,14 @@ def _status(error: Exception) -> int | None:
     return status if isinstance(status, int) and status else None
 
 
-def _never_sent(error: BaseException | None) -> bool:
+def _never_sent(error: BaseException) -> bool:
     """Return whether an error, or one behind it, shows that no connection came about."""
-    seen = 0
-    while error is not None and seen < 20:  # noqa: PLR2004 - chains are short; a ring would have no end
-        if isinstance(error, (*_BEFORE_SENDING, auth.SSLError)):
-            return True
-        error, seen = error.__cause__ or error.__context__, seen + 1
-    return False
+    return any(isinstance(each, (*_BEFORE_SENDING, auth.SSLError)) for each in _chain(error))
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return an error and those behind it, the first cause last."""
+    found = [error]
+    while (behind := found[-1].__cause__ or found[-1].__context__) is not None and behind not in found:
+        found.append(behind)
+    return found
