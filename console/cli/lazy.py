@@ -5,6 +5,9 @@ from importlib import import_module
 from typing import NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
+
+from console.cli.groups import Group, with_verbose
 
 
 class Entry(NamedTuple):
@@ -15,7 +18,7 @@ class Entry(NamedTuple):
     summary: str
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are named in a table, with their summaries, and imported on use.
 
     Args:
@@ -38,7 +41,13 @@ class LazyGroup(click.Group):
         command = getattr(import_module(entry.module), entry.attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{entry.module}:{entry.attribute} is no command")
-        return command
+        return with_verbose(command)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return what may follow, commands by the table alone; click's own would import each of them."""
+        commands = [CompletionItem(name, help=entry.summary) for name, entry in self._lazy.items()]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(each for each in commands if each.value.startswith(incomplete)), *options]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """Write the list of commands from the table alone; click's own would import each of them."""

@@ -15,6 +15,7 @@ from typing import Any, Final, get_args
 
 import click
 
+from console.cli.completion import answer, is_asked_for
 from console.cli.exits import FATAL, INTERRUPTED, OK, TERMINATED, USAGE, Terminated
 from console.cli.extras import missing
 from console.cli.invocation import Invocation, LogFormat
@@ -32,6 +33,8 @@ _COMMANDS: Final = {
     "doctor": Entry("console.commands.doctor", "doctor", "Check what a configuration needs, with remedies."),
     "deadletters": Entry("console.commands.deadletters", "deadletters", "List, show and replay what was unusable."),
     "demo": Entry("console.commands.demo", "demo", "The whole path on three simulated clouds, no server."),
+    "completion": Entry("console.commands.completion", "completion", "Print a shell's script for completion."),
+    "man": Entry("console.commands.man", "man", "Write the manual pages."),
     "check-config": Entry("console.commands.check_config", "check_config", "Tell every fault of configuration files."),
     "topics": Entry("console.commands.topics", "topics", "Create and check the Kafka topics."),
 }
@@ -96,6 +99,8 @@ def cli(ctx: click.Context, verbose: bool, log_level: str, log_format: LogFormat
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; nothing is raised, and no traceback is shown unless asked for."""
     invocation = Invocation()
+    if is_asked_for():
+        return answer(cli)
     try:
         result: Any = cli.main(args=arguments, prog_name="precache", standalone_mode=False, obj=invocation)
     except click.ClickException as error:

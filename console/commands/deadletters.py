@@ -12,6 +12,7 @@ import click
 from console.cli.configs import CONFIG_PATH, kafka_at, load_kafka
 from console.cli.durations import DURATION
 from console.cli.exits import OK, USAGE, Failure
+from console.cli.groups import Group
 from console.cli.invocation import Invocation
 from console.cli.texts import json_line, printable
 
@@ -69,7 +70,7 @@ Exit codes:
 """
 
 
-@click.group()
+@click.group(cls=Group)
 def deadletters() -> None:
     """List, show and replay what could not be used, and why (the topic precache.deadletters)."""
 

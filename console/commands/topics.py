@@ -8,6 +8,7 @@ import click
 
 from console.cli.configs import CONFIG_PATH, abandon_after_s, kind_of, load_kafka, load_or_fail, model_of
 from console.cli.exits import FATAL, OK
+from console.cli.groups import Group
 from console.cli.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ Exit codes:
 """
 
 
-@click.group()
+@click.group(cls=Group)
 def topics() -> None:
     """Create and check the Kafka topics."""
 
