@@ -12,8 +12,8 @@ from confluent_kafka import Producer
 from precache.config.blocks import ROLES
 from precache.config.store import InfluxStoreConfig
 from precache.kafka import clients, topics
-from precache.kafka.errors import KafkaRetry, kafka_errors
-from precache.kafka.groups import GroupCommits
+from precache.kafka.errors import KafkaRetry
+from precache.kafka.groups import GroupCommits, GroupMembers
 from precache.kafka.log_reader import LogReader
 from precache.runtime import metrics as build
 from precache.runtime.backoff import backoff_s
@@ -158,7 +158,7 @@ def _run_loop(
     stack.callback(membership.leave)
     reader = stack.enter_context(LogReader(config.kafka, name))
     wall = SteadyWall()
-    predecessors = _predecessors(config, tuning, membership)
+    predecessors = _predecessors(config, tuning)
     stack.callback(predecessors.close)
     rebuilder = Rebuilder(
         reader,
@@ -219,14 +219,15 @@ def _producer(config: ProcessorConfig, tuning: Tuning, transactional_id: str) ->
     return clients.transactional_producer(config.kafka, config.transactional_id, transactional_id, **timeouts)
 
 
-def _predecessors(config: ProcessorConfig, tuning: Tuning, membership: Membership) -> Predecessors:
+def _predecessors(config: ProcessorConfig, tuning: Tuning) -> Predecessors:
+    own = config.transactional_id
     return Predecessors(
-        config.kafka,
-        group=config.group,
+        GroupCommits(config.kafka, f"{own}-commits", config.group),
+        GroupMembers(config.kafka, own, config.group),
         topic=config.topics.notifications,
-        own=config.transactional_id,
+        own=own,
+        of_group=f"{config.group}-",
         make=lambda transactional_id: _producer(config, tuning, transactional_id),
-        membership=membership,
         call_s=tuning.call_s,
     )
 
@@ -309,10 +310,7 @@ def _check_stopped(config: ProcessorConfig) -> None:
         Fatal: the group has members.
         KafkaFault: Kafka does not tell.
     """
-    admin = clients.admin(config.kafka)
-    with kafka_errors(f"look at the group {config.group}"):
-        futures = admin.client.describe_consumer_groups([config.group], request_timeout=_CHECK_S)
-        members = futures[config.group].result().members
+    members = GroupMembers(config.kafka, config.transactional_id, config.group).read(_CHECK_S)
     if members:
-        names = ", ".join(sorted(member.client_id for member in members))
+        names = ", ".join(sorted(members))
         raise Fatal(f"processors of the group {config.group} are running ({names}): stop them, and try again")

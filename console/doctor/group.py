@@ -12,6 +12,7 @@ from console.cli.kafka_log import CannotReadError, LogReader
 from console.doctor.findings import Check, Finding, fail, ok, warn
 from console.doctor.kafka import KAFKA_REMEDY, TIMEOUT_S
 from precache.kafka import clients
+from precache.kafka.bounded import answer
 from precache.kafka.clients import Admin
 from precache.kafka.errors import KafkaCallError, KafkaRetry, translate
 from precache.kafka.groups import GroupCommits
@@ -82,7 +83,8 @@ def _patiently(ask: Callable[[], Any], deadline: Deadline) -> Any:
 
 def _members(admin: Admin, group: str) -> list[str]:
     """Return the names of the members."""
-    described = admin.client.describe_consumer_groups([group], request_timeout=TIMEOUT_S)[group].result()
+    asked = admin.client.describe_consumer_groups([group], request_timeout=TIMEOUT_S)
+    described = answer("look at the group", TIMEOUT_S, asked[group])
     return [str(member.client_id) for member in described.members]
 
 

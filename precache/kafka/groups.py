@@ -1,13 +1,17 @@
-"""What a consumer group has committed, for whoever is not a member of it."""
+"""What a consumer group has committed, and who its members are; for whoever looks on."""
 
 from collections.abc import Iterable
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import Consumer, TopicPartition
 
 from precache.kafka import clients
+from precache.kafka.bounded import answer
 from precache.kafka.config import KafkaBlock
 from precache.kafka.errors import kafka_errors
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
 
 
 class GroupCommits:
@@ -54,3 +58,35 @@ class GroupCommits:
             return []
         with kafka_errors(f"look up the commits of the group {self._group}"):
             return self._consumer.committed(places, timeout=timeout_s)
+
+
+class GroupMembers:
+    """Reads who the members of a group are. For one thread.
+
+    librdkafka's admin client remembers a group's coordinator, also when it has dropped that broker since: then it finds
+    none for minutes. So it is made anew after :meth:`forget`.
+    """
+
+    def __init__(self, kafka: KafkaBlock, client_id: str, group: str) -> None:
+        self._kafka = kafka
+        self._client_id = client_id
+        self._group = group
+        self._admin: AdminClient | None = None
+
+    def forget(self) -> None:
+        """Have the next question asked by a new client."""
+        self._admin = None
+
+    def read(self, timeout_s: float) -> set[str]:
+        """Return the members' ``client.id``.
+
+        Raises:
+            KafkaCallError: Kafka does not tell.
+        """
+        if self._admin is None:
+            self._admin = clients.admin(self._kafka, self._client_id).client
+        doing = f"look at the group {self._group}"
+        with kafka_errors(doing):
+            asked = self._admin.describe_consumer_groups([self._group], request_timeout=timeout_s)
+            described = answer(doing, timeout_s, asked[self._group])
+        return {str(member.client_id) for member in described.members}

@@ -14,6 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from precache.kafka.bounded import answer
 from precache.kafka.clients import Admin
 from precache.kafka.errors import KafkaCallError, KafkaRetry, translate
 from precache.runtime.deadline import Deadline
@@ -55,10 +56,13 @@ def settings_of(
         return {}, {}
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     result, hidden = dict[str, dict[str, str]](), dict[str, KafkaCallError]()
-    futures = admin.client.describe_configs(resources, request_timeout=max(deadline.left(), 0.1))
+    left_s = max(deadline.left(), 0.1)
+    futures = admin.client.describe_configs(resources, request_timeout=left_s)
     for resource, future in futures.items():
         try:
-            result[resource.name] = {key: str(entry.value) for key, entry in future.result().items()}
+            result[resource.name] = {
+                key: str(entry.value) for key, entry in answer("read settings", left_s, future).items()
+            }
         except KafkaException as error:
             problem = explained(admin, error, f"read the settings of topic {resource.name}")
             if problem.name != "TOPIC_AUTHORIZATION_FAILED":
@@ -79,11 +83,10 @@ def fix(admin: Admin, errors: Iterable[TopicProblem], deadline: Deadline) -> lis
         key, value = problem.setting  # type: ignore[misc]  # as just chosen
         entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
         resource = ConfigResource(ResourceType.TOPIC, problem.topic, incremental_configs=[entry])
-        [future] = admin.client.incremental_alter_configs(
-            [resource], request_timeout=max(deadline.left(), 0.1)
-        ).values()
+        left_s = max(deadline.left(), 0.1)
+        [future] = admin.client.incremental_alter_configs([resource], request_timeout=left_s).values()
         try:
-            future.result()
+            answer(f"set {key}", left_s, future)
         except KafkaException as error:
             raise explained(admin, error, f"set {key} of topic {problem.topic}") from error
     return fixed

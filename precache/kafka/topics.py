@@ -13,6 +13,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from precache.config.blocks import ROLES, TopicsBlock
 from precache.contract.topics import SPECS, Role, TopicSpec
+from precache.kafka.bounded import answer
 from precache.kafka.clients import Admin
 from precache.kafka.durability import copy_settings, fitting_copies
 from precache.kafka.errors import KafkaRetry
@@ -115,7 +116,7 @@ def _create(admin: Admin, missing: list[NewTopic], deadline: Deadline) -> frozen
     made = set()
     for name, future in admin.client.create_topics(missing, operation_timeout=left, request_timeout=left).items():
         try:
-            future.result()
+            answer(f"create topic {name}", left, future)
             made.add(name)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:

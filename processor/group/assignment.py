@@ -34,6 +34,7 @@ class Assignment:
         self._current: tuple[int, Steps[AssignedPartition]] | None = None
         self._failed = 0
         self._not_before_s = 0.0
+        self._shares_noted = 0
 
     @property
     def waiting(self) -> set[int]:
@@ -68,6 +69,9 @@ class Assignment:
 
     def rebuild_some(self) -> None:
         """Take one step of a rebuild, if there is one to be done."""
+        if self._shares_noted != self._membership.shares:
+            self._shares_noted = self._membership.shares
+            self._rebuilder.note_members()
         if self._current is None:
             waiting = self.waiting
             if not waiting or monotonic() < self._not_before_s:

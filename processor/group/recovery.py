@@ -155,6 +155,10 @@ class Rebuilder:
         self._on_replay = on_replay
         self._wall = wall
 
+    def note_members(self) -> None:
+        """Take note of the group's members, whenever it has given out its partitions."""
+        self._predecessors.note_members()
+
     def rebuild(self, place: Place) -> Steps[AssignedPartition]:
         """Return a partition as it stood at the last commit.
 
@@ -220,7 +224,7 @@ class Rebuilder:
         emit = monotonic()
         attempts = 0
         while True:
-            if not self._predecessors.end_transaction(place.number) and attempts < _ATTEMPTS:
+            if not self._predecessors.end_transactions(place.number) and attempts < _ATTEMPTS:
                 attempts += 1
                 yield
                 continue

@@ -13,8 +13,8 @@ from precache.contract.deadletters import DeadLetter
 from precache.contract.identity import operation_event_id, operation_namespace, progress_event_id
 from precache.contract.times import rfc3339_ms
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
-from precache.kafka.errors import KafkaCallError, KafkaHanging, KafkaRetry, kafka_errors
-from precache.runtime.bounded import NotReturnedError, call_within
+from precache.kafka.bounded import within
+from precache.kafka.errors import KafkaCallError, KafkaRetry, kafka_errors
 from precache.runtime.watchdog import Watched
 from processor.core import records
 from processor.core.effects import Decision, Point
@@ -22,8 +22,6 @@ from processor.shutdown import ShutdownGrace
 
 # librdkafka's local queue is full: give its thread a moment.
 _QUEUE_FULL_S: Final = 0.05
-# Past its timeout, a call has this long to return.
-_OVERTIME_S: Final = 1.0
 _SPEC_VERSION: Final = ("ce_specversion", cloudevents.SPEC_VERSION)
 _CONTENT_TYPE: Final = ("content-type", cloudevents.CONTENT_TYPE)
 _PROGRESS: Final = ("ce_type", PROGRESS_TYPE.encode())
@@ -116,11 +114,7 @@ class Publisher:
             KafkaHanging: the call did not return.
         """
         call = partial(self._producer.send_offsets_to_transaction, offsets, group, timeout_s)
-        try:
-            call_within(timeout_s + _OVERTIME_S, call)
-        except NotReturnedError as error:
-            why = f"{error}: the group's coordinator is away"
-            raise KafkaHanging("add the offsets to the transaction", "_TIMED_OUT", why) from error
+        within("add the offsets to the transaction: the group's coordinator is away", timeout_s, call)
 
     def _insist(self, doing: str, call: Any, *arguments: Any) -> None:
         """Make a call until it succeeds, fails for good, or takes so long that the transaction is over anyway."""

@@ -1,10 +1,12 @@
 """The transactional producer through its failures: aborted, replaced, or given up for good."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import Producer, TopicPartition
 
+from precache.kafka.bounded import within
 from precache.kafka.errors import KafkaCallError, KafkaFenced, KafkaHanging, KafkaRetry, kafka_errors
 from precache.runtime.backoff import backoff_s
 from precache.runtime.logs import log
@@ -17,6 +19,8 @@ from processor.shutdown import ShutdownGrace
 # These say that a producer with the same transactional id came after this one, or that Kafka ended the transaction:
 # this process slept too long. (Whether another one has its name, the group says: Membership.)
 _REPLACED: Final = frozenset({"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"})
+
+_INITIALISE: Final = "initialise transactions"
 
 
 class Transactions:
@@ -69,8 +73,8 @@ class Transactions:
             self._watched.beat()
             producer = self._make()
             try:
-                with kafka_errors("initialise transactions"):
-                    producer.init_transactions(self._call_s)
+                with kafka_errors(_INITIALISE):
+                    within(_INITIALISE, self._call_s, partial(producer.init_transactions, self._call_s))
             except KafkaRetry as error:
                 log.warning("processor.waiting_for_transactions", attempt=failed + 1, why=str(error))
                 self._serve(backoff_s(failed, cap_s=5.0))

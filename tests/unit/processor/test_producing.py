@@ -7,11 +7,11 @@ from unittest.mock import create_autospec
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from precache.kafka import bounded
 from precache.kafka.errors import KafkaAbortable, KafkaFenced, KafkaHanging, KafkaRetry
 from precache.runtime.shutdown import Stop
 from precache.runtime.watchdog import Watched
 from processor.errors import StartOver
-from processor.output import encode as publishing
 from processor.output.encode import Output
 from processor.output.transactions import Transactions
 from processor.round.fault_points import FaultPoints
@@ -138,7 +138,7 @@ def test_a_round_does_not_begin_with_a_producer_that_could_not_abort(
 def test_a_producer_whose_call_does_not_return_is_left_behind(
     transactions: Transactions, producer: Any, made: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "_OVERTIME_S", 0.05)
+    monkeypatch.setattr(bounded, "_OVERTIME_S", 0.05)
     released = threading.Event()
     producer.send_offsets_to_transaction.side_effect = lambda *_: released.wait(30)
     transactions.begin([RECORD])

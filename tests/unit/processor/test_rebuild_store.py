@@ -56,7 +56,9 @@ class Record:
 class Reader:
     """Two topics of one partition each."""
 
-    def __init__(self, written: Written, batch: int, start: int) -> None:
+    def __init__(self, written: Written, batch: int, start: int, watched: Watched) -> None:
+        self.silent_s = 0.0
+        self._watched = watched
         self._batch = batch
         self._start = start
         topics = CONFIG.topics
@@ -78,6 +80,8 @@ class Reader:
 
     def read(self, topic: str, _number: int, start: int, end: int) -> Generator[list[Message], None, None]:
         for first in range(start, end, self._batch):
+            self._watched.pass_time(1.0)
+            self.silent_s = max(self.silent_s, self._watched.silent_s)
             yield cast("list[Message]", self._logs[topic][first : min(first + self._batch, end)])
 
 
@@ -93,11 +97,14 @@ class Committed:
 
 
 def rebuilt(written: Written, batch: int, start: int = 0) -> Table:
-    table = Table()
-    reader = cast("LogReader", Reader(written, batch, start))
+    table, watched = Table(), Watched("rebuild")
+    watched.beat()
+    reader = Reader(written, batch, start, watched)
     committed = cast("GroupCommits", Committed(written))
-    rebuild = StoreRebuild(CONFIG, reader, committed, table, Stop(), lambda _: None, Watched("rebuild"))
-    rebuild.run(lambda: 10**12)
+    StoreRebuild(CONFIG, cast("LogReader", reader), committed, table, Stop(), lambda _: None, watched).run(
+        lambda: 10**12
+    )
+    assert reader.silent_s == 0.0, "a beat with each batch: else the watchdog would end a long rebuild"
     return table
 
 
