@@ -14,8 +14,8 @@ from console.cli.exits import USAGE, Failure
 from console.cli.transport_url import VARIABLE, from_file, given
 
 if TYPE_CHECKING:
-    from console.watch.feed import Feed
-    from console.watch.kafka_feed import Reach
+    from console.watch.feeds.api import Feed
+    from console.watch.feeds.kafka import Reach
 
 # What the contract calls a cloud that is watched without a name.
 LOCAL: Final = "local"
@@ -24,7 +24,8 @@ _EXCHANGE: Final = "nova"
 _TOPIC: Final = "versioned_notifications"
 
 _CONFIG_HELP: Final = (
-    "Take `kafka:` and `topics:` from here: a precache.yaml, a bridge's file, a processor's, or one with these alone."
+    "Take `kafka:` and `topics:` from here: a precache.yaml, a bridge's file, a processor's, or one with these alone. "
+    "Default: PRECACHE_CONFIG, else precache.yaml here, in ~/.config/precache, in /etc/precache."
 )
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -86,12 +87,12 @@ class Source:
             Failure: the file or the address can't be used.
         """
         if self.transport_url is not None:
-            from console.watch.transport_feed import TransportFeed
+            from console.watch.feeds.rabbit import TransportFeed
 
             return TransportFeed(
                 self.transport_url, cloud=cloud or LOCAL, exchange=self.exchange, topic=self.topic, emit=emit
             )
-        from console.watch.kafka_feed import KafkaFeed
+        from console.watch.feeds.kafka import KafkaFeed
 
         return KafkaFeed(self.kafka_settings(), reach, emit)
 

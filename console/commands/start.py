@@ -85,9 +85,9 @@ def start(
     """
     from console.start.request import Terms
     from console.start.run import Order, Start
+    from console.watch.feeds.kafka import Reach
+    from console.watch.feeds.recent import LOOK_BACK_S
     from console.watch.history import History
-    from console.watch.kafka_feed import Reach
-    from console.watch.recent import LOOK_BACK_S
     from console.watch.screens import Manner, screen_for
 
     where = source(**places)

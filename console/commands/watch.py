@@ -67,10 +67,10 @@ def watch(
     Says "watching ..." on stderr when it is ready: ask Nova to cache only after that.
     """
     from console.watch.every import watch_all
+    from console.watch.feeds.kafka import Reach
+    from console.watch.feeds.recent import LOOK_BACK_S
     from console.watch.history import History
-    from console.watch.kafka_feed import Reach
     from console.watch.loop import watch as run
-    from console.watch.recent import LOOK_BACK_S
     from console.watch.screens import Manner, screen_for
 
     where = required(source(**places))
@@ -96,9 +96,9 @@ def _last(where: Source, want: Want) -> str:
     """
     from console.watch import exit_codes
     from console.watch.every import last_operation
-    from console.watch.feed import CannotWatchError
-    from console.watch.kafka_feed import Reach
-    from console.watch.recent import LOOK_BACK_S, WHOLE_S
+    from console.watch.feeds.api import CannotWatchError
+    from console.watch.feeds.kafka import Reach
+    from console.watch.feeds.recent import LOOK_BACK_S, WHOLE_S
 
     if not where.is_kafka:
         raise Failure("--last takes Kafka (--config or --kafka): RabbitMQ tells nothing of the past", USAGE)

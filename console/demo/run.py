@@ -16,9 +16,9 @@ from console.demo.nova import Nova
 from console.demo.parts import Part, PartError
 from console.demo.schedule import Step, schedule
 from console.demo.screens import DemoScreen, Outcome
-from console.watch.feed import CONNECT_S, Feed
+from console.watch.feeds.api import CONNECT_S, Feed
+from console.watch.feeds.kafka import KafkaFeed, Reach
 from console.watch.follow import Follow, Want
-from console.watch.kafka_feed import KafkaFeed, Reach
 from precache.contract.topics import SPECS
 from precache.runtime.shutdown import Stop
 from processor import service as processor_service

@@ -11,7 +11,7 @@ from console.start.outcome import Standing
 from console.start.plan import Wish
 from console.watch.board import Board
 from console.watch.events import Event, Progressed
-from console.watch.feed import Record
+from console.watch.feeds.api import Record
 from console.watch.follow import Follow, Want
 from console.watch.loop import take
 from precache.contract.identity import operation_id

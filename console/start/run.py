@@ -17,10 +17,10 @@ from console.start.request import Request, Terms
 from console.watch import exit_codes, lines
 from console.watch.bars import Row
 from console.watch.board import Board
-from console.watch.feed import CannotWatchError, Feed, Record
+from console.watch.feeds.api import CannotWatchError, Feed, Record
+from console.watch.feeds.reading import Poll, reading
 from console.watch.history import History
 from console.watch.loop import note, row_of, wait_s
-from console.watch.reading import Poll, reading
 from console.watch.screens import Manner, Screen
 from precache.openstack.api import NoResponseError
 

@@ -1,5 +1,5 @@
-"""`precache watch`: follow one operation to its end, and say by the exit code how it went.
+"""`precache watch`: follow one operation to its end, and say by the exit code how it went; or everything that runs.
 
-``follow``, ``lines``, ``exit_codes`` and ``jsonlines`` are pure; ``kafka_feed`` and ``transport_feed`` bring records;
-``screens`` show events; ``loop`` runs one of each.
+``follow``, ``board``, ``pace``, ``lines``, ``exit_codes`` and ``jsonlines`` are pure; ``feeds`` bring records;
+``screens`` and ``bars`` show events; ``loop`` and ``every`` run one of each.
 """

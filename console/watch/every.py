@@ -9,10 +9,10 @@ import click
 from console.watch import exit_codes
 from console.watch.bars import Row
 from console.watch.board import Board
-from console.watch.feed import CannotWatchError, Feed, Record
+from console.watch.feeds.api import CannotWatchError, Feed, Record
+from console.watch.feeds.reading import Poll, reading
 from console.watch.follow import MAX_EARLY_REPORTS, Follow, Want
 from console.watch.loop import POLL_S, name_of, note, row_of, take
-from console.watch.reading import Poll, reading
 from console.watch.screens import Manner, Screen
 from precache.contract.operation import FINAL_STATUSES
 

@@ -12,11 +12,11 @@ from console.watch import exit_codes, lines
 from console.watch.bars import Row
 from console.watch.board import Board, Entry
 from console.watch.events import Event
-from console.watch.feed import CannotWatchError, Feed, Record
+from console.watch.feeds.api import CannotWatchError, Feed, Record
+from console.watch.feeds.reading import Poll, reading
 from console.watch.follow import Follow, Want
 from console.watch.history import History
 from console.watch.pace import UNKNOWN
-from console.watch.reading import Poll, reading
 from console.watch.screens import Manner, Screen
 
 # Callbacks of the clients are served between polls, and Ctrl-C is heard.

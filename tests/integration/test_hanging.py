@@ -58,7 +58,8 @@ store: {type: sqlite, path: precache.db}
 """
 WATCH = """
 import ctypes
-from console.watch import loop, reading
+from console.watch import loop
+from console.watch.feeds import reading
 from console.watch.follow import Want
 from console.watch.history import History
 from console.watch.screens import Manner, screen_for

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -159,7 +160,12 @@ def test_the_id_is_there_before_nova_is_asked(start: Start, derived: Derived, no
     [asked] = nova.asked
     assert seen == [asked.global_request_id]
     [first, last], reports = records(asked, "req-7", failed=["host2"])
-    derived.each([first, *reports, last])
+    derived.each([msgspec.structs.replace(first, images=[])])
+    typed_again = start()
+    assert typed_again.wait_end(60) == 8
+    assert f"{first.operation} runs on this aggregate, and no host has reported" in typed_again.stderr
+    assert len(nova.asked) == 1
+    derived.each([*reports, last])
     watch = subprocess.run(
         [PRECACHE, "watch", "--operation", seen[0]], capture_output=True, text=True, timeout=60, check=False
     )

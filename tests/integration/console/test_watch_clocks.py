@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Producer
 
 from console.cli.configs import KafkaSettings
-from console.watch import kafka_feed
+from console.watch.feeds import kafka as kafka_feed
 from precache.contract.operation import Operation
 from precache.contract.progress import Progress
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE

@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient
 
 from console.cli.configs import KafkaSettings
 from console.cli.kafka_log import LogReader
-from console.watch import kafka_feed
+from console.watch.feeds import kafka as kafka_feed
 from precache.config import TopicsBlock
 from precache.contract.operation import Operation
 from precache.contract.progress import Progress

@@ -93,6 +93,7 @@ def test_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
         ("oslo_messaging.notify", "pip install 'nova-precache[bridge]'"),
         ("pika", "pip install 'nova-precache[bridge]'"),
         ("influxdb_client", "pip install 'nova-precache[processor]'"),
+        ("openstack.connection", "pip install 'nova-precache[openstack]'"),
     ],
 )
 def test_a_missing_extra_is_told_with_the_command_that_installs_it(

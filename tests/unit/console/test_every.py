@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from console.watch.events import Event, Finished, Progressed, Started
 from console.watch.every import Every
-from console.watch.feed import OperationRecord, ProgressRecord, Record
+from console.watch.feeds.api import OperationRecord, ProgressRecord, Record
 from console.watch.follow import Want
 from console.watch.screens import Manner, PlainScreen
 from tests.unit.console.build import OPERATION, completed, operation, progress

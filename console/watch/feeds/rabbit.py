@@ -13,7 +13,7 @@ from bridge.listener import Received, listen
 from bridge.source.api import SourceError
 from bridge.source.transport_url import TransportError
 from console.cli.exits import USAGE, Failure
-from console.watch.feed import CannotWatchError, OperationRecord, ProgressRecord, Record
+from console.watch.feeds.api import CannotWatchError, OperationRecord, ProgressRecord, Record
 from precache.contract.identity import aggregate_key
 from precache.runtime.deadline import Deadline
 from precache.runtime.shutdown import Stop

@@ -8,9 +8,9 @@ from confluent_kafka import Message, TopicPartition
 
 from console.cli.configs import KafkaSettings
 from console.cli.kafka_log import CannotReadError, LogReader
-from console.watch.feed import CannotWatchError, OperationRecord, Record
-from console.watch.past import Past, operation_of, operations_span, progress_span, report_of
-from console.watch.recent import Recent, Topic, find_request
+from console.watch.feeds.api import CannotWatchError, OperationRecord, Record
+from console.watch.feeds.past import Past, operation_of, operations_span, progress_span, report_of
+from console.watch.feeds.recent import Recent, Topic, find_request
 from precache.contract.request_ids import is_global_request_id
 from precache.runtime.deadline import Deadline
 

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 from confluent_kafka import Message, TopicPartition
 
 from console.cli.kafka_log import LogReader, Span
-from console.watch.feed import OperationRecord, ProgressRecord, Record
-from console.watch.past import CLOCKS_MS, operation_of, report_of
+from console.watch.feeds.api import OperationRecord, ProgressRecord, Record
+from console.watch.feeds.past import CLOCKS_MS, operation_of, report_of
 from precache.contract.operation import FINAL_STATUSES, Operation
 from precache.kafka.partitions import partition_of
 from precache.runtime.deadline import Deadline

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from console.watch import exit_codes
-from console.watch.feed import CONNECT_S, Feed, Record
+from console.watch.feeds.api import CONNECT_S, Feed, Record
 from precache.runtime.watchdog import Hang, Limits, Watchdog
 
 # No call of a client takes so long; a watch that is stopped by Ctrl-Z may be for hours.

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from confluent_kafka import Message
 
 from console.cli.kafka_log import LogReader, Span, backwards
-from console.watch.feed import OperationRecord, ProgressRecord, Record
+from console.watch.feeds.api import OperationRecord, ProgressRecord, Record
 from precache.contract.identity import SEPARATOR
 from precache.contract.operation import FINAL_STATUSES, Operation, read_operation
 from precache.contract.progress import Progress, read_progress
