@@ -10,14 +10,12 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_val
 from bridge.decode.message import Route
 from bridge.delivery import breaker
 from bridge.source import transport_url as transport
+from bridge.source.listening import SHARED_TOPIC, Listening
 from precache.config import Block, Duration, HttpBlock, Map, TopicName, TopicsBlock, error_beside
 from precache.config.blocks import ROLES
 from precache.contract.deadletters import MAX_RECORD_BYTES
 from precache.kafka.config import KafkaBlock
 
-# Nova's default in [notifications] versioned_notifications_topics.
-SHARED_TOPIC: Final = "versioned_notifications"
-PRIORITY: Final = "info"
 DEFAULT_EVENTS: Final = ("aggregate.cache_images.*",)
 
 _CLOUD_NAME: Final = re.compile(r"[a-z0-9-]{1,63}")
@@ -105,19 +103,9 @@ class CloudBlock(Block):
     breaker: BreakerBlock = BreakerBlock()
 
     @property
-    def listens_to(self) -> str:
-        """Return Nova's notification topic: the first part of the routing key."""
-        return self.topic or SHARED_TOPIC
-
-    @property
-    def routing_key(self) -> str:
-        """Return the routing key under which Nova publishes."""
-        return f"{self.listens_to}.{PRIORITY}"
-
-    @property
-    def queue(self) -> str:
-        """Return the queue that is read: Nova's own, or the pool's (oslo.messaging gives it the pool's name)."""
-        return self.pool or self.routing_key
+    def listening(self) -> Listening:
+        """Return what is read: the topic's own queue, or the pool's (oslo.messaging gives it the pool's name)."""
+        return Listening(self.exchange, self.topic or SHARED_TOPIC, self.pool or "", self.prefetch)
 
     def routes(self, topics: TopicsBlock) -> tuple[Route, ...]:
         """Return which event types go to which topic."""

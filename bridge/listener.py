@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from bridge.config import DEFAULT_EVENTS, SHARED_TOPIC, CloudBlock
+from bridge.config import DEFAULT_EVENTS
 from bridge.decode.message import Decoder, Forward, Route
 from bridge.source import transport_url as transport
 from bridge.source.api import Source, SourceError
+from bridge.source.listening import SHARED_TOPIC, Listening
 from bridge.source.oslo import OsloSource
-from bridge.source.rabbit import Listening, RabbitSource
+from bridge.source.rabbit import RabbitSource
 from precache.runtime.shutdown import Stop
 
 _PREFETCH: Final = 500
@@ -95,12 +96,9 @@ def _source(url: str, exchange: str, topic: str, options: Mapping[str, Any], sto
         errors = transport.check_driver(read)
         if errors:
             raise transport.TransportError("; ".join(errors))
-        place = {"name": "watch", "transport_url": url, "exchange": exchange, "pool": name, "source": "oslo"}
-        return OsloSource(
-            CloudBlock.model_validate({**place, "oslo_messaging_rabbit": dict(options)}), lambda: stop.requested
-        )
+        return OsloSource(url, options, Listening(exchange, topic, name, _PREFETCH), lambda: stop.requested)
     errors = transport.check_for_rabbit(read)
     if errors:
         raise transport.TransportError("; ".join(errors))
-    listening = Listening(exchange, f"{topic}.info", name, _PREFETCH, is_own=True)
+    listening = Listening(exchange, topic, name, _PREFETCH, is_own=True)
     return RabbitSource(name, read, listening, lambda: stop.requested)

@@ -16,7 +16,7 @@ from bridge.metrics import CloudMetrics
 from bridge.source import transport_url as transport
 from bridge.source.api import Source
 from bridge.source.oslo import OsloSource
-from bridge.source.rabbit import Listening, RabbitSource
+from bridge.source.rabbit import RabbitSource
 from bridge.worker import CloudSettings, Worker
 from precache.kafka import clients
 from precache.kafka.connection import Connection
@@ -153,6 +153,6 @@ def linger_ms(clouds: int) -> int:
 def make_source(name: str, cloud: CloudBlock, read: transport.Transport, stopped: Callable[[], bool]) -> Source:
     """Return the source that a cloud's configuration asks for; it waits for nothing once ``stopped`` says so."""
     if cloud.source == "oslo":
-        return OsloSource(cloud, stopped)
-    listening = Listening(cloud.exchange, cloud.routing_key, cloud.pool or "", cloud.prefetch)
-    return RabbitSource(name, read, listening, stopped)
+        url = cloud.transport_url.get_secret_value()
+        return OsloSource(url, cloud.oslo_messaging_rabbit, cloud.listening, stopped)
+    return RabbitSource(name, read, cloud.listening, stopped)

@@ -7,8 +7,8 @@ from typing import Final
 from precache.kafka.errors import KafkaCallError
 from precache.runtime.health import Health
 from processor import metrics
+from processor.group.assigned_partition import AssignedPartition
 from processor.group.membership import Membership
-from processor.round.assigned_partition import AssignedPartition
 
 PART: Final = "kafka"
 _EVERY_S: Final = 1.0

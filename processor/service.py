@@ -26,6 +26,7 @@ from precache.runtime.watchdog import Limits, Watchdog, Watched
 from processor import metrics
 from processor.config import ProcessorConfig
 from processor.errors import Fatal, Replaced, StartOver
+from processor.fault_points import FaultPoints
 from processor.gauges import PART as KAFKA_PART
 from processor.gauges import Gauges
 from processor.group.assignment import PART as PARTITIONS_PART
@@ -38,14 +39,13 @@ from processor.output.store_writer import PART as STORE_PART
 from processor.output.store_writer import StoreWriter
 from processor.output.transactions import Transactions
 from processor.round.clock import WallClock
-from processor.round.fault_points import FaultPoints
 from processor.round.loop import Loop
 from processor.round.steps import Steps
 from processor.round.tuning import Tuning
-from processor.round.wall import SteadyWall
 from processor.shutdown import ShutdownGrace, finish_within
 from processor.stores.api import Store, StoreRetry
 from processor.stores.opening import open_store
+from processor.wall_time import SteadyWall
 
 _STRATEGY: Final = "partition.assignment.strategy"
 _CHECK_S: Final = 15.0
@@ -171,7 +171,7 @@ def _run_loop(
     )
     place = Place(config.topics.notifications, config.topics.operations, 0, config.group)
     assignment = Assignment(membership, rebuilder, health, place)
-    errors = FaultPoints()
+    fault_points = FaultPoints()
     grace = ShutdownGrace(stop, config.shutdown_timeout)
     gauges = Gauges(membership, assignment.assigned.values, health)
     transactions = Transactions(
@@ -182,7 +182,7 @@ def _run_loop(
         serve=lambda seconds: _serve(membership, gauges, stop, seconds),
         grace=grace,
         watched=watched,
-        errors=errors,
+        fault_points=fault_points,
     )
     stack.callback(transactions.drop)
     writer = stack.enter_context(
@@ -190,7 +190,7 @@ def _run_loop(
             store, membership, health, grace, _patient_s(config, tuning), watched=watched, serving=gauges.update
         )
     )
-    steps = Steps(config.topics, membership, writer, transactions, errors)
+    steps = Steps(config.topics, membership, writer, transactions, fault_points)
     clock = WallClock(membership, wall.now, tuning.margin_ms, tuning.call_s)
     Loop(
         membership=membership,
@@ -198,7 +198,7 @@ def _run_loop(
         clock=clock,
         transactions=transactions,
         steps=steps,
-        errors=errors,
+        fault_points=fault_points,
         gauges=gauges,
         tuning=tuning,
         stop=stop,

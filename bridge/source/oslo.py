@@ -9,16 +9,17 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
 
-from bridge.config import PRIORITY, CloudBlock
 from bridge.decode import reasons
 from bridge.source import transport_url as transport
 from bridge.source.api import Delivery, SourceLost, SourceRefused
 from bridge.source.kombu_bounds import bound_decompression
+from bridge.source.listening import PRIORITY, Listening
 from precache.runtime.logs import log
 
 # Repeated keys, latin-1 and what else stood in the envelope are gone when the listener has read a message.
@@ -100,10 +101,19 @@ class _Dispatcher:
 
 
 class OsloSource:
-    """See :class:`bridge.source.api.Source`."""
+    """See :class:`bridge.source.api.Source`.
 
-    def __init__(self, cloud: CloudBlock, stopped: Callable[[], bool]) -> None:
-        self._cloud = cloud
+    Args:
+        url: the transport URL.
+        options: those of oslo.messaging's group ``oslo_messaging_rabbit``.
+        listening: what to read.
+        stopped: returns whether to give up what is waited for.
+    """
+
+    def __init__(self, url: str, options: Mapping[str, Any], listening: Listening, stopped: Callable[[], bool]) -> None:
+        self._url = url
+        self._options = options
+        self._listening = listening
         self._stopped = stopped
         self._server: Any = None
         self._transport: Any = None
@@ -118,7 +128,7 @@ class OsloSource:
     @property
     def queue(self) -> str:
         """The queue's name, as oslo.messaging makes it."""
-        return self._cloud.queue
+        return self._listening.queue
 
     @property
     def saturated_at(self) -> int:
@@ -137,8 +147,11 @@ class OsloSource:
         self._dispatcher = _Dispatcher()
         self._open_batches, self._next_tag, self._acked, self._throttled = [], 1, set(), False
         try:
-            self._transport, self._server = make_listener(
-                self._cloud, self._dispatcher, 1 if singly else self._cloud.prefetch
+            self._transport, self._server = _make_listener(
+                self._url,
+                self._options,
+                replace(self._listening, prefetch=1) if singly else self._listening,
+                self._dispatcher,
             )
         except transport.TransportError as error:
             raise SourceRefused(str(error)) from None
@@ -220,7 +233,7 @@ class OsloSource:
         never_connected = self._starting is not None and self._starting.is_alive()
         ending.join(_STEP_S if never_connected else _STOP_TIMEOUT_S)
         if ending.is_alive() and not never_connected:
-            log.warning("bridge.oslo_hangs", cloud=self._cloud.name, what="the listener does not stop")
+            log.warning("bridge.oslo_hangs", queue=self.queue, what="the listener does not stop")
 
     @staticmethod
     def _end(server: Any, transport_: Any) -> None:
@@ -265,13 +278,8 @@ def _is_connected(server: Any) -> bool:
     return bool(getattr(found, "connected", True))
 
 
-def make_listener(cloud: CloudBlock, dispatcher: Any, prefetch: int) -> tuple[Any, Any]:
-    """Return a notification transport, and a listener on it that is not started.
-
-    Args:
-        cloud: what to listen to.
-        dispatcher: what it calls with each batch.
-        prefetch: how many messages may be unacknowledged.
+def _make_listener(url: str, given: Mapping[str, Any], listening: Listening, dispatcher: Any) -> tuple[Any, Any]:
+    """Return a notification transport, and a listener on it that is not started; ``dispatcher`` takes its batches.
 
     Raises:
         TransportError: the URL or an option can't be used.
@@ -279,24 +287,24 @@ def make_listener(cloud: CloudBlock, dispatcher: Any, prefetch: int) -> tuple[An
     libraries = transport.oslo()
     bound_decompression()
     messaging = libraries.messaging
-    options = {"rabbit_qos_prefetch_count": prefetch, **cloud.oslo_messaging_rabbit}
-    if prefetch == 1:
+    options = {"rabbit_qos_prefetch_count": listening.prefetch, **given}
+    if listening.prefetch == 1:
         # What the file says is for a cloud that consumes; one message is asked for so that no other is requeued.
         options["rabbit_qos_prefetch_count"] = 1
     conf = transport.new_conf(options)
     try:
-        made = messaging.get_notification_transport(conf, url=cloud.transport_url.get_secret_value())
+        made = messaging.get_notification_transport(conf, url=url)
     except (messaging.InvalidTransportURL, messaging.DriverLoadFailure) as error:
         raise transport.TransportError(f"transport_url: {type(error).__name__}") from None
-    target = messaging.Target(exchange=cloud.exchange, topic=cloud.listens_to)
+    target = messaging.Target(exchange=listening.exchange, topic=listening.topic)
     server = libraries.listener.BatchNotificationServer(
         made,
         [target],
         dispatcher,
         "threading",
         allow_requeue=True,
-        pool=cloud.pool,
-        batch_size=min(_BATCH, prefetch),
+        pool=listening.pool or None,
+        batch_size=min(_BATCH, listening.prefetch),
         batch_timeout=_BATCH_TIMEOUT_S,
     )
     return made, server

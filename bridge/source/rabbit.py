@@ -7,7 +7,6 @@ break its notifier. A pool's queue is our own: declared, and bound to Nova's exc
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from pika import exceptions
@@ -17,6 +16,7 @@ from bridge.source.amqp.binding_watch import BindingWatch
 from bridge.source.amqp.connection import PulledConnection
 from bridge.source.amqp.connector import STEP_S, Connector
 from bridge.source.api import Delivery, SourceError, SourceLost, SourceWaiting
+from bridge.source.listening import Listening
 from bridge.source.transport_url import Host, Transport
 
 _ANSWER_TIMEOUT_S: Final = 20.0
@@ -26,30 +26,6 @@ _TRICKLES_PER_HEARTBEAT: Final = 4
 _MAX_TRICKLE_S: Final = 10.0
 # RabbitMQ drops a connection on which it can't send for 30 s (seen on 3.10, with bodies of 600 kB and half of this).
 _TRICKLE_BYTES_PER_S: Final = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """What to read.
-
-    Attributes:
-        exchange: Nova's.
-        routing_key: Nova's; also the name of its queue.
-        pool: the name of a queue of our own; ``""`` to read Nova's.
-        prefetch: how many messages may be unacknowledged.
-        is_own: the pool's queue is this connection's alone, and goes with it.
-    """
-
-    exchange: str
-    routing_key: str
-    pool: str
-    prefetch: int
-    is_own: bool = False
-
-    @property
-    def queue(self) -> str:
-        """The name of the queue that is read."""
-        return self.pool or self.routing_key
 
 
 class RabbitSource:

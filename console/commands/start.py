@@ -8,7 +8,7 @@ import click
 from console.cli.durations import DURATION
 from console.cli.exits import USAGE, Failure
 from console.cli.invocation import Invocation
-from console.cli.source import LOCAL, Source, required, source, source_options
+from console.watch.source import LOCAL, Source, required, source, source_options
 
 if TYPE_CHECKING:
     from console.start.clouds import Place

@@ -7,8 +7,8 @@ import click
 from console.cli.durations import DURATION
 from console.cli.exits import USAGE, Failure
 from console.cli.invocation import Invocation
-from console.cli.source import Source, required, source, source_options
 from console.watch.follow import Want
+from console.watch.source import Source, required, source, source_options
 from precache.contract.identity import SEPARATOR
 from precache.contract.request_ids import is_global_request_id
 

@@ -95,7 +95,7 @@ def _sender(cloud: CloudBlock, steps: list[Step]) -> Part:
     """Let a simulated Nova send its notifications when they are due."""
 
     def send(stop: Stop) -> None:
-        nova = Nova(cloud.transport_url.get_secret_value(), cloud.exchange, cloud.listens_to)
+        nova = Nova(cloud.transport_url.get_secret_value(), cloud.exchange, cloud.listening.topic)
         began = time.monotonic()
         try:
             for step in steps:

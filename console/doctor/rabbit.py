@@ -85,12 +85,12 @@ def _exchange(cloud: CloudBlock, connection: Any, place: Place) -> Finding:
 
 
 def _queue(cloud: CloudBlock, read: Transport, connection: Any, place: Place) -> Finding:
-    what = f"{cloud.name}: queue {cloud.queue}"
+    what = f"{cloud.name}: queue {cloud.listening.queue}"
     try:
-        answer = connection.channel().queue_declare(cloud.queue, passive=True).method
+        answer = connection.channel().queue_declare(cloud.listening.queue, passive=True).method
         if cloud.pool and cloud.source == "rabbit":
             # As the bridge will: of a queue that is there it changes nothing, or is refused as the bridge would be.
-            connection.channel().queue_declare(cloud.queue, **lasting(read))
+            connection.channel().queue_declare(cloud.listening.queue, **lasting(read))
     except _ERRORS as error:
         text, remedy = _words(error, place)
         if cloud.pool and getattr(error, "reply_code", 0) == 404:  # noqa: PLR2004 - AMQP's "not found"
@@ -129,7 +129,7 @@ def _connect(cloud: CloudBlock, read: Transport, host: Host) -> Any:
 
 
 def _place(cloud: CloudBlock, read: Transport, host: Host) -> Place:
-    return Place(host.username, read.virtual_host, cloud.exchange, cloud.queue, bool(cloud.pool))
+    return Place(host.username, read.virtual_host, cloud.exchange, cloud.listening.queue, bool(cloud.pool))
 
 
 _ERRORS: Final = (exceptions.AMQPError, AMQPConnectorException, OSError, dial.DialError)

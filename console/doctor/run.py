@@ -25,7 +25,7 @@ def bridge_checks(config: "BridgeConfig", config_file: str) -> list[Check]:
         kafka.check(config.kafka, config.topics, _BRIDGE_ROLES, config_file, tuple(forward)),
         nova.check(
             KafkaSettings(kafka=config.kafka, topics=config.topics),
-            {cloud.name: cloud.queue.rpartition(".")[0] or cloud.queue for cloud in config.clouds},
+            {cloud.name: cloud.listening.queue.rpartition(".")[0] or cloud.listening.queue for cloud in config.clouds},
         ),
     ]
 

@@ -13,7 +13,7 @@ from processor.group.membership import Membership
 from processor.group.recovery import Place, Rebuilder, Steps
 
 if TYPE_CHECKING:
-    from processor.round.assigned_partition import AssignedPartition
+    from processor.group.assigned_partition import AssignedPartition
 
 PART: Final = "partitions"
 

@@ -24,11 +24,10 @@ from processor.core.partition import Partition, believed_ms
 from processor.core.settings import Timers
 from processor.errors import Fatal, StartOver
 from processor.group import commit_metadata as commits
+from processor.group.assigned_partition import AssignedPartition, log_taken_back
 from processor.group.membership import Membership
 from processor.group.predecessors import Predecessors
-from processor.round.assigned_partition import AssignedPartition
-from processor.round.clock import log_taken_back
-from processor.round.wall import WallTime
+from processor.wall_time import WallTime
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
@@ -187,10 +186,9 @@ class Rebuilder:
         state.resume()
         assigned = AssignedPartition(place.number, state, next_offset, partitions)
         assigned.touch(*state.operations())
-        assigned.dirty = assigned.dirty or taken_back
-        if metadata is not None and metadata.transactional_id != self._predecessors.own:
-            # Committed soon, so that whoever comes after us knows whose transaction to end.
-            assigned.dirty = True
+        # Committed soon, whoever comes after us knows whose transaction to end.
+        if taken_back or (metadata is not None and metadata.transactional_id != self._predecessors.own):
+            assigned.owe_commit()
         took_s = monotonic() - began
         self._on_replay(replayed, took_s)
         log.info(

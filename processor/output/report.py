@@ -8,7 +8,7 @@ from precache.contract.operation import Operation as OperationRecord
 from precache.runtime.logs import log
 from processor import metrics
 from processor.core.effects import Effects, Point
-from processor.round.assigned_partition import AssignedPartition
+from processor.group.assigned_partition import AssignedPartition
 
 _SAMPLE: Final = 50
 _AHEAD_AGAIN_S: Final = 60.0
@@ -29,7 +29,7 @@ def log_outcome(out: Effects, letters: Iterable[DeadLetter]) -> None:
     metrics.EVENTS.labels("report").inc(len(out.points))
     metrics.EVENTS.labels("repeated").inc(out.repeated)
     metrics.EVENTS.labels("ignored").inc(out.ignored)
-    metrics.EVENTS.labels("sign").inc(len(out.heartbeats))
+    metrics.EVENTS.labels("heartbeat").inc(len(out.heartbeats))
 
 
 def log_stamped_ahead(assigned: AssignedPartition, now_s: float, wall_s: float) -> None:
@@ -38,9 +38,8 @@ def log_stamped_ahead(assigned: AssignedPartition, now_s: float, wall_s: float) 
     if not out.ahead:
         return
     metrics.AHEAD.inc(out.ahead)
-    if now_s - assigned.ahead_logged_s < _AHEAD_AGAIN_S:
+    if not assigned.may_log_ahead(now_s, _AHEAD_AGAIN_S):
         return
-    assigned.ahead_logged_s = now_s
     log.error(
         "processor.stamped_ahead",
         partition=assigned.number,

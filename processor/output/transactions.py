@@ -12,8 +12,8 @@ from precache.runtime.backoff import backoff_s
 from precache.runtime.logs import log
 from precache.runtime.watchdog import Watched
 from processor.errors import StartOver
+from processor.fault_points import FaultPoints
 from processor.output.encode import Output, Publisher
-from processor.round.fault_points import FaultPoints
 from processor.shutdown import ShutdownGrace
 
 # These say that a producer with the same transactional id came after this one, or that Kafka ended the transaction:
@@ -34,7 +34,7 @@ class Transactions:
         serve: called between attempts, with seconds to pass: serves the group.
         grace: once it ended, what Kafka does not answer is left to the next start: it aborts what was begun.
         watched: has a beat with each call.
-        errors: has the point within a commit.
+        fault_points: has the point within a commit.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Transactions:
         serve: Callable[[float], None],
         grace: ShutdownGrace,
         watched: Watched,
-        errors: FaultPoints,
+        fault_points: FaultPoints,
     ) -> None:
         self.transactional_id = transactional_id
         self._make = make
@@ -56,7 +56,7 @@ class Transactions:
         self._serve = serve
         self._grace = grace
         self._watched = watched
-        self._errors = errors
+        self._fault_points = fault_points
         self._producer: Producer | None = None
         self._begun = False
         # Why a record of the open transaction was not taken.
@@ -122,7 +122,7 @@ class Transactions:
         # Once Kafka refused a record, librdkafka takes no more of the transaction, and gives no reason: that comes with
         # the offsets.
         publisher.add_offsets(offsets, group)
-        self._errors.hit("step4:inside")
+        self._fault_points.hit("step4:inside")
         if self._refused is not None:
             raise self._refused
         try:

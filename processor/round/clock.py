@@ -5,15 +5,12 @@ from time import monotonic
 from typing import Final
 
 from precache.kafka.errors import KafkaRetry
-from precache.runtime.logs import log
-from processor import metrics
+from processor.group.assigned_partition import AssignedPartition
 from processor.group.membership import Membership
-from processor.round.assigned_partition import AssignedPartition
-from processor.round.wall import WallTime
+from processor.wall_time import WallTime
 
 # A timer is late by this much at most; and a lagging partition with a due timer costs one question in so long.
 _ASK_AGAIN_S: Final = 0.25
-_MS_PER_S: Final = 1_000
 
 
 class WallClock:
@@ -37,11 +34,7 @@ class WallClock:
         # While this machine's clock is in doubt, the later time bounds them: records are stamped by another clock.
         latest_ms = self._wall().latest_ms
         for assigned in partitions:
-            ahead_ms = assigned.state.observe(latest_ms)
-            if ahead_ms:
-                # To be committed: a replay must not take a clock from before for its bound.
-                assigned.dirty = True
-                log_taken_back(assigned.number, ahead_ms)
+            assigned.bound_clock(latest_ms)
 
     def advance(self, assigned: AssignedPartition) -> None:
         """Fire the partition's timers that are due, unless a record is left that comes first.
@@ -51,27 +44,15 @@ class WallClock:
         this machine's clock is in doubt, the earlier time counts: a timer may be late, and never early.
         """
         due = assigned.state.due_at()
-        if due is None or monotonic() - assigned.checked_s < _ASK_AGAIN_S:
+        if due is None or not assigned.may_ask(monotonic(), _ASK_AGAIN_S):
             return
         now_ms = self._wall().earliest_ms - self._margin_ms
         if due > now_ms:
             return
-        assigned.checked_s = monotonic()
+        assigned.asked(monotonic())
         try:
             end = self._membership.end_offset(assigned.number, self._call_s)
         except KafkaRetry:
             return
         if end <= assigned.next_offset:
-            assigned.state.advance(now_ms, assigned.out)
-            assigned.dirty = True
-
-
-def log_taken_back(partition: int, ahead_ms: int) -> None:
-    """Count and log a clock that stood too far ahead of wall time."""
-    metrics.CLOCK_TAKEN_BACK.inc()
-    log.error(
-        "processor.clock_taken_back",
-        partition=partition,
-        ahead_s=ahead_ms // _MS_PER_S,
-        advice="a clock was ahead, or this machine's is behind: check NTP; operations may have been given up too early",
-    )
+            assigned.advance_clock(now_ms)

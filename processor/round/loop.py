@@ -27,13 +27,13 @@ from precache.runtime.shutdown import Stop
 from precache.runtime.watchdog import Watched
 from processor import metrics
 from processor.errors import StartOver
+from processor.fault_points import FaultPoints
 from processor.gauges import Gauges
+from processor.group.assigned_partition import AssignedPartition
 from processor.group.assignment import Assignment
 from processor.group.membership import Membership
 from processor.output.transactions import Transactions
-from processor.round.assigned_partition import AssignedPartition
 from processor.round.clock import WallClock
-from processor.round.fault_points import FaultPoints
 from processor.round.steps import Steps
 from processor.round.tuning import Tuning
 
@@ -53,7 +53,7 @@ class Loop:
         clock: WallClock,
         transactions: Transactions,
         steps: Steps,
-        errors: FaultPoints,
+        fault_points: FaultPoints,
         gauges: Gauges,
         tuning: Tuning,
         stop: Stop,
@@ -64,7 +64,7 @@ class Loop:
         self._clock = clock
         self._transactions = transactions
         self._steps = steps
-        self._errors = errors
+        self._fault_points = fault_points
         self._tuning = tuning
         self._stop = stop
         self._watched = watched
@@ -94,13 +94,13 @@ class Loop:
         began = monotonic()
         assignment.drop_lost()
         if messages:
-            self._errors.hit("step2:before")
+            self._fault_points.hit("step2:before")
         self._clock.observe(assignment.assigned.values())
         self._apply(messages)
         for assigned in assignment.assigned.values():
             self._clock.advance(assigned)
         if messages:
-            self._errors.hit("step2:after")
+            self._fault_points.hit("step2:after")
         busy = [assigned for assigned in assignment.assigned.values() if assigned.dirty]
         if busy:
             self._steps.write_points(busy, messages)
@@ -115,7 +115,7 @@ class Loop:
     def _poll(self) -> list[Message]:
         """Step 1. A round is bounded by records and by bytes."""
         if self._assignment.assigned:
-            self._errors.hit("step1:before")
+            self._fault_points.hit("step1:before")
         tuning = self._tuning
         batch = max(1, tuning.round_records // 8)
         messages = self._membership.poll(batch, 0.0 if self._assignment.waiting else tuning.poll_s)
@@ -127,7 +127,7 @@ class Loop:
             got = self._membership.more(batch)
             messages += got
         if messages:
-            self._errors.hit("step1:after")
+            self._fault_points.hit("step1:after")
         return messages
 
     def _apply(self, messages: list[Message]) -> None:
@@ -148,9 +148,7 @@ class Loop:
             if offset != assigned.next_offset and not self._accept_gap(assigned, offset):
                 interrupted.add(number)
                 continue
-            assigned.state.apply(message.timestamp()[1], offset, message.key(), message.value() or b"", assigned.out)
-            assigned.next_offset = offset + 1
-            assigned.dirty = True
+            assigned.apply(message.timestamp()[1], offset, message.key(), message.value() or b"")
 
     def _accept_gap(self, assigned: AssignedPartition, offset: int) -> bool:
         """Return whether to go on past offsets that did not come: only where they did not come a second time either.

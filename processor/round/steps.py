@@ -12,15 +12,15 @@ from precache.contract.progress import Progress
 from precache.runtime.logs import log
 from processor import metrics
 from processor.errors import StartOver
+from processor.fault_points import FaultPoints
 from processor.group import commit_metadata as commits
+from processor.group.assigned_partition import AssignedPartition
 from processor.group.membership import Membership
 from processor.output import dead_letters, rows
 from processor.output import report as reporting
 from processor.output.encode import Encoder, Output
 from processor.output.store_writer import StoreWriter, nothing
 from processor.output.transactions import Transactions
-from processor.round.assigned_partition import AssignedPartition
-from processor.round.fault_points import FaultPoints
 from processor.stores.api import RefusedRow, WriteReport
 
 
@@ -33,14 +33,14 @@ class Steps:
         membership: Membership,
         store: StoreWriter,
         transactions: Transactions,
-        errors: FaultPoints,
+        fault_points: FaultPoints,
     ) -> None:
         self._topics = topics
         self._membership = membership
         self._store = store
         self._transactions = transactions
         self._encoder = Encoder(topics)
-        self._errors = errors
+        self._fault_points = fault_points
 
     def write_points(self, busy: Sequence[AssignedPartition], messages: Sequence[Message]) -> None:
         """Step 3: progress points and heartbeats; those that the store refuses become dead letters of step 4.
@@ -49,7 +49,7 @@ class Steps:
         It is not held open for a store that makes us wait; nor does it hold decisions or offsets until step 4: they
         would hold up a successor, should this process be killed.
         """
-        self._errors.hit("step3:before")
+        self._fault_points.hit("step3:before")
         points: list[Row] = []
         for assigned in busy:
             points += assigned.out.points
@@ -63,11 +63,11 @@ class Steps:
         metrics.POINTS.inc(max(0, stored))
         for assigned in busy:
             reporting.report_points(assigned.out.points, time())
-        self._errors.hit("step3:after")
+        self._fault_points.hit("step3:after")
 
     def commit(self, busy: Sequence[AssignedPartition]) -> None:
         """Step 4: derived records, dead letters and offsets, in one transaction."""
-        self._errors.hit("step4:before")
+        self._fault_points.hit("step4:before")
         if self._membership.any_lost():
             raise StartOver("a partition was taken away before the commit")
         if not self._transactions.begun:
@@ -85,13 +85,11 @@ class Steps:
         ]
         self._transactions.commit(outputs, offsets, self._membership.metadata())
         for assigned, metadata in zip(busy, metadata_of_all, strict=True):
-            assigned.replay_from_committed = metadata.replay_from
-            assigned.committed = assigned.next_offset
             reporting.log_outcome(assigned.out, assigned.letters)
             reporting.log_stamped_ahead(assigned, monotonic(), time())
-            assigned.letters = []
+            assigned.commit(metadata)
         metrics.ROUNDS.inc()
-        self._errors.hit("step4:after")
+        self._fault_points.hit("step4:after")
 
     def write_rows(self, busy: Sequence[AssignedPartition]) -> None:
         """Step 5: the rows of the operations that changed.
@@ -100,7 +98,7 @@ class Steps:
         told once for each record of the operation, in the next commit. Should there be none, the partition is rebuilt,
         and the row written, and refused, again.
         """
-        self._errors.hit("step5:before")
+        self._fault_points.hit("step5:before")
         changed = [
             (row, assigned, operation)
             for assigned in busy
@@ -110,15 +108,15 @@ class Steps:
         for one in self._write([row for row, _, _ in changed]).refused:
             _, assigned, operation = changed[one.index]
             self._refuse(assigned, one, operation.first_offset, sequence=operation.sequence)
-        self._errors.hit("step5:after")
+        self._fault_points.hit("step5:after")
 
     def forget(self, busy: Sequence[AssignedPartition]) -> None:
         """Step 6: let go of what was closed, and begin the next round."""
-        self._errors.hit("step6:before")
+        self._fault_points.hit("step6:before")
         for assigned in busy:
             assigned.state.forget()
             assigned.next_round()
-        self._errors.hit("step6:after")
+        self._fault_points.hit("step6:after")
 
     def _write(
         self, written: Sequence[Row], meanwhile: Callable[[], None] = nothing, waiting: Callable[[], None] = nothing
@@ -170,6 +168,6 @@ class Steps:
         return self._encoder.decisions(assigned.number, assigned.out.decisions)
 
     def _letters(self, assigned: AssignedPartition) -> Iterator[Output]:
-        for refused in assigned.out.refused:
-            assigned.letters.append(dead_letters.of_record(refused, self._topics.notifications, assigned.number))
+        topic = self._topics.notifications
+        assigned.add_letters([dead_letters.of_record(one, topic, assigned.number) for one in assigned.out.refused])
         return self._encoder.letters(assigned.letters)

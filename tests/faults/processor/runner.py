@@ -12,7 +12,7 @@ from precache.runtime import logs
 from precache.runtime.shutdown import Stop
 from processor import service
 from processor.config import ProcessorConfig
-from processor.round.fault_points import VARIABLE
+from processor.fault_points import VARIABLE
 from processor.round.tuning import Tuning
 from processor.stores.influxdb import store as influxdb  # noqa: F401 - loaded once, in the server that processes are forked from
 

@@ -19,8 +19,8 @@ from precache.kafka.errors import KafkaCallError
 from precache.runtime.deadline import Deadline
 from precache.runtime.shutdown import Stop
 from precache.runtime.watchdog import Watched
+from processor.fault_points import FaultPoints
 from processor.output.transactions import Transactions
-from processor.round.fault_points import FaultPoints
 from processor.shutdown import ShutdownGrace
 from tests.services.kafka import Node
 from tests.services.kafka_cluster import Cluster
@@ -138,7 +138,7 @@ def test_a_commit_returns_while_the_groups_coordinator_is_away(node: Node) -> No
         serve=time.sleep,
         grace=ShutdownGrace(Stop(), 30.0),
         watched=Watched("loop"),
-        errors=FaultPoints(""),
+        fault_points=FaultPoints(""),
     )
     offsets = [TopicPartition(TOPICS.notifications, 0, 1)]
     transactions.ready()

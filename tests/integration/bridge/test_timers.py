@@ -8,7 +8,8 @@ import pytest
 from bridge.source import transport_url as transport
 from bridge.source.amqp.connection import PulledConnection
 from bridge.source.api import SourceLost
-from bridge.source.rabbit import Listening, RabbitSource
+from bridge.source.listening import Listening
+from bridge.source.rabbit import RabbitSource
 from tests.integration.bridge.rig import Rig
 from tests.support.process import wait_until
 
@@ -16,7 +17,8 @@ from tests.support.process import wait_until
 def opened(rig: Rig) -> tuple[RabbitSource, PulledConnection]:
     """Open a source; RabbitMQ and pika agree on a heartbeat of 2 s, so the first timer is due after 1 s."""
     read = transport.read(rig.cloud.transport_url, {"heartbeat_timeout_threshold": 2})
-    source = RabbitSource("timers", read, Listening(rig.cloud.exchange, rig.queue, "", 10), lambda: False)
+    listening = Listening(rig.cloud.exchange, rig.queue.removesuffix(".info"), "", 10)
+    source = RabbitSource("timers", read, listening, lambda: False)
     source.open()
     assert source._connection is not None
     return source, source._connection

@@ -5,9 +5,8 @@ from typing import Any, Final
 
 import pytest
 
-from processor import service
-from processor.round import wall
-from processor.round.wall import SteadyWall
+from processor import service, wall_time
+from processor.wall_time import SteadyWall
 from tests.faults.processor.arena import Arena
 from tests.integration.processor.running import named, now_ms, running
 from tests.support.process import wait_until
@@ -34,7 +33,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(service, "SteadyWall", made.wall)
-    monkeypatch.setattr(wall, "_BELIEVED_AFTER_MS", 3_000)
+    monkeypatch.setattr(wall_time, "_BELIEVED_AFTER_MS", 3_000)
     return made
 
 

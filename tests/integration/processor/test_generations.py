@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from processor.round.fault_points import FaultPoints
+from processor.fault_points import FaultPoints
 from tests.faults.processor.arena import Arena
 from tests.integration.processor.running import named, now_ms, running, set_offset
 from tests.support.process import wait_until

@@ -25,7 +25,7 @@ def errors(tmp_path: Path, *clouds: dict[str, Any], **more: Any) -> list[str]:
 def test_the_file_that_is_shipped_loads() -> None:
     config = load(Path("config/bridge.yaml"), BridgeConfig, {"PARIS_PASSWORD": "x"})
     (cloud,) = config.clouds
-    assert cloud.queue == cloud.routing_key == "precache.info"
+    assert cloud.listening.queue == cloud.listening.routing_key == "precache.info"
     assert cloud.source == "rabbit"
     assert (cloud.prefetch, cloud.hold) == (1000, 120.0)
     read = transport.read(cloud.transport_url.get_secret_value(), cloud.oslo_messaging_rabbit)

@@ -14,8 +14,8 @@ from processor.core.partition import MAX_AHEAD_MS, Partition
 from processor.core.records import operation_record
 from processor.core.settings import Timers
 from processor.group import commit_metadata as commits
+from processor.group.assigned_partition import AssignedPartition
 from processor.output.rows import operation_rows
-from processor.round.assigned_partition import AssignedPartition
 from processor.stores.api import WriteReport
 from tests.unit.processor.events import Event, Source
 

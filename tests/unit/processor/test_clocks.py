@@ -8,7 +8,7 @@ import structlog
 from processor.core.effects import Effects
 from processor.core.partition import MAX_AHEAD_MS, Partition, believed_ms
 from processor.core.settings import Timers
-from processor.round.wall import SteadyWall
+from processor.wall_time import SteadyWall
 from tests.unit.processor.events import Source
 
 NOVA, OTHER = Source(), Source(request="req-2")

@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 
 from processor.errors import StartOver
-from processor.round.fault_points import VARIABLE, FaultPoints
+from processor.fault_points import VARIABLE, FaultPoints
 
 
 @pytest.fixture

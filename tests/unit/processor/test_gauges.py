@@ -10,8 +10,8 @@ from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
 from processor.gauges import Gauges
+from processor.group.assigned_partition import AssignedPartition
 from processor.group.membership import Membership
-from processor.round.assigned_partition import AssignedPartition
 from tests.unit.processor.events import Source
 
 

@@ -12,9 +12,9 @@ from precache.kafka.errors import KafkaAbortable, KafkaFenced, KafkaHanging, Kaf
 from precache.runtime.shutdown import Stop
 from precache.runtime.watchdog import Watched
 from processor.errors import StartOver
+from processor.fault_points import FaultPoints
 from processor.output.encode import Output
 from processor.output.transactions import Transactions
-from processor.round.fault_points import FaultPoints
 from processor.shutdown import ShutdownGrace
 
 RECORD = Output("precache.progress", -1, b"key", b"value", [])
@@ -51,7 +51,7 @@ def transactions(made: list[Any]) -> Transactions:
         serve=serve,
         grace=ShutdownGrace(Stop(), 1.0),
         watched=Watched("loop"),
-        errors=FaultPoints(""),
+        fault_points=FaultPoints(""),
     )
     target.ready()
     return target

@@ -7,7 +7,7 @@ from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
 from processor.group import commit_metadata as commits
-from processor.round.assigned_partition import AssignedPartition
+from processor.group.assigned_partition import AssignedPartition
 from tests.unit.processor.events import Event, Source
 
 NOW = 1_790_000_000_000
