@@ -12,6 +12,7 @@ from typing import Any, Final
 from pika import exceptions
 
 from bridge.source.amqp import errors, properties
+from bridge.source.amqp.answer_watch import AnswerWatch
 from bridge.source.amqp.binding_watch import BindingWatch
 from bridge.source.amqp.connection import PulledConnection
 from bridge.source.amqp.connector import STEP_S, Connector
@@ -49,6 +50,7 @@ class RabbitSource:
         self._channel: Any = None
         self._error: SourceError | None = None
         self._watch: BindingWatch | None = None
+        self._answers: AnswerWatch | None = None
         self._prefetch = listening.prefetch
         self._throttled = False
         self._trickled_at = 0.0
@@ -71,8 +73,8 @@ class RabbitSource:
     @property
     def trouble(self) -> str:
         """Why nothing can come at the moment although the consumer is open."""
-        lost = self._watch.trouble if self._watch is not None else ""
-        return lost or (self._connection.silence if self._connection is not None else "")
+        binding = self._watch.trouble if self._watch is not None else ""
+        return binding or (self._answers.trouble if self._answers is not None else "")
 
     # Opening
 
@@ -93,6 +95,7 @@ class RabbitSource:
         self.throttle(on=False)
         self._connected.reader.watch(self._channel.channel_number)
         self._call("basic_consume", self.queue, on_message_callback=_never)
+        self._answers = AnswerWatch(self._connected, self._channel, self._prefetch)
         if self._listening.pool:
             self._watch = BindingWatch(
                 self._connected, self._listening.exchange, self.queue, self._listening.routing_key
@@ -152,8 +155,9 @@ class RabbitSource:
             timeout_s = 0.0
         if self._throttled:
             self._trickle(connection)
-        if self._watch is not None:
-            self._watch.tick()
+        for watch in (self._watch, self._answers):
+            if watch is not None:
+                watch.tick()
         self._serve(timeout_s)
         return ready + connection.reader.take() if ready else connection.reader.take()
 
@@ -215,7 +219,7 @@ class RabbitSource:
     def release(self) -> None:
         """Close the channel, which requeues what is not acknowledged, and wait until RabbitMQ has closed it."""
         channel, connection = self._channel, self._connection
-        self._channel, self._watch, self._error = None, None, None
+        self._channel, self._watch, self._answers, self._error = None, None, None, None
         if connection is None or connection.lost is not None or channel is None:
             return
         connection.read(on=True)
@@ -232,7 +236,7 @@ class RabbitSource:
 
     def close(self) -> None:
         """Send what is due, and disconnect."""
-        connection, self._connection, self._watch = self._connection, None, None
+        connection, self._connection, self._watch, self._answers = self._connection, None, None, None
         if connection is None or connection.is_over:
             return
         connection.read(on=True)
@@ -244,7 +248,8 @@ class RabbitSource:
         connection.abort()
 
     def _drop(self) -> None:
-        connection, self._connection, self._channel, self._watch = self._connection, None, None, None
+        connection, self._connection = self._connection, None
+        self._channel, self._watch, self._answers = None, None, None
         if connection is not None:
             connection.abort()
 

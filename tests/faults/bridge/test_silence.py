@@ -1,4 +1,4 @@
-"""A RabbitMQ that says nothing more, on a connection that stands: the bridge reports it, and connects again."""
+"""A RabbitMQ that says nothing more, on a connection that stands: the bridge gives it up, and connects again."""
 
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ from tests.support.process import wait_until
 HEARTBEAT_S = 4
 
 
-def test_a_silent_rabbitmq_is_reported_and_left(rig: Rig) -> None:
+def test_a_silent_rabbitmq_is_left_in_time(rig: Rig) -> None:
     sent = notifications(2)
     parts = urlsplit(rig.cloud.transport_url)
     with Proxy(f"http://{parts.hostname}:{parts.port}") as proxy:
@@ -21,9 +21,9 @@ def test_a_silent_rabbitmq_is_reported_and_left(rig: Rig) -> None:
         )
         with rig.start(rig.config(cloud)).wait_ready() as bridge:
             proxy.hold()
-            wait_until(lambda: "has sent nothing for" in bridge.ready()[1], "the bridge to report the silence", 8)
-            assert not bridge.events("bridge.source_lost"), "it was to say so before the connection is given up"
-            wait_until(lambda: bridge.events("bridge.source_lost"), "the connection to be given up", 10)
+            # pika by itself would wait for a whole period of nine seconds without a byte: up to eighteen.
+            wait_until(lambda: bridge.events("bridge.source_lost"), "the connection to be given up", 12)
+            assert not bridge.ready()[0]
             proxy.fix()
             rig.publish([body for _, body in sent])
             rig.wait_forwarded([message_id for message_id, _ in sent])
