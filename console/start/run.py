@@ -200,11 +200,10 @@ class Start:
             self._over(request, request.code, now)
 
     def _answered(self, request: Request) -> None:
-        if request.fault is not None:
-            waits = f". Waiting for its notifications, by {request.global_request_id}"
-            lost = isinstance(request.fault, NoResponseError)
-            self._screen.say(f"{request.fault}{waits if lost else ''}", request.who)
-        elif not request.operation:
+        if isinstance(request.fault, NoResponseError):
+            waits = f"Waiting for its notifications, by {request.global_request_id}"
+            self._screen.say(f"{request.fault}. {waits}", request.who)
+        elif request.fault is None and not request.operation:
             self._screen.say(f"Nova took it, as its request {request.request_id or 'without an id'}", request.who)
 
     def _show_operation(self, request: Request, known: str) -> None:
@@ -227,7 +226,7 @@ class Start:
         if code in {exit_codes.NOTHING_BEGAN, outcome.UNKNOWN}:
             self._fail(self._mute.reason(request, self._manner), request.who, code, counted=False)
         elif request.fault is not None and not request.began:
-            self._screen.error("", request.who, code=code)
+            self._screen.error(str(request.fault), request.who, code=code)
         if outcome.is_worth_a_retry(code) and request.retries_left:
             backoff_s = self._order.terms.backoff_s
             request.retry_at(now + backoff_s)

@@ -56,7 +56,7 @@ class Screen(Protocol):
         ...
 
     def error(self, text: str, who: str = "", *, code: int) -> None:
-        """Say what went wrong; the text is empty where it was said."""
+        """Say what went wrong."""
         ...
 
     def draw(self, rows: Callable[[], Sequence[Row]]) -> None:
@@ -150,8 +150,7 @@ class PlainScreen:
 
     def error(self, text: str, who: str = "", *, code: int) -> None:  # noqa: ARG002 - JSON has it
         """Say what went wrong."""
-        if text:
-            self.say(f"precache: {text}", who)
+        self.say(f"precache: {_named(text, who)}")
 
     def draw(self, rows: Callable[[], Sequence[Row]]) -> None:
         """Show how each operation stands."""
@@ -258,4 +257,5 @@ class TerminalScreen(PlainScreen):
 
 
 def _named(text: str, who: str) -> str:
-    return f"{who}: {text}" if who else text
+    # An error of a cloud begins with its name, as a request to it may.
+    return f"{who}: {text}" if who and not text.startswith(f"{who}: ") else text

@@ -1,7 +1,9 @@
 """`precache watch` and a Kafka that goes away, comes back, or refuses: on a broker of the test's own."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -10,9 +12,11 @@ from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionTy
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from confluent_kafka.cimpl import NewTopic
 
+from console.start.outcome import START_WITHIN_S
 from tests.integration.console.derived import Derived, make_topics
 from tests.services.kafka import Node
 from tests.services.testing import Topics
+from tests.support.openstack import AGGREGATE, FakeOpenStack
 from tests.support.process import Precache, free_port
 from tests.unit.console.build import completed, operation, progress
 
@@ -130,3 +134,31 @@ def test_a_wrong_password(node: TwoDoors, tmp_path: Path) -> None:
         assert process.wait_end(60) == 6
         assert "sasl.password" in process.stderr
         assert "mistaken" not in process.stderr
+
+
+@pytest.mark.more
+def test_a_start_waits_out_an_outage_that_is_longer_than_start_may_take(node: Node, tmp_path: Path) -> None:
+    """The silence of a Kafka that is away says nothing of Nova: no exit code 5."""
+    kafka = {"kafka": {"bootstrap.servers": node.bootstrap_servers}, "topics": TOPICS.config()}
+    (tmp_path / "precache.yaml").write_text(yaml.safe_dump(kafka | {"operators": {"clouds": []}}))
+    with FakeOpenStack() as nova:
+        nova.on_ask = lambda _: "req-1"
+        env = {"OS_CLIENT_CONFIG_FILE": str(nova.clouds_yaml(tmp_path, "paris")), "OS_CLOUD": "paris"}
+        args = ["start", "foo", "ubuntu", "--cloud", "paris"]
+        with Precache(args, tmp_path, name="start", env=env) as process:
+            process.wait_text(f"paris/{AGGREGATE}/req-1", 60)
+            node.kill()
+            process.wait_text("cannot be reached; trying again", 60)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait_end(START_WITHIN_S + 10)
+            node.start()
+            process.wait_text("Kafka answers again", 60)
+            [asked] = nova.asked
+            facts: dict[str, Any] = {
+                "operation": f"paris/{AGGREGATE}/req-1",
+                "global_request_id": asked.global_request_id,
+            }
+            with Derived(node.bootstrap_servers, TOPICS) as derived:
+                derived.each([operation(1, "running", total=0, **facts), completed(0, **facts)])
+                assert process.wait_end(60) == 0, process.stderr
+    assert len(nova.asked) == 1

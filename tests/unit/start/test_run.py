@@ -178,7 +178,7 @@ def test_several_clouds_end_with_the_worst(capsys: pytest.CaptureFixture[str]) -
     assert start({"paris": paris, "rome": rome}, FakeFeed(once_asked(paris))) == 8
     out, err = capsys.readouterr()
     assert "paris: Completed 3 hosts, 0 errors in 3s" in out
-    assert "rome: rome: no" in err
+    assert "precache: rome: no" in err
 
 
 def test_a_second_operation_with_its_id_is_told_and_not_followed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,7 +199,7 @@ def test_json_says_how_a_request_ended(capsys: pytest.CaptureFixture[str]) -> No
     assert start({"paris": FakeCloud(RefusedError("no", 403))}, FakeFeed(), as_json=True) == 8
     out = capsys.readouterr().out.splitlines()
     assert '"event":"asking"' in out[0]
-    assert '"event":"error","exit_code":8' in out[-1]
+    assert '"event":"error","exit_code":8,"error":"no"' in out[-1]
 
 
 def test_no_wait_without_any_source(capsys: pytest.CaptureFixture[str]) -> None:
