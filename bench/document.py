@@ -1,5 +1,6 @@
-"""docs/benchmarks.md, written whole by the run that it tells of."""
+"""Writes docs/benchmarks.md, with the results of a run."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -9,59 +10,71 @@ from bench.result import Result
 
 FILE: Final = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
+_MAX_COLUMNS: Final = 118
+
 _TEXT: Final = """\
 # Benchmarks
 
-Written by `python -m bench --write-docs`; do not edit. To measure on your own machine:
+`python -m bench --write-docs` writes this file: don't edit it. To measure on your own machine:
 
-    make bench                           # everything, three runs of each: the better part of an hour on two cores
+    make bench                           # everything, three runs of each: almost an hour on two cores
     .venv/bin/python -m bench store whole --runs 5
-    .venv/bin/python -m bench delay --with EARLIER.json   # one row anew, the others from a file of --json
-    .venv/bin/python -m bench --quick    # a smoke test: loads too small for figures that mean anything
+    .venv/bin/python -m bench delay --with EARLIER.json   # one row again, the others from a file of --json
+    .venv/bin/python -m bench --quick    # a smoke test: loads too small for meaningful figures
     .venv/bin/python -m bench --help
 
-RabbitMQ, Kafka and InfluxDB are started for the benchmark alone, and ended with it. Telegraf is built by `go
-install`, Quix Streams installed in an environment of its own; both are kept in
+The benchmark starts a RabbitMQ, a Kafka and an InfluxDB of its own, and ends them. It builds Telegraf with
+`go install`, and installs Quix Streams in an environment of its own. Both are kept in
 `${{XDG_CACHE_HOME:-~/.cache}}/precache-bench`.
 
 {results}
 
-A row of `python -m bench --help` that is not in the table was not measured. Rows may come from runs one after the
-other on the same machine.
+A row of `python -m bench --help` that is not in the table was not measured. Rows may come from several runs on the
+same machine.
 
 ## How it is measured
 
-- **Side by side.** Absolute figures of a machine that others share are not stable; ratios are. So two programs run
-  in turn on the same load (A B, B A, A B), and the ratio is the median of the ratios of the pairs; in brackets the
-  lowest and the highest. Rates and CPU are medians. Where servers have just begun, one run goes before that is not
-  measured.
-- **The servers' data** lies in memory where there is room for it: a disk's mood is nobody's merit.
-- **The load** is a real notification (captured from nova-conductor), 1.6 kB on RabbitMQ, with ids, hosts, times and
-  a `_unique_id` of its own in each message (oslo.messaging drops a message whose `_unique_id` repeats). It lies in
-  RabbitMQ or Kafka to the last message before anything is started, so the publisher is never what limits. Kafka's
-  topics have 4 partitions.
-- **The window** opens with the first output seen and closes with the last, looked for every 50 ms; what was out
-  when it opened is not counted. Start-up is in nobody's figure. Output is counted where it arrives: Kafka's end
-  offsets, the group's committed offsets, InfluxDB's own counter of points taken.
-- **CPU** is that of the measured process with its children, from `/proc`, over the same window. All servers run on
-  the same machine and take their share of its cores: "cores busy" says how much, and "limited by" what kept each
-  program from being faster. When that is a server, the ratio says as much of the server as of the programs.
-- **Every run is checked**: each message id in Kafka once, queue empty and acknowledged, each point in InfluxDB,
-  hosts counted right in each operation, no dead letter. A run with a wrong answer fails the benchmark.
-- **Peers**: Telegraf with batches of 5,000, and more undelivered messages than a batch so that it never waits for its
-  flush interval. It does less than we do: it neither decodes on the way to Kafka nor has state on the way to
-  InfluxDB. There it writes as many fields a point as we do, since InfluxDB's own work goes by the fields; the three
-  that need state hold what one notification has to say. Quix Streams counts each operation's different hosts, with
-  its default settings, and writes nothing.
-- **`--rebuild-store`** reads decisions that a processor has made before, as it does wherever a store is lost; that run
-  is not measured.
-- **Delay**: five of every hundred hosts are probes; an InfluxQL query asks every few milliseconds for those that
-  can't be read yet. So it is readability that is measured, overestimated by the time between two questions.
+- **Side by side.** Absolute figures of a shared machine are not stable; ratios are. So two programs run in turn on the
+  same load (A B, B A, A B). The ratio is the median of the ratios of the pairs; the brackets have the lowest and the
+  highest. Rates and CPU are medians. After a start of the servers, the first run is not measured.
+- **Data of the servers** is in memory if there is room for it. So the speed of a disk plays no part.
+- **The load** is a real notification of nova-conductor, 1.6 kB on RabbitMQ. Each message has ids, hosts, times and a
+  `_unique_id` of its own, because oslo.messaging drops a message whose `_unique_id` repeats. All messages are in
+  RabbitMQ or Kafka before a program starts. So the publisher never limits it. Kafka's topics have 4 partitions.
+- **The window** opens with the first output and closes with the last, checked every 50 ms. Output before it opened
+  does not count. No figure includes the start-up. Output counts where it arrives: Kafka's end offsets, the group's
+  committed offsets, InfluxDB's own counter of points.
+- **CPU** is that of the measured process and its children, from `/proc`, in the same window. All servers run on the
+  same machine and use its cores, too. "Cores busy" says how much. "Limited by" says what kept each program from being
+  faster. If that is a server, the ratio describes the server as much as the programs.
+- **Every run is checked**: each message id is in Kafka once, the queue is empty and acknowledged, each point is in
+  InfluxDB, the counts of each operation are right, and there is no dead letter. A wrong answer fails the benchmark.
+- **Peers.** Telegraf has batches of 5,000, and more undelivered messages than a batch, so it never waits for its
+  flush interval. It does less than precache: it does not decode on the way to Kafka, and has no state on the way to
+  InfluxDB. Its points have as many fields as ours, because InfluxDB's work depends on the fields. The three fields
+  that need state hold values of one notification. Quix Streams counts the different hosts of each operation with its
+  default settings, and writes nothing.
+- **`--rebuild-store`** reads decisions that a processor made before. That earlier run is not measured.
+- **Delay.** Five of every hundred hosts are probes. An InfluxQL query asks every few milliseconds for those that can't
+  be read yet. So the figure is the delay until a point can be read, overestimated by the time between two queries.
 """
 
 
 def write(results: Sequence[Result], facts: Mapping[str, str]) -> Path:
-    """Write the file; returns where it is."""
-    text = _TEXT.format(results=report.markdown(results, facts))
-    FILE.write_text(text)
+    """Write the file; return where it is."""
+    FILE.write_text(text(report.markdown(results, facts)))
     return FILE
+
+
+def text(results: str) -> str:
+    """Return the file's text around the results, which are Markdown."""
+    return "\n".join(_wrapped(line) for line in _TEXT.format(results=results).split("\n"))
+
+
+def _wrapped(line: str) -> str:
+    """Break a long item of a list; tables and code stay as they are."""
+    mark, dash, _ = line.partition("- ")
+    if len(line) <= _MAX_COLUMNS or not dash or mark.strip():
+        return line
+    indent = " " * len(mark + dash)
+    return textwrap.fill(line, _MAX_COLUMNS, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)
