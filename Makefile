@@ -79,11 +79,8 @@ endef
 
 # Runs the tests of one tier: of the markers $(1), in the folders $(2).
 define run-tests
-$(with-services) $(BIN)/pytest -q -m "$(1)" $(PARALLEL) $(2) || { \
-  echo "make $@: what failed beside other tests runs once more, alone" >&2; \
-  exports="$$($(SERVICES) $(start))"; eval "$$exports"; \
-  $(BIN)/pytest -q -m "$(1)" --last-failed --last-failed-no-failures none $(2); \
-}; rm -rf "$$PYTEST_DEBUG_TEMPROOT"
+$(with-services) code=0; $(BIN)/python -m tests.support.rerun -m "$(1)" $(2) -- $(PARALLEL) || code=$$?; \
+rm -rf "$$PYTEST_DEBUG_TEMPROOT"; exit $$code
 endef
 
 test: venv ## The tests, on real servers
