@@ -7,12 +7,12 @@ from bridge.metrics import CloudMetrics
 from bridge.source.api import SourceError, SourceWaiting
 from precache.runtime.backoff import backoff_s
 from precache.runtime.logs import log
+from precache.runtime.throttle import Throttle
 
 # How soon to look again for a queue that Nova has not declared yet.
 _WAITING_S: Final = 3.0
 # Having consumed for so long makes the next loss the first one again.
 _STEADY_S: Final = 10.0
-_LOG_EVERY_S: Final = 60.0
 
 
 class Reconnect:
@@ -37,7 +37,7 @@ class Reconnect:
         self._count = 0
         self._opened_at_s = float("inf")
         self._why = ""
-        self._logged_at_s = float("-inf")
+        self._throttle = Throttle()
         self._trouble = ""
 
     def opened(self) -> None:
@@ -77,8 +77,10 @@ class Reconnect:
 
     def _log(self, error: SourceError, pause_s: float) -> None:
         """Log what is new at once, and the same once a minute: it may last for weeks, until Nova declares its queue."""
-        why, now_s = str(error), self._clock()
-        if why != self._why or now_s - self._logged_at_s >= _LOG_EVERY_S:
-            self._why, self._logged_at_s = why, now_s
+        why = str(error)
+        if why != self._why:
+            self._throttle.clear()
+            self._why = why
+        if self._throttle.take(why, self._clock()) is not None:
             emit = log.error if error.actionable else log.warning
             emit("bridge.source_lost", cloud=self._cloud, why=why, again_in_s=round(pause_s, 1))

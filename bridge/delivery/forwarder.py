@@ -21,10 +21,10 @@ from bridge.source.api import Delivery
 from precache.kafka.errors import KafkaCallError, KafkaFatal, KafkaFenced, KafkaRejected, translate
 from precache.runtime.backoff import backoff_s
 from precache.runtime.logs import log
+from precache.runtime.throttle import Throttle
 
 _RETRY_BASE_S: Final = 0.5
 _RETRY_CAP_S: Final = 5.0
-_LOG_EVERY_S: Final = 60.0
 # What made a producer void may do so to the next one: a right that is missing, say.
 _REBUILD_EVERY_S: Final = 1.0
 _TOO_LARGE: Final = frozenset({"MSG_SIZE_TOO_LARGE", "INVALID_MSG_SIZE", "RECORD_LIST_TOO_LARGE"})
@@ -67,7 +67,7 @@ class Forwarder:
         self._metrics = metrics
         self._clock = clock
         self.error: KafkaCallError | None = None
-        self._logged_at: dict[str, float] = {}
+        self._throttle = Throttle()
         self._rebuilt_at = float("-inf")
 
     # Taking
@@ -124,19 +124,17 @@ class Forwarder:
         try:
             return self._decoder.decode(delivery.body, delivery.properties)
         except Exception as error:  # noqa: BLE001 - one odd message must never stop a cloud
-            self._say_decode_failed(error)
+            self._log_decode_failed(error)
             return Poison(reasons.INTERNAL, f"{type(error).__name__} while decoding")
 
-    def _say_decode_failed(self, error: Exception) -> None:
+    def _log_decode_failed(self, error: Exception) -> None:
         """Log where this program failed: each place once a minute.
 
         Without the exception's own text, which may quote the message, and a credential in it.
         """
         *_, (frame, line) = traceback.walk_tb(error.__traceback__)
         place = f"{type(error).__name__} {frame.f_code.co_filename}:{line}"
-        now_s = time.monotonic()
-        if now_s - self._logged_at.get(place, float("-inf")) >= _LOG_EVERY_S:
-            self._logged_at[place] = now_s
+        if self._throttle.take(place, time.monotonic()) is not None:
             frames = "".join(traceback.format_tb(error.__traceback__))
             why = "this program failed on a message, which becomes a dead letter: please report it"
             trace = f"{frames}{type(error).__name__}"
@@ -264,8 +262,7 @@ class Forwarder:
         """Log a refusal: each kind of it once a minute."""
         if error.name in PURGED:
             return
-        if now_s - self._logged_at.get(error.name, float("-inf")) >= _LOG_EVERY_S:
-            self._logged_at[error.name] = now_s
+        if self._throttle.take(error.name, now_s) is not None:
             emit = log.error if error.actionable else log.warning
             emit("bridge.kafka_refuses", cloud=self._cloud, code=error.name, why=error.text)
 

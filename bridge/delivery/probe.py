@@ -14,13 +14,13 @@ from bridge.delivery.producer import CloudProducer, ProbeResult
 from precache.kafka.errors import KafkaCallError, KafkaFatal, KafkaFenced
 from precache.runtime.backoff import backoff_s
 from precache.runtime.logs import log
+from precache.runtime.throttle import Throttle
 
 # A Kafka that confirms nothing for so long is said to be away.
 SLOW_S: Final = 10.0
 _BASE_S: Final = 1.0
 _CAP_S: Final = 30.0
 _STEP_S: Final = 0.2
-_LOG_EVERY_S: Final = 60.0
 
 
 class KafkaProbe:
@@ -57,8 +57,8 @@ class KafkaProbe:
         self._judged_later = judged_later
         self._not_ready = not_ready
         self._clock = clock
-        self._logged_at = float("-inf")
-        self._logged = ""
+        self._throttle = Throttle()
+        self._has_logged = False
 
     def probe(self, canaries: Sequence[Record]) -> bool:
         """Send a heartbeat and these records until Kafka has taken them; return whether it did before the stop.
@@ -66,14 +66,15 @@ class KafkaProbe:
         Each is sent again only while it was not taken: what is away for long must not fill what is there.
         """
         attempt, owed = 0, list(canaries)
-        self._logged_at = float("-inf")
+        self._throttle.clear()
+        self._has_logged = False
         self._heartbeats.send()
         while not self._stopped():
             result = self._producer.probe_by(owed, self._judged_later)
             self._await(result)
             owed = result.owed
             if not owed and self._heartbeats.delivered:
-                if self._logged_at > 0:
+                if self._has_logged:
                     log.info("bridge.kafka_answers", cloud=self._cloud)
                 return True
             self._see_to([self._producer.fatal_error, self._heartbeats.error, result.error], attempt)
@@ -114,8 +115,8 @@ class KafkaProbe:
         why = self._why(error)
         self._not_ready(why)
         code = error.name if error is not None else ""
-        if code != self._logged or self._clock() - self._logged_at >= _LOG_EVERY_S:
-            self._logged, self._logged_at = code, self._clock()
+        if self._throttle.take(code, self._clock()) is not None:
+            self._has_logged = True
             emit = log.error if error is not None and error.actionable else log.warning
             emit("bridge.kafka_probe_failed", cloud=self._cloud, why=why)
 

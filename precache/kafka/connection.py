@@ -18,6 +18,7 @@ from confluent_kafka import KafkaError
 from precache.kafka.codes import ADVICE
 from precache.kafka.errors import KafkaRetry
 from precache.runtime.logs import log
+from precache.runtime.throttle import Throttle
 
 REPEAT_S: Final = 60.0
 # Once in so many ms each client says which brokers it is connected to.
@@ -51,7 +52,7 @@ class Connection:
         self._clock = clock
         self._lock = threading.Lock()
         self._lost: dict[str, float] = {}
-        self._logged: dict[tuple[str, str], tuple[float, int]] = {}
+        self._throttle = Throttle(REPEAT_S)
 
     def properties(self) -> dict[str, Any]:
         """Return the properties that make a client report here."""
@@ -118,7 +119,7 @@ class Connection:
     def _connected(self, broker: str) -> None:
         with self._lock:
             since = self._lost.pop(broker, None)
-            self._logged.pop(("kafka.disconnected", broker), None)
+            self._throttle.forget(("kafka.disconnected", broker))
             if not self._lost:
                 self.last_error = self.refused = ""
         if since is not None:
@@ -126,14 +127,10 @@ class Connection:
 
     def _limited(self, write: Callable[..., object], event: str, subject: str, **fields: object) -> None:
         """Write an event unless the same was written within the last minute; say how many were left out."""
-        now = self._clock()
         with self._lock:
-            last, skipped = self._logged.get((event, subject), (-REPEAT_S, 0))
-            if now - last < REPEAT_S:
-                self._logged[event, subject] = (last, skipped + 1)
-                return
-            self._logged[event, subject] = (now, 0)
-        write(event, client=self._client, **fields, **({"repeated": skipped} if skipped else {}))
+            held_back = self._throttle.take((event, subject), self._clock())
+        if held_back is not None:
+            write(event, client=self._client, **fields, **({"repeated": held_back} if held_back else {}))
 
 
 def _without_times(why: str) -> str:

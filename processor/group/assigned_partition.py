@@ -1,9 +1,9 @@
 """A partition that this processor reads: its state, and what the round has done to it."""
 
-from math import inf
 from typing import TYPE_CHECKING, Final
 
 from precache.runtime.logs import log
+from precache.runtime.throttle import Throttle
 from processor import metrics
 from processor.core.effects import Effects
 from processor.core.operation import Operation
@@ -35,9 +35,9 @@ class AssignedPartition:
     """
 
     __slots__ = (
-        "_ahead_logged_s",
         "_asked_s",
         "_known_letters",
+        "_throttle",
         "committed",
         "dirty",
         "letters",
@@ -61,7 +61,7 @@ class AssignedPartition:
         # The identities of the dead letters of refused rows: the same row is written again and again.
         self._known_letters: set[str] = set()
         self._asked_s = 0.0
-        self._ahead_logged_s = -inf
+        self._throttle = Throttle()
 
     def apply(self, ts_ms: int, offset: int, key: bytes | None, value: bytes) -> None:
         """Process the record at this offset."""
@@ -90,12 +90,9 @@ class AssignedPartition:
         """Note when the broker was asked for the partition's end, on the monotonic clock."""
         self._asked_s = now_s
 
-    def may_log_ahead(self, now_s: float, every_s: float) -> bool:
-        """Return whether to log records stamped ahead, and note that it is done; once in ``every_s`` seconds."""
-        if now_s - self._ahead_logged_s < every_s:
-            return False
-        self._ahead_logged_s = now_s
-        return True
+    def may_log_ahead(self, now_s: float) -> bool:
+        """Return whether to log now that records are stamped ahead: once a minute."""
+        return self._throttle.take("ahead", now_s) is not None
 
     def owe_commit(self) -> None:
         """Have this round commit, whatever it reads."""

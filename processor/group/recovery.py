@@ -219,7 +219,7 @@ class Rebuilder:
 
     def _committed(self, place: Place) -> Steps["_Commit"]:
         """Return the committed offset; it ends, or waits out, the open transaction of a processor that was killed."""
-        emit = monotonic()
+        logged_s = monotonic()
         attempts = 0
         while True:
             if not self._predecessors.end_transactions(place.number) and attempts < _ATTEMPTS:
@@ -229,8 +229,8 @@ class Rebuilder:
             try:
                 found = self._membership.committed(place.number, self._call_s)
             except KafkaRetry as error:
-                if error.actionable or monotonic() - emit > _LOG_AGAIN_S:
-                    emit = monotonic()
+                if error.actionable or monotonic() - logged_s > _LOG_AGAIN_S:
+                    logged_s = monotonic()
                     log.warning("processor.waiting_for_commit", partition=place.number, why=str(error))
                 yield
             else:

@@ -11,7 +11,6 @@ from processor.core.effects import Effects, Point
 from processor.group.assigned_partition import AssignedPartition
 
 _SAMPLE: Final = 50
-_AHEAD_AGAIN_S: Final = 60.0
 _MS_PER_S: Final = 1_000
 _ACTIONABLE: Final = frozenset({"stalled", "abandoned"})
 
@@ -38,7 +37,7 @@ def log_stamped_ahead(assigned: AssignedPartition, now_s: float, wall_s: float) 
     if not out.ahead:
         return
     metrics.AHEAD.inc(out.ahead)
-    if not assigned.may_log_ahead(now_s, _AHEAD_AGAIN_S):
+    if not assigned.may_log_ahead(now_s):
         return
     log.error(
         "processor.stamped_ahead",
