@@ -59,12 +59,12 @@ RESIDENCY: Final = Aggregate("paris", "five-thousand", hosts=5_000, operations=D
 DETAIL: Final = Aggregate("paris", "two-thousand", hosts=2_000, operations=DAYS, images=2)
 
 
-def aggregates(*, clouds: int = 50, each: int = 10) -> Iterator[Aggregate]:
-    """Yield the aggregates: two large ones, and many small ones in many clouds."""
+def aggregates(*, clouds: int = 50) -> Iterator[Aggregate]:
+    """Yield the aggregates: two large ones in one cloud, and ten small ones in each of many others."""
     yield RESIDENCY
     yield DETAIL
     for cloud in range(clouds):
-        for number in range(each):
+        for number in range(10):
             yield Aggregate(f"cloud-{cloud:02d}", f"tier-{cloud:02d}-{number:02d}", hosts=44, operations=200, images=2)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from bench.context import Bench
 from bench.result import Result
-from bench.rows import bridge, delay, growth, limit, memory, rebuild, store, transform, unwanted, whole
+from bench.rows import bridge, delay, growth, limit, memory, query, rebuild, store, transform, unwanted, whole
 
 Row = Callable[[Bench], list[Result]]
 
@@ -21,4 +21,5 @@ ROWS: Final[dict[str, Row]] = {
     "rebuild": rebuild.run,
     "memory": memory.run,
     "growth": growth.run,
+    "query": query.run,
 }

@@ -48,7 +48,7 @@ def model_of(kind: Kind) -> type[Block]:
     if kind == "kafka":
         return KafkaSettings
     if kind == "operator":
-        from precache.operator import OperatorConfig
+        from precache.operator.config import OperatorConfig
 
         return OperatorConfig
     if kind == "demo":

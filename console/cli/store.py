@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from console.cli.configs import CONFIG_PATH, told
 from console.cli.exits import USAGE, Failure
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--config",
         "path",
         metavar="FILE",
-        type=CONFIG_PATH,
+        type=click.Path(path_type=Path),
         help="The operator's file. Default: PRECACHE_CONFIG, else ./precache.yaml, ~/.config/precache, /etc/precache.",
     )(command)
 
@@ -41,8 +40,8 @@ def open_store(path: Path | None) -> Iterator[Store]:
         Failure: there is no such file, or it can't be used.
     """
     from precache.config import ConfigError
-    from precache.operator import NoFileError, load_store_settings
-    from precache.operator.search import find
+    from precache.operator.search import NoFileError, find
+    from precache.operator.store import load_store_settings
     from precache.query.opening import open_reader
 
     try:
@@ -50,6 +49,8 @@ def open_store(path: Path | None) -> Iterator[Store]:
     except NoFileError as error:
         raise Failure(str(error), USAGE) from error
     except ConfigError as error:
+        from console.cli.configs import told
+
         raise Failure(told(find(path) or Path(), error), USAGE) from error
     reader = open_reader(settings.store)
     try:

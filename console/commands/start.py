@@ -138,7 +138,8 @@ def _operator_clouds(config: Path | None) -> "dict[str, OperatorCloud]":
     from console.cli.configs import told
     from precache.config import ConfigError, top_level_keys
     from precache.config.partial import load_blocks
-    from precache.operator import OperatorConfig, find
+    from precache.operator.config import OperatorConfig
+    from precache.operator.search import find
 
     path = find(config)
     if path is None or "operators" not in top_level_keys(path):

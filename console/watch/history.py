@@ -44,7 +44,7 @@ class History:
 
     def _former(self, cloud: str, aggregate: str, images: Sequence[str]) -> "list[StoredOperation]":
         from precache.config import ConfigError
-        from precache.operator import NoFileError
+        from precache.operator.search import NoFileError
         from precache.query.api import QueryError
 
         with suppress(ConfigError, NoFileError, QueryError, NotReturnedError, ModuleNotFoundError):
@@ -71,7 +71,7 @@ def seconds_a_host(former: "Iterable[StoredOperation]", images: Sequence[str]) -
 
 
 def _read(path: Path | None, cloud: str, aggregate: str, images: Sequence[str]) -> "list[StoredOperation]":
-    from precache.operator import load_store_settings
+    from precache.operator.store import load_store_settings
     from precache.query.api import OperationFilter
     from precache.query.opening import open_reader
 

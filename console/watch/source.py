@@ -159,7 +159,7 @@ def required(found: Source | None) -> Source:
 def _found() -> Source | None:
     """Return the operator's file, where it is in one of its usual places and names a Kafka."""
     from precache.config import top_level_keys
-    from precache.operator import find
+    from precache.operator.search import find
 
     path = find()
     # It is found again in the same way.

@@ -1,6 +1,4 @@
-"""The models of `precache.yaml`: the whole file, and the part of it that a command which asks the store needs."""
-
-from typing import Any
+"""The whole of `precache.yaml`."""
 
 from precache.config import Block, TopicsBlock
 from precache.config.operators import OperatorsBlock
@@ -18,12 +16,3 @@ class OperatorConfig(Block):
     topics: TopicsBlock = TopicsBlock()
     store: StoreConfig | None = None
     operators: OperatorsBlock = OperatorsBlock()
-
-
-class StoreSettings(Block):
-    """What a command that asks the store takes from an operator's file; the blocks that it does not use are unread."""
-
-    store: StoreConfig
-    operators: OperatorsBlock = OperatorsBlock()
-    kafka: Any = None
-    topics: Any = None

@@ -7,8 +7,6 @@ from typing import Final
 
 from precache.config import ConfigError, FileError, top_level_keys
 from precache.config.kinds import FILE_OF, kind_of_keys
-from precache.config.partial import load_blocks
-from precache.operator.config import StoreSettings
 
 NAME: Final = "precache.yaml"
 VARIABLE: Final = "PRECACHE_CONFIG"
@@ -54,16 +52,6 @@ def require(given: Path | None = None, environ: Mapping[str, str] | None = None)
         )
     refuse_other_kinds(path)
     return path
-
-
-def load_store_settings(given: Path | None = None, environ: Mapping[str, str] | None = None) -> StoreSettings:
-    """Read what a command that asks the store needs from the operator's file.
-
-    Raises:
-        NoFileError: there is no such file.
-        ConfigError: with every fault of the blocks ``store`` and ``operators``.
-    """
-    return load_blocks(require(given, environ), StoreSettings, {"store", "operators"}, environ)
 
 
 def refuse_other_kinds(path: Path) -> None:

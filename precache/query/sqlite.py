@@ -71,6 +71,8 @@ class SqliteReader:
 
     def find(self, identity: str) -> list[StoredOperation]:
         """See :meth:`precache.query.api.Reader.find`."""
+        if not identity:
+            return []
         if (parts := parts_of(identity)) is not None:
             where, values = "cloud = ? AND aggregate_uuid = ? AND operation = ?", [*parts, identity]
         else:

@@ -16,7 +16,7 @@ from precache.query.api import (
     parts_of,
 )
 from precache.query.influxdb.http import Influx
-from precache.query.influxdb.influxql import conditions_of, equal, select, text
+from precache.query.influxdb.influxql import conditions_of, equal, select
 from precache.query.periods import ALWAYS, SLACK_NS, Period, period_of
 from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, maker, names_of
 
@@ -63,16 +63,20 @@ class InfluxReader:
 
     def find(self, identity: str) -> list[StoredOperation]:
         """See :meth:`precache.query.api.Reader.find`."""
-        if parts_of(identity) is not None:
-            return oldest_first(self._named(identity))
-        condition = f'("request_id" = {text(identity)} OR "global_request_id" = {text(identity)})'
-        query = select(["operation"], _OPERATIONS, [condition])
-        named = [row[1] for _, rows in self._influx.rows(query) for row in rows]
-        return oldest_first(each for name in named for each in self._named(name))
+        if not identity:
+            return []
+        if (parts := parts_of(identity)) is not None:
+            return oldest_first(self._operations(equal(cloud=parts[0], aggregate_uuid=parts[1], operation=identity)))
+        places: set[tuple[int, str, str]] = set()
+        # Field by field: a scan of one takes a third of a scan of both with the operation's id.
+        for field in ("request_id", "global_request_id"):
+            query = select([field, "cloud", "aggregate_uuid"], _OPERATIONS, equal(**{field: identity}))
+            places |= {(row[0], row[2], row[3]) for _, rows in self._influx.rows(query) for row in rows}
+        found = [each for place in places for each in self._at(*place)]
+        return oldest_first(each for each in found if identity in {each.request_id, each.global_request_id})
 
-    def _named(self, operation: str) -> Iterator[StoredOperation]:
-        cloud, aggregate_uuid = parts_of(operation) or ("", "")
-        return self._operations(equal(cloud=cloud, aggregate_uuid=aggregate_uuid, operation=operation))
+    def _at(self, time: int, cloud: str, aggregate_uuid: str) -> Iterator[StoredOperation]:
+        return self._operations([*equal(cloud=cloud, aggregate_uuid=aggregate_uuid), f"time = {time}"])
 
     def reports(self, operation: StoredOperation) -> list[HostReport]:
         """See :meth:`precache.query.api.Reader.reports`."""

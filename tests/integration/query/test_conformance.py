@@ -96,6 +96,7 @@ def test_ids_that_name_several_or_none(stores: list[Any]) -> None:
     for store in stores:
         store.write(rows)
         assert [each.operation for each in store.reader.find("req-twice")] == [identity(DB, "a"), identity(WEB, "b")]
+        store.write(ran(WEB, "c", NOW - 2, {}, global_request_id=""))
         for nothing in ("req-none", identity(WEB, "none"), "", "a/b", "a'/b/c"):
             assert store.reader.find(nothing) == []
 

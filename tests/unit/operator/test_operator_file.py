@@ -9,7 +9,9 @@ from precache.config import ConfigError, load
 from precache.config.kinds import kind_of_keys
 from precache.config.operators import OperatorCloud, OperatorsBlock
 from precache.config.store import InfluxStoreConfig, SqliteStoreConfig
-from precache.operator import NoFileError, OperatorConfig, find, load_store_settings, require
+from precache.operator.config import OperatorConfig
+from precache.operator.search import NoFileError, find, require
+from precache.operator.store import load_store_settings
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "config" / "precache.yaml"
