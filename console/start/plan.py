@@ -51,7 +51,7 @@ def check(
     Args:
         wish: the request.
         hosts: the cloud's compute hosts; None when they are not known.
-        running: the operations that are open on this cloud; None when that can't be known.
+        running: the operations that are open on all clouds; None when that can't be known.
         resume: the command that follows an operation, less its id.
     """
     found = Findings()
@@ -110,6 +110,7 @@ def _check_running(wish: Wish, running: Sequence[Entry], resume: str, found: Fin
     wanted = {image.id for image in wish.images}
     others = []
     for entry in running:
+        # By its uuid alone: a cloud may be named otherwise here than by its bridge.
         same_place = entry.operation.aggregate_uuid == wish.aggregate.uuid
         if same_place and not entry.images:
             found.refusals.append(
@@ -121,7 +122,7 @@ def _check_running(wish: Wish, running: Sequence[Entry], resume: str, found: Fin
                 f"{_name(entry)} already caches {some(wanted & entry.images)} on this aggregate "
                 f"({_so_far(entry)}). Follow it with: {lines.go_on(resume, entry.operation.operation)}"
             )
-        else:
+        elif same_place or entry.operation.cloud == wish.cloud:
             others.append(entry)
     if others:
         told = ", ".join(f"{_name(entry)} ({_so_far(entry)})" for entry in others[:_SHOWN])

@@ -137,7 +137,7 @@ class Start:
             named = [found.place.label] if several else []
             named += [wish.images[0].name or wish.images[0].id] if len(wishes) > 1 else []
             who = " ".join(named)
-            running = self._board.running(wish.cloud) if self._has_past else None
+            running = self._board.running() if self._has_past else None
             findings = check(wish, found.hosts, running, self._manner.resume)
             for text in findings.warnings:
                 self._screen.say(f"warning: {text}", who)

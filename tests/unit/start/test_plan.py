@@ -74,6 +74,16 @@ def test_an_operation_on_another_aggregate_is_told() -> None:
     assert found.warnings == [f"may be waiting behind what runs on this cloud: {ELSEWHERE} (0 of 3 hosts)"]
 
 
+def test_a_cloud_that_its_bridge_calls_otherwise() -> None:
+    [text] = check(wish(), UP, running(reports=1, operation=f"paris-1/{UUID}/req-9")).refusals
+    assert text.startswith(f"paris-1/{UUID}/req-9 already caches")
+
+
+def test_what_runs_on_other_clouds_is_in_nobodys_way() -> None:
+    found = check(wish(), UP, running(operation=ELSEWHERE.replace("paris", "rome")))
+    assert (found.refusals, found.warnings) == ([], [])
+
+
 def test_without_kafka_it_says_what_it_cannot_know() -> None:
     found = check(wish(), UP, None)
     assert found.refusals == []
