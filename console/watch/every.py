@@ -3,18 +3,22 @@
 import time
 from collections import deque
 from functools import partial
+from typing import Final
 
 import click
 
+from console.cli.texts import printable
 from console.watch import exit_codes
 from console.watch.bars import Row
-from console.watch.board import Board
+from console.watch.board import Board, Entry
 from console.watch.feeds.api import CannotWatchError, Feed, Record
 from console.watch.feeds.reading import Poll, reading
 from console.watch.follow import MAX_EARLY_REPORTS, Follow, Want
 from console.watch.loop import POLL_S, name_of, note, row_of, take
 from console.watch.screens import Manner, Screen
 from precache.contract.operation import FINAL_STATUSES
+
+_ID_CHARS: Final = 8
 
 
 class Every:
@@ -57,7 +61,7 @@ class Every:
     def rows(self, now: float) -> list[Row]:
         """Return a bar for each operation that runs."""
         entries = (self._board.entry(name) for name in self._follows)
-        return [row_of(entry, name_of(entry), now) for entry in entries if entry is not None]
+        return [row_of(entry, _label(entry), now) for entry in entries if entry is not None]
 
     @property
     def runs(self) -> bool:
@@ -110,6 +114,12 @@ def last_operation(feed: Feed, want: Want) -> str:
             note(board, record, 0.0)
     found = board.entries(want.cloud, want.aggregate)
     return found[-1].operation.operation if found else ""
+
+
+def _label(entry: Entry) -> str:
+    """Return what tells operations of one aggregate apart: the beginnings of their images' ids, once they are known."""
+    images = sorted(image[:_ID_CHARS] for image in entry.images)
+    return f"{name_of(entry)} {printable(','.join(images))}".rstrip()
 
 
 def _watch_all(poll: Poll, every: Every, screen: Screen, manner: Manner) -> int:

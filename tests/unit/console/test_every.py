@@ -75,5 +75,5 @@ def test_rows_and_filters() -> None:
         for record in story(name)[:2]:
             every.take(record, 0.0)
     [row] = every.rows(0.0)
-    assert (row.label, row.done, row.total) == ("rome foo", 1, 3)
+    assert (row.label, row.done, row.total) == ("rome foo c3b84ecf", 1, 3)
     assert every.runs
