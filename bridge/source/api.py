@@ -17,13 +17,20 @@ class Delivery(NamedTuple):
 
 
 class SourceError(Exception):
-    """The source can't be read now. The text says why, and what to do where something is to be done.
+    """The source can't be read now.
 
     Attributes:
-        loud: somebody has to do something: it will not pass by itself.
+        what: what is wrong.
+        remedy: what to do; ``""`` where nothing is to be done.
+        actionable: somebody must act, or it does not pass.
     """
 
     actionable = False
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(f"{what}: {remedy}" if remedy else what)
+        self.what = what
+        self.remedy = remedy
 
 
 class SourceLost(SourceError):
@@ -44,7 +51,7 @@ class Source(Protocol):
     """One cloud's queue. Used by one thread.
 
     The order of calls is ``open``, then ``receive`` and ``ack`` in any order, then ``release`` or ``close``; after
-    ``release`` or a :class:`SourceFault`, ``open`` again.
+    ``release`` or a :class:`SourceError`, ``open`` again.
     """
 
     @property
@@ -69,7 +76,7 @@ class Source(Protocol):
             singly: take no further message before the last one is acknowledged.
 
         Raises:
-            SourceFault: it can't be read now.
+            SourceError: it can't be read now.
         """
         ...
 
@@ -77,7 +84,7 @@ class Source(Protocol):
         """Return what came, in order; wait for it if there is nothing. Keeps the connection alive meanwhile.
 
         Raises:
-            SourceFault: the connection is lost; no tag of it may be used any more.
+            SourceError: the connection is lost; no tag of it may be used any more.
         """
         ...
 
@@ -89,7 +96,7 @@ class Source(Protocol):
         """Acknowledge a delivery, or all up to it. Sent with the next ``receive`` or ``serve``.
 
         Raises:
-            SourceFault: as of ``receive``.
+            SourceError: as of ``receive``.
         """
         ...
 
@@ -97,7 +104,7 @@ class Source(Protocol):
         """Ask for no more messages; those on their way still come through ``receive``.
 
         Raises:
-            SourceFault: as of ``receive``.
+            SourceError: as of ``receive``.
         """
         ...
 
@@ -110,7 +117,7 @@ class Source(Protocol):
         """Keep the connection alive for so long without consuming, if there is one.
 
         Raises:
-            SourceFault: as of ``receive``.
+            SourceError: as of ``receive``.
         """
         ...
 
@@ -118,7 +125,7 @@ class Source(Protocol):
         """Stop consuming: requeue, once, what is not acknowledged, but keep the connection.
 
         Raises:
-            SourceFault: as of ``receive``.
+            SourceError: as of ``receive``.
         """
         ...
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, cast
 from confluent_kafka import Message, TopicPartition
 
 from console.cli.configs import KafkaSettings
-from console.cli.kafka_log import CONNECT_S, CannotReadError, LogReader, Span
+from console.cli.topic_reader import CONNECT_S, CannotReadError, Span, TopicReader
 from console.deadletters.letters import Filter, Letter, text_headers
 from precache.runtime.deadline import Deadline
 
@@ -123,8 +123,8 @@ def several(settings: KafkaSettings, places: Collection[Place], emit: Emit) -> I
 
 
 @contextmanager
-def _reader(settings: KafkaSettings, emit: Emit) -> Iterator[tuple[LogReader, list[Span]]]:
-    reader = LogReader(settings, _CLIENT_ID, emit)
+def _reader(settings: KafkaSettings, emit: Emit) -> Iterator[tuple[TopicReader, list[Span]]]:
+    reader = TopicReader(settings, _CLIENT_ID, emit)
     try:
         yield reader, reader.spans(settings.topics.deadletters, Deadline.after(CONNECT_S))
     finally:

@@ -19,7 +19,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from bridge.delivery.producer import PURGED
 from console.cli.configs import KafkaSettings
-from console.cli.kafka_log import CannotReadError
+from console.cli.topic_reader import CannotReadError
 from console.deadletters.letters import Letter
 from console.deadletters.replay import Replay
 from precache.contract import cloudevents, deadletters

@@ -8,7 +8,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaException
 
 from console.cli.configs import KafkaSettings
-from console.cli.kafka_log import CannotReadError, LogReader
+from console.cli.topic_reader import CannotReadError, TopicReader
 from console.doctor.findings import Check, Finding, fail, ok, warn
 from console.doctor.kafka import KAFKA_REMEDY, TIMEOUT_S
 from precache.kafka import clients
@@ -90,7 +90,7 @@ def _members(admin: Admin, group: str) -> list[str]:
 
 def _behind(settings: KafkaSettings, group: str, deadline: Deadline) -> int | None:
     """Return how many records are not processed yet; None when the group has committed nothing."""
-    reader = LogReader(settings, "precache-doctor", lambda _text: None)
+    reader = TopicReader(settings, "precache-doctor", lambda _text: None)
     try:
         spans = reader.spans(settings.topics.notifications, deadline)
     finally:

@@ -7,7 +7,7 @@ from typing import Final
 from confluent_kafka import Message
 
 from console.cli.configs import KafkaSettings
-from console.cli.kafka_log import CannotReadError, LogReader, backwards
+from console.cli.topic_reader import CannotReadError, TopicReader, backwards
 from console.doctor.findings import Check, Finding, warn
 from console.doctor.last_events import Cloud, cloud_of, finding, is_nova
 from precache.contract.topics import BRIDGE_TYPE
@@ -33,7 +33,7 @@ def check(settings: KafkaSettings, nova_topics: Mapping[str, str] | None = None)
 
 def _look(settings: KafkaSettings, nova_topics: Mapping[str, str] | None) -> list[Finding]:
     clouds = {name: Cloud() for name in nova_topics or ()}
-    reader = LogReader(settings, "precache-doctor", lambda _text: None)
+    reader = TopicReader(settings, "precache-doctor", lambda _text: None)
     topic = settings.topics.notifications
     try:
         spans = reader.spans(topic, Deadline.after(_CONNECT_S))

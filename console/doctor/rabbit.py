@@ -12,7 +12,7 @@ from bridge.config import CloudBlock
 from bridge.source import transport_url as transport
 from bridge.source.amqp import dial, errors
 from bridge.source.amqp.errors import Place
-from bridge.source.api import SourceRefused, SourceWaiting
+from bridge.source.amqp.parameters import parameters
 from bridge.source.rabbit import lasting
 from bridge.source.transport_url import Host, Transport
 from console.doctor import returns
@@ -110,22 +110,19 @@ def _queue(cloud: CloudBlock, read: Transport, connection: Any, place: Place) ->
 
 
 def _connect(cloud: CloudBlock, read: Transport, host: Host) -> Any:
-    external = read.options["rabbit_login_method"] == "EXTERNAL"
-    credentials = pika.credentials.ExternalCredentials() if external else None
     tls = dial.tls_context(read.options)
-    parameters = pika.ConnectionParameters(
-        host=host.name,
-        port=host.port,
-        virtual_host=read.virtual_host,
-        credentials=credentials or pika.PlainCredentials(host.username, host.password),
-        ssl_options=None if tls is None else pika.SSLOptions(tls, host.name),
-        connection_attempts=1,
-        socket_timeout=_TIMEOUT_S,
-        stack_timeout=_TIMEOUT_S,
-        blocked_connection_timeout=_TIMEOUT_S,
-        client_properties={"connection_name": f"precache doctor {cloud.name}", "product": "precache"},
+    return pika.BlockingConnection(
+        parameters(
+            read,
+            host,
+            f"precache doctor {cloud.name}",
+            ssl_options=None if tls is None else pika.SSLOptions(tls, host.name),
+            connection_attempts=1,
+            socket_timeout=_TIMEOUT_S,
+            stack_timeout=_TIMEOUT_S,
+            blocked_connection_timeout=_TIMEOUT_S,
+        )
     )
-    return pika.BlockingConnection(parameters)
 
 
 def _place(cloud: CloudBlock, read: Transport, host: Host) -> Place:
@@ -140,8 +137,4 @@ def _words(error: Exception, place: Place) -> tuple[str, str]:
     if isinstance(error, AMQPConnectorException):
         return "accepts connections but does not answer", _REMEDY
     problem = errors.error_of(error, place)
-    # Where somebody has to act, the text says what is wrong, and after a colon what to do.
-    text, _, remedy = str(problem).partition(": ")
-    if isinstance(problem, SourceRefused | SourceWaiting) and remedy:
-        return text, remedy
-    return str(problem), _REMEDY
+    return problem.what, problem.remedy or _REMEDY

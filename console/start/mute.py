@@ -118,11 +118,11 @@ class MuteInKafka:
     def _heard(self, request: "Request") -> Heard | None:
         from confluent_kafka import TopicPartition
 
-        from console.cli.kafka_log import CannotReadError, LogReader
+        from console.cli.topic_reader import CannotReadError, TopicReader
         from precache.runtime.deadline import Deadline
 
         topic = self._settings.topics.notifications
-        reader = LogReader(self._settings, _CLIENT_ID, lambda _text: None)
+        reader = TopicReader(self._settings, _CLIENT_ID, lambda _text: None)
         now_ms = time.time_ns() // 1_000_000
         since_ms = now_ms - round((_HEARTBEAT_S + 2 * START_WITHIN_S) * _MS_PER_S)
         try:

@@ -7,8 +7,9 @@ which refuses those keys anyway.
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from uuid import uuid4
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from precache.kafka.config import KafkaBlock
@@ -143,6 +144,22 @@ def consumer(block: KafkaBlock, client_id: str, **ours: Any) -> Consumer:
     """
     properties = {**_CHOSEN, **_CHOSEN_CONSUMER, **block.client("consumer"), **_PROMISED_CONSUMER}
     return _made(Consumer, properties, client_id, ours)
+
+
+def reader(block: KafkaBlock, client_id: str, **ours: Any) -> Consumer:
+    """Return a consumer outside of any group, for partitions that are assigned by hand; it says where each one ends.
+
+    Raises:
+        KafkaFatal: the properties do not fit together.
+    """
+    # librdkafka wants a group's name even of a consumer that never joins one.
+    return consumer(block, client_id, **{"group.id": f"{client_id}-{uuid4()}", "enable.partition.eof": True, **ours})
+
+
+def is_end(message: Message) -> bool:
+    """Whether this says, in the place of a record, that a partition has been read to its end."""
+    error = message.error()
+    return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - the library's name for it
 
 
 def admin(block: KafkaBlock, client_id: str = "precache-admin", **ours: Any) -> Admin:

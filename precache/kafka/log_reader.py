@@ -25,11 +25,10 @@ class LogReader:
     """
 
     def __init__(self, kafka: KafkaBlock, name: str) -> None:
-        # librdkafka wants a group's name even of a consumer that never joins one.
-        ours = {"group.id": f"{name}-reader", "enable.partition.eof": True, "fetch.wait.max.ms": _FETCH_WAIT_MS}
+        ours = {"group.id": f"{name}-reader", "fetch.wait.max.ms": _FETCH_WAIT_MS}
         self._known: set[str] = set()
-        self._reader: Consumer = clients.consumer(kafka, f"{name}-reader", **ours)
-        self._scout: Consumer = clients.consumer(
+        self._reader: Consumer = clients.reader(kafka, f"{name}-reader", **ours)
+        self._scout: Consumer = clients.reader(
             kafka, f"{name}-scout", **{**ours, "isolation.level": "read_uncommitted"}
         )
 
@@ -80,7 +79,7 @@ class LogReader:
                         batch += self._reader.consume(_BATCH - 1, 0)
                 records = [message for message in batch if message.error() is None or _is_record(message)]
                 for message in reversed(batch):
-                    if message.error() is None or _is_end(message):
+                    if message.error() is None or clients.is_end(message):
                         reached = _offset(message) + (message.error() is None)
                         break
                 while records and _offset(records[-1]) >= end:
@@ -103,17 +102,12 @@ def _is_record(message: Message) -> bool:
     error = message.error()
     if error is None:
         return True
-    if _is_end(message):
+    if clients.is_end(message):
         return False
     problem = translate(error, "read the log")
     if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the library's own name for it
         raise KafkaRetry(problem.doing, problem.name, problem.text)
     raise problem
-
-
-def _is_end(message: Message) -> bool:
-    error = message.error()
-    return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
 
 
 def _offset(message: Message) -> int:

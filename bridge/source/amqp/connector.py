@@ -5,14 +5,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import pika
-import pika.credentials
-
 from bridge.source.amqp import dial, errors
 from bridge.source.amqp.connection import PulledConnection
+from bridge.source.amqp.parameters import parameters
 from bridge.source.api import SourceLost
 from bridge.source.transport_url import Host, Transport
-from precache import __version__
 
 _CONNECT_TIMEOUT_S: Final = 10.0
 # How long one wait lasts before a stop is looked for.
@@ -63,7 +60,8 @@ class Connector:
             sock = dial.dial(host.name, host.port, timeout_s=_CONNECT_TIMEOUT_S, stopped=self._stopped, tls=tls)
         except (dial.DialError, OSError) as error:
             raise errors.error_of(error, self.place) from None
-        connection = PulledConnection(self._parameters(host), sock)
+        heartbeat_s = self._transport.options["heartbeat_timeout_threshold"]
+        connection = PulledConnection(parameters(self._transport, host, self._name, heartbeat=heartbeat_s), sock)
         deadline = time.monotonic() + _CONNECT_TIMEOUT_S
         while not connection.is_open:
             connection.serve(STEP_S)
@@ -73,16 +71,3 @@ class Connector:
                 connection.abort()
                 raise SourceLost(f"{host.name}:{host.port} accepts connections but does not answer")
         return connection
-
-    def _parameters(self, host: Host) -> pika.ConnectionParameters:
-        options = self._transport.options
-        external = options["rabbit_login_method"] == "EXTERNAL"
-        credentials = pika.credentials.ExternalCredentials if external else pika.PlainCredentials
-        return pika.ConnectionParameters(
-            host=host.name,
-            port=host.port,
-            virtual_host=self._transport.virtual_host,
-            credentials=credentials() if external else credentials(host.username, host.password),
-            heartbeat=options["heartbeat_timeout_threshold"],
-            client_properties={"connection_name": self._name, "product": "precache", "version": __version__},
-        )

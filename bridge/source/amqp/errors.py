@@ -69,15 +69,15 @@ def _connection_closed(code: int, text: str, place: Place) -> SourceError:
 
 def _bad_credentials(place: Place) -> SourceError:
     return SourceRefused(
-        f"RabbitMQ refuses the credentials of user {place.username!r}: correct transport_url (a ${{VARIABLE}} in it"
-        " holds the password as it is, not percent-encoded)"
+        f"RabbitMQ refuses the credentials of user {place.username!r}",
+        "correct transport_url (a ${VARIABLE} in it holds the password as it is, not percent-encoded)",
     )
 
 
 def _no_virtual_host(place: Place) -> SourceError:
     return SourceRefused(
-        f"there is no virtual host {place.virtual_host!r}, or user {place.username!r} has no permissions in it: correct"
-        f" transport_url, or {_grant(place)}"
+        f"there is no virtual host {place.virtual_host!r}, or user {place.username!r} has no permissions in it",
+        f"correct transport_url, or {_grant(place)}",
     )
 
 
@@ -86,10 +86,10 @@ def _channel_closed(code: int, text: str, place: Place) -> SourceError:
         return _missing(text, place)
     if code == _ACCESS_REFUSED:
         return SourceRefused(
-            f"user {place.username!r} may not do that in virtual host {place.virtual_host!r}: {text}; {_grant(place)}"
+            f"user {place.username!r} may not do that in virtual host {place.virtual_host!r} ({text})", _grant(place)
         )
     if code == _RESOURCE_LOCKED:
-        return SourceRefused(f"queue {place.queue!r} is another connection's alone: {text}")
+        return SourceRefused(f"queue {place.queue!r} belongs to another connection alone ({text})")
     if code == _PRECONDITION_FAILED:
         return _mismatch(text, place) or SourceLost(f"RabbitMQ closed the channel: {text}")
     return SourceLost(f"RabbitMQ closed the channel: {code} {text}")
@@ -114,8 +114,9 @@ def _literal(name: str) -> str:
 def _missing(text: str, place: Place) -> SourceError:
     what, name = ("exchange", place.exchange) if "no exchange" in text else ("queue", place.queue)
     return SourceWaiting(
-        f"{what} {name!r} does not exist in virtual host {place.virtual_host!r}: Nova declares it with its first"
-        " notification; is notification_format versioned or both, and the topic in versioned_notifications_topics?"
+        f"{what} {name!r} does not exist in virtual host {place.virtual_host!r}",
+        "Nova declares it with its first notification; is notification_format versioned or both, and the topic in"
+        " versioned_notifications_topics?",
     )
 
 
@@ -126,16 +127,18 @@ def _mismatch(text: str, place: Place) -> SourceError | None:
     argument, kind, name, values = found.groups()
     values = values.replace("received", "we ask for").replace("but current is", "but it was made with")
     return SourceRefused(
-        f"{kind} {name!r} in virtual host {place.virtual_host!r} is there already, declared otherwise: {argument}:"
-        f" {values}. Set amqp_durable_queues and rabbit_quorum_queue in oslo_messaging_rabbit to what it was made with,"
+        f"{kind} {name!r} in virtual host {place.virtual_host!r} exists already, declared otherwise ({argument}:"
+        f" {values})",
+        "set amqp_durable_queues and rabbit_quorum_queue in oslo_messaging_rabbit to what it was made with,"
         " or choose another name for the pool, or remove it (its messages go too):"
-        f" rabbitmqctl -p {shlex.quote(place.virtual_host)} delete_queue {shlex.quote(name)}"
+        f" rabbitmqctl -p {shlex.quote(place.virtual_host)} delete_queue {shlex.quote(name)}",
     )
 
 
 def _wrong_protocol(_place: Place) -> SourceError:
     return SourceRefused(
-        "what answers there does not speak AMQP 0-9-1, or expects TLS (ssl: true): correct transport_url or the options"
+        "what answers there does not speak AMQP 0-9-1, or expects TLS (ssl: true)",
+        "correct transport_url or the options",
     )
 
 

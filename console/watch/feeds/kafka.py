@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from confluent_kafka import Message, TopicPartition
 
 from console.cli.configs import KafkaSettings
-from console.cli.kafka_log import CannotReadError, LogReader
+from console.cli.topic_reader import CannotReadError, TopicReader
 from console.watch.feeds.api import CannotWatchError, OperationRecord, Record
 from console.watch.feeds.past import Past, operation_of, operations_span, progress_span, report_of
 from console.watch.feeds.recent import Recent, Topic, find_request
@@ -47,7 +47,7 @@ class KafkaFeed:
         self._key: bytes | None = None
         self._past: list[Record] = []
         self._emit = emit
-        self._reader = LogReader(settings, _CLIENT_ID, emit)
+        self._reader = TopicReader(settings, _CLIENT_ID, emit)
 
     @property
     def is_away(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Message
 
-from console.cli.kafka_log import LogReader, Span, backwards
+from console.cli.topic_reader import Span, TopicReader, backwards
 from console.watch.feeds.api import OperationRecord, ProgressRecord, Record
 from precache.contract.identity import SEPARATOR
 from precache.contract.operation import FINAL_STATUSES, Operation, read_operation
@@ -103,7 +103,7 @@ class Past:
 
     def __init__(
         self,
-        reader: LogReader,
+        reader: TopicReader,
         operation: str,
         quiet_s: float,
         beat: Callable[[], None],

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Message, TopicPartition
 
-from console.cli.kafka_log import LogReader, Span
+from console.cli.topic_reader import Span, TopicReader
 from console.watch.feeds.api import OperationRecord, ProgressRecord, Record
 from console.watch.feeds.past import CLOCKS_MS, operation_of, report_of
 from precache.contract.operation import FINAL_STATUSES, Operation
@@ -39,7 +39,7 @@ class Recent:
         beat: called for each message that was read.
     """
 
-    def __init__(self, reader: LogReader, quiet_s: float, beat: Callable[[], None]) -> None:
+    def __init__(self, reader: TopicReader, quiet_s: float, beat: Callable[[], None]) -> None:
         self._reader = reader
         self._quiet_s = quiet_s
         self._beat = beat
@@ -94,7 +94,7 @@ class Recent:
 
 
 def find_request(
-    reader: LogReader, operations: Topic, global_request_id: str, quiet_s: float, beat: Callable[[], None]
+    reader: TopicReader, operations: Topic, global_request_id: str, quiet_s: float, beat: Callable[[], None]
 ) -> list[str]:
     """Return the ids of the operations that have a global request id, the first that began first.
 

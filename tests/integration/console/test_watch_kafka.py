@@ -19,7 +19,7 @@ from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from console.cli.configs import KafkaSettings
-from console.cli.kafka_log import LogReader
+from console.cli.topic_reader import TopicReader
 from console.watch.feeds import kafka as kafka_feed
 from precache.config import TopicsBlock
 from precache.contract.operation import Operation
@@ -256,7 +256,7 @@ def test_reading_what_is_there_does_not_count_as_waiting(
     assert process.stdout.splitlines() == LINES
 
 
-class CountingReader(LogReader):
+class CountingReader(TopicReader):
     count = 0
 
     def poll(self, timeout_s: float) -> list[Message]:
@@ -268,7 +268,7 @@ class CountingReader(LogReader):
 def test_only_the_time_of_the_operation_is_read(
     derived: Derived, servers: Servers, topics: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_feed, "LogReader", CountingReader)
+    monkeypatch.setattr(kafka_feed, "TopicReader", CountingReader)
     day_ms = 86_400_000
     now_ms = time.time_ns() // 1_000_000
     write_others(servers, topics.progress, 30_000, now_ms - day_ms)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
-from uuid import uuid4
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
@@ -49,7 +48,7 @@ def backwards(span: Span) -> Iterator[Span]:
         high, step = low, step * _STEP_GROWS
 
 
-class LogReader:
+class TopicReader:
     """A consumer whose partitions are assigned by hand; reads what transactions have committed.
 
     Args:
@@ -67,17 +66,11 @@ class LogReader:
         self._probe_at = 0.0
         self._topic = ""
         self._waiting: set[tuple[str, int]] = set()
-        self._consumer = clients.consumer(
+        self._consumer = clients.reader(
             settings.kafka,
             client_id,
-            **{
-                # librdkafka wants a name; partitions are assigned by hand, so nobody ever meets it.
-                "group.id": f"{client_id}-{uuid4()}",
-                # Nothing is lost by a jump here: there is no place that must be gone on from.
-                "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,
-                "error_cb": self._on_error,
-            },
+            # Nothing is lost by a jump here: there is no place that must be gone on from.
+            **{"auto.offset.reset": "earliest", "error_cb": self._on_error},
         )
 
     @property
@@ -197,7 +190,7 @@ class LogReader:
         if error is None:
             return False
         topic = message.topic() or ""
-        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's name for it
+        if clients.is_end(message):
             self._waiting.discard((topic, message.partition() or 0))
             return True
         problem = translate(error)
