@@ -1,14 +1,15 @@
 """Configuration files as the commands need them: faults become words and exit code 2."""
 
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import click
 from pydantic import BaseModel, ValidationError
 
 from console.cli.exits import USAGE, Failure
 from precache.config import Block, ConfigError, TopicsBlock, load, top_level_keys
-from precache.config.kinds import FILE_OF, Kind, kind_of_keys
+from precache.config.kinds import ALL_KEYS, FILE_OF, Kind, kind_of_keys
 from precache.config.partial import Lenient, load_blocks
 from precache.kafka.config import KafkaBlock
 
@@ -20,18 +21,11 @@ CONFIG_PATH: Final = click.Path(path_type=Path)
 class KafkaSettings(Block):
     """What a command that only reads Kafka takes from a file: an operator's, a service's, or one of its own."""
 
+    ignored: ClassVar[AbstractSet[str]] = ALL_KEYS
+
     kafka: KafkaBlock
     topics: TopicsBlock = TopicsBlock()
-    clouds: Any = None
-    store: Any = None
-    operations: Any = None
-    instance: Any = None
-    shutdown_timeout: Any = None
-    http: Any = None
-    operators: Any = None
-    wanted: Any = None
-    listen: Any = None
-    base_path: Any = None
+    clouds: Any = None  # of a bridge's file: what `deadletters replay` goes by
 
 
 def kind_of(path: Path) -> Kind:

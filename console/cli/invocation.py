@@ -16,25 +16,22 @@ class Invocation:
     Attributes:
         command: the name of the subcommand, once it is known.
         verbose: show tracebacks and debug logs.
-        log_level: for the services' logs.
+        log_level: for the logs; ``None`` where none was asked for.
         log_format: for the services' logs.
     """
 
     command: str = ""
     verbose: bool = False
-    log_level: str = "info"
+    log_level: str | None = None
     log_format: LogFormat = "auto"
 
-    def configure_logs(self, default_level: str | None = None) -> None:
+    def configure_logs(self, default_level: str = "info") -> None:
         """Set the logs up as asked for.
 
         Args:
-            default_level: for a command whose output is for a person: the level unless one was asked for.
+            default_level: the level unless one was asked for; higher for a command whose output is for a person.
         """
         from precache.runtime import logs
 
         configure: Callable[..., None] = logs.configure
-        level = self.log_level
-        if default_level is not None and not self.verbose and level == "info":
-            level = default_level
-        configure(self.log_format, "debug" if self.verbose else level)
+        configure(self.log_format, "debug" if self.verbose else self.log_level or default_level)

@@ -74,9 +74,7 @@ def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> No
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-    default="info",
-    show_default=True,
-    help="For the logs on stderr.",
+    help="For the logs on stderr.  [default: info; error for commands whose output is for a person]",
 )
 @click.option(
     "--log-format",
@@ -87,12 +85,12 @@ def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> No
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.pass_context
-def cli(ctx: click.Context, verbose: bool, log_level: str, log_format: LogFormat) -> None:  # noqa: FBT001 - click's signature
+def cli(ctx: click.Context, verbose: bool, log_level: str | None, log_format: LogFormat) -> None:  # noqa: FBT001 - click's signature
     """Know when Nova has pre-cached an image on every host of an aggregate."""
     invocation = ctx.ensure_object(Invocation)
     invocation.command = ctx.invoked_subcommand or ""
     invocation.verbose = verbose
-    invocation.log_level = log_level.lower()
+    invocation.log_level = log_level and log_level.lower()
     invocation.log_format = log_format
 
 

@@ -1,7 +1,18 @@
 """What a configuration file is for, by its top-level keys."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final, Literal
+
+# The top-level keys of each kind; a test compares them with the models, which this package may not import.
+KEYS_OF: Final[Mapping[str, frozenset[str]]] = {
+    "bridge": frozenset({"kafka", "topics", "clouds", "instance", "shutdown_timeout", "http"}),
+    "processor": frozenset({"kafka", "topics", "store", "operations", "instance", "shutdown_timeout", "http"}),
+    "keeper": frozenset({"kafka", "topics", "store", "operators", "wanted", "instance", "shutdown_timeout", "http"}),
+    "web": frozenset({"kafka", "topics", "store", "operators", "listen", "base_path"}),
+    "operator": frozenset({"kafka", "topics", "store", "operators"}),
+}
+ALL_KEYS: Final = frozenset().union(*KEYS_OF.values())
 
 Kind = Literal["bridge", "processor", "keeper", "web", "operator", "demo", "kafka"]
 

@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Annotated, Any, ClassVar, Final, Union, get_args, get_origin
@@ -27,9 +28,11 @@ class Block(BaseModel):
 
     Attributes:
         renamed: keys that earlier versions had, with today's name; an old key is unknown, and told with the new one.
+        ignored: keys that are left unread, for a model that reads some blocks of a file alone.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {}
+    ignored: ClassVar[AbstractSet[str]] = frozenset()
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
@@ -45,6 +48,8 @@ class Block(BaseModel):
             if key in known:
                 if value is not None:
                     kept[key] = value
+            elif key in cls.ignored:
+                continue
             elif key not in twins:
                 _note_unknown(data, key, known | twins.keys(), cls.renamed)
             elif twins[key] in data:

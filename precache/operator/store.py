@@ -1,10 +1,12 @@
 """What a command that asks the store takes from `precache.yaml`, without loading Kafka's client for the rest."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 from precache.config import Block
+from precache.config.kinds import ALL_KEYS
 from precache.config.operators import OperatorsBlock
 from precache.config.partial import load_blocks
 from precache.config.store import StoreConfig
@@ -16,8 +18,7 @@ class StoreSettings(Block):
 
     store: StoreConfig
     operators: OperatorsBlock = OperatorsBlock()
-    kafka: Any = None
-    topics: Any = None
+    ignored: ClassVar[AbstractSet[str]] = ALL_KEYS
 
 
 def load_store_settings(given: Path | None = None, environ: Mapping[str, str] | None = None) -> StoreSettings:
