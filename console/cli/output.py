@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 Format = Literal["table", "json", "yaml", "value", "wide"]
 _SEPARATOR: Final = "  "
+_MOST_CHARS: Final = 60
 _GOOD: Final = frozenset({"completed", "resident", "cached", "running"})
 _BAD: Final = frozenset({"completed_with_errors", "abandoned", "failed"})
 _DOUBTFUL: Final = frozenset({"stalled", "silent", "unsure", "expiring", "missing"})
@@ -29,6 +30,7 @@ class Column(Generic[T]):
         label: the heading in a table; the name unless given.
         show: the value for people; else its text.
         is_wide: only in `-o wide`, and where it is asked for.
+        is_long: shortened on a terminal, but for `-o wide`.
     """
 
     name: str
@@ -36,11 +38,13 @@ class Column(Generic[T]):
     label: str = ""
     show: Callable[[Any], str] | None = None
     is_wide: bool = False
+    is_long: bool = False
 
-    def text(self, row: T) -> str:
-        """Return the value for a table."""
+    def text(self, row: T, *, cut: bool = False) -> str:
+        """Return the value for a table, on one line; ``cut``: shortened, if it may be long."""
         value = self.value(row)
-        return printable(self.show(value) if self.show else plain(value))
+        text = printable(" ".join((self.show(value) if self.show else plain(value)).split()))
+        return text if not (cut and self.is_long) or len(text) <= _MOST_CHARS else text[: _MOST_CHARS - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Output:
         """
         columns = self.choose(listing.columns)
         if self.format in {"table", "wide"}:
-            _print_table(columns, listing.rows)
+            _print_table(columns, listing.rows, is_wide=self.format == "wide")
         elif self.format == "value":
             write(_SEPARATOR_OF_VALUES.join(_value(column.value(row)) for column in columns) for row in listing.rows)
         else:
@@ -147,8 +151,9 @@ def _value(value: Any) -> str:
     return json_line(value) if isinstance(value, list | tuple | dict) else printable(plain(value))
 
 
-def _print_table(columns: Sequence[Column[T]], rows: Sequence[T]) -> None:
-    cells = ([column.text(row) for column in columns] for row in rows)
+def _print_table(columns: Sequence[Column[T]], rows: Sequence[T], *, is_wide: bool) -> None:
+    cut = sys.stdout.isatty() and not is_wide
+    cells = ([column.text(row, cut=cut) for column in columns] for row in rows)
     headings = [column.label or column.name for column in columns]
     if sys.stdout.isatty():
         _print_rich(headings, cells)

@@ -14,6 +14,7 @@ from console.cli.durations import DURATION
 from console.cli.exits import OK, USAGE, Failure
 from console.cli.groups import Group
 from console.cli.invocation import Invocation
+from console.cli.output import Listing, output_of, output_options
 from console.cli.texts import json_line, printable
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _LIST_EPILOG = """\b
 Examples:
   precache deadletters list --config processor.yaml
   precache deadletters list --kafka kafka.example.org:9092 --cloud paris --reason late --since 24h
-  precache deadletters list --config bridge.yaml --json | jq -r .reason | sort | uniq -c
+  precache deadletters list --config bridge.yaml -o value -c reason | sort | uniq -c
 
 \b
 Exit codes:
@@ -81,34 +82,31 @@ def deadletters() -> None:
 @click.option("--reason", default="", help="Only those with this word, such as late or not-json.")
 @click.option("--since", "since_s", type=DURATION, help="Only what was written in the last so long, such as 24h.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The newest so many.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a letter, one a line.")
+@output_options
 @click.pass_obj
-def list_(  # noqa: PLR0917 - click's options
+def list_(
     invocation: Invocation,
+    /,
+    *,
     path: Path | None,
     kafka: str | None,
     cloud: str,
     reason: str,
     since_s: float | None,
     limit: int,
-    as_json: bool,  # noqa: FBT001 - click's signature
+    **format_: Any,
 ) -> int:
     """List the newest dead letters, the oldest of them first."""
     invocation.configure_logs(default_level="error")
     settings = _settings(path, kafka)
     from console.deadletters.find import newest
-    from console.deadletters.letters import Filter, table
+    from console.deadletters.letters import LETTERS, Filter
 
+    output = output_of(**format_)
+    output.choose(LETTERS)
     since_ms = None if since_s is None else int((time.time() - since_s) * 1_000)
     found = newest(settings, Filter(cloud, reason), limit=limit, since_ms=since_ms, emit=_say)
-    if as_json:
-        for letter in found:
-            click.echo(json_line(letter.as_object()))
-        return OK
-    rows = table(found, cut=sys.stdout.isatty())
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows if found else []:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    output.print(Listing(LETTERS, found))
     if len(found) == limit:
         click.echo(f"these are the newest {limit}; more with --limit", err=True)
     elif not found:

@@ -1,17 +1,15 @@
 """A dead letter as a person looks at it: from a record's headers and bytes to texts. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
+from console.cli.output import Column
 from console.cli.texts import escaped_json, printable
 from precache.contract import deadletters
 from precache.contract.times import rfc3339_ms
-
-_COLUMNS: Final = ("place", "time", "cloud", "reason", "replayed", "origin", "detail")
-_WIDEST_CHARS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +56,19 @@ class Letter:
         """Return the place of the dead letter whose replay this record tells; ``""``: it is a dead letter itself."""
         return self.headers.get(deadletters.REPLAYED, "")
 
-    def as_object(self) -> dict[str, Any]:
-        """Return the letter as JSON has it."""
-        return {
-            "partition": self.partition,
-            "offset": self.offset,
-            "time": self.time,
-            "cloud": self.cloud,
-            "reason": self.reason,
-            "replayed": self.replayed,
-            "origin": self.headers.get(deadletters.ORIGIN, ""),
-            "detail": self.headers.get(deadletters.DETAIL, ""),
-            "size": self.size,
-        }
+
+LETTERS: Final[tuple[Column[Letter], ...]] = (
+    Column("place", lambda each: each.place),
+    Column("time", lambda each: each.time),
+    Column("cloud", lambda each: each.cloud),
+    Column("reason", lambda each: each.reason),
+    Column("replayed", lambda each: each.replayed),
+    Column("origin", lambda each: each.headers.get(deadletters.ORIGIN, ""), is_long=True),
+    Column("detail", lambda each: each.headers.get(deadletters.DETAIL, ""), is_long=True),
+    Column("partition", lambda each: each.partition, is_wide=True),
+    Column("offset", lambda each: each.offset, is_wide=True),
+    Column("size", lambda each: each.size, is_wide=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +88,9 @@ def text_headers(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
     return {name: (value or b"").decode(errors="backslashreplace") for name, value in headers}
 
 
-def table(letters: Sequence[Letter], *, cut: bool) -> list[list[str]]:
-    """Return rows for a person, the head first; ``cut``: long texts are shortened, for a terminal."""
-    rows = [list(_COLUMNS)]
-    for letter in letters:
-        told = letter.as_object()
-        rows.append([letter.place, *(_cell(str(told[name]), cut=cut) for name in _COLUMNS[1:])])
-    return rows
-
-
 def pretty(body: bytes) -> str:
     """Return a body for a terminal: JSON set in lines, other text as it is; what could command it is escaped."""
     try:
         return escaped_json(orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode())
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return printable(body.decode(errors="backslashreplace"), keep="\n\t")
-
-
-def _cell(text: str, *, cut: bool) -> str:
-    text = printable(" ".join(text.split()))
-    return text if not cut or len(text) <= _WIDEST_CHARS else text[: _WIDEST_CHARS - 1] + "…"

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from precache.contract.sqlite_file import VERSION
 from precache.query.api import OperationFilter, QueryError
 from precache.query.opening import open_reader
-from tests.services.network import free_ports
+from tests.services.network import call, free_ports
 from tests.support.stored_story import NOW, WEB, ran, story
 
 EVERYTHING = OperationFilter()
@@ -39,6 +39,26 @@ def test_influxdb_that_refuses(influx: Any) -> None:
         "`store.token` may not read it. Make one: influx auth create --org"
     )
     assert "this is not what InfluxDB 2 answers" in said(influx.config.model_copy(update={"url": url + "/api/v2"}))
+
+
+def test_a_token_that_may_only_read_the_bucket_is_enough(influx: Any) -> None:
+    influx.write(story())
+    url, token = influx.config.url, influx.config.token.get_secret_value()
+
+    def api(method: str, path: str, body: Any = None) -> Any:
+        status, answer = call(method, f"{url}/api/v2/{path}", body=body, token=token, timeout_s=30.0)
+        assert status in (200, 201, 204), f"{status} {answer}"
+        return answer
+
+    (bucket,) = api("GET", f"buckets?name={influx.config.bucket}")["buckets"]
+    resource = {"type": "buckets", "id": bucket["id"], "orgID": bucket["orgID"]}
+    permissions = [{"action": "read", "resource": resource}]
+    made = api("POST", "authorizations", {"orgID": bucket["orgID"], "permissions": permissions})
+    try:
+        config = influx.config.model_copy(update={"token": SecretStr(made["token"])})
+        assert len(open_reader(config).operations(EVERYTHING)) == 6
+    finally:
+        api("DELETE", f"authorizations/{made['id']}")
 
 
 def test_influxdb_that_is_not_there(influx: Any) -> None:

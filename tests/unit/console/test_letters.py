@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from console.cli.texts import json_line
-from console.deadletters.letters import Filter, Letter, pretty, table, text_headers
+from console.deadletters.letters import LETTERS, Filter, Letter, pretty, text_headers
 
 HEADERS = {
     "precache_reason": "late",
@@ -19,10 +19,15 @@ def letter(**headers: str) -> Letter:
     return Letter(3, 1234, 1_795_328_678_695, 42, HEADERS | headers)
 
 
+def row(letter: Letter, *, cut: bool) -> list[str]:
+    return [column.text(letter, cut=cut) for column in LETTERS if not column.is_wide]
+
+
 def test_a_row() -> None:
-    head, row = table([letter()], cut=True)
-    assert head == ["place", "time", "cloud", "reason", "replayed", "origin", "detail"]
-    assert row == [
+    names = [column.name for column in LETTERS]
+    assert names[:7] == ["place", "time", "cloud", "reason", "replayed", "origin", "detail"]
+    assert set(names[7:]) == {"partition", "offset", "size"}
+    assert row(letter(), cut=True) == [
         "3/1234",
         "2026-11-22T06:24:38.695481Z",
         "paris",
@@ -35,9 +40,10 @@ def test_a_row() -> None:
 
 def test_long_texts_are_cut_on_a_terminal_alone() -> None:
     long = letter(precache_detail="x" * 100)
-    assert table([long], cut=True)[1][-1] == "x" * 59 + "…"
-    assert table([long], cut=False)[1][-1] == "x" * 100
-    assert long.as_object()["detail"] == "x" * 100
+    assert row(long, cut=True)[-1] == "x" * 59 + "…"
+    assert row(long, cut=False)[-1] == "x" * 100
+    (detail,) = (column for column in LETTERS if column.name == "detail")
+    assert detail.value(long) == "x" * 100
 
 
 def test_without_headers() -> None:
@@ -66,7 +72,7 @@ HOSTILE = "a\x1b[2Jb\x9b2Jc\u202ed\r"
 
 
 def test_nothing_commands_a_terminal() -> None:
-    shown = table([letter(precache_detail=HOSTILE, precache_cloud="\x1b]0;x\x07")], cut=False)[1]
+    shown = row(letter(precache_detail=HOSTILE, precache_cloud="\x1b]0;x\x07"), cut=False)
     assert shown[-1] == r"a\x1b[2Jb\x9b2Jc\u202ed"
     assert all(cell.isprintable() for cell in shown)
     for body in (HOSTILE.encode(), orjson.dumps({HOSTILE: [HOSTILE]}), b"\x1b\xff"):
