@@ -1,9 +1,13 @@
+from typing import TYPE_CHECKING
+
 from bridge.config import BridgeConfig
 from console.demo.settings import DemoConfig
-from precache.config import Block
 from precache.config.kinds import KEYS_OF, kind_of_keys
 from precache.operator.config import OperatorConfig
 from processor.config import ProcessorConfig
+
+if TYPE_CHECKING:
+    from precache.config import Block
 
 
 def test_the_keys_of_each_kind_are_those_of_its_model() -> None:

@@ -15,7 +15,7 @@ from precache.runtime import logs
     ],
 )
 def test_the_level_that_was_asked_for_counts(
-    monkeypatch: pytest.MonkeyPatch, asked: str | None, verbose: bool, default: str, level: str
+    monkeypatch: pytest.MonkeyPatch, *, asked: str | None, verbose: bool, default: str, level: str
 ) -> None:
     configured: list[str] = []
     monkeypatch.setattr(logs, "configure", lambda _format, level: configured.append(level))
