@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.docs.documents import DOCUMENTS, anchors, name, outside_code
+from tests.unit.docs.documents import DOCUMENTS, ROOT, anchors, name, outside_code
 
 MAX_COLUMNS = 119
 
@@ -30,3 +30,9 @@ def test_links_lead_to_a_file_and_a_heading(document: Path) -> None:
             if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
                 broken.append(f"{name(document)}:{number}: {link}")
     assert broken == []
+
+
+def test_the_index_of_decisions_has_each_one() -> None:
+    folder = ROOT / "docs" / "decisions"
+    linked = re.findall(r"\]\((\d{4}-[^)]+)\)", (folder / "README.md").read_text())
+    assert sorted(linked) == sorted(path.name for path in folder.glob("[0-9]*.md"))
