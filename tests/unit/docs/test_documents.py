@@ -35,4 +35,6 @@ def test_links_lead_to_a_file_and_a_heading(document: Path) -> None:
 def test_the_index_of_decisions_has_each_one() -> None:
     folder = ROOT / "docs" / "decisions"
     linked = re.findall(r"\]\((\d{4}-[^)]+)\)", (folder / "README.md").read_text())
-    assert sorted(linked) == sorted(path.name for path in folder.glob("[0-9]*.md"))
+    assert sorted(linked) == sorted(path.name for path in folder.glob("[0-9]*.md")), (
+        "name it in docs/decisions/README.md"
+    )
