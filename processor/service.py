@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from time import time
 from typing import Final
 
@@ -34,6 +35,7 @@ from processor.group.assignment import Assignment
 from processor.group.membership import Membership
 from processor.group.predecessors import Predecessors
 from processor.group.recovery import Place, Rebuilder
+from processor.group.rejoin import Rejoin
 from processor.maintenance.rebuild_store import StoreRebuild
 from processor.output.store_writer import PART as STORE_PART
 from processor.output.store_writer import StoreWriter
@@ -192,8 +194,10 @@ def _run_loop(
     )
     steps = Steps(config.topics, membership, writer, transactions, fault_points)
     clock = WallClock(membership, wall.now, tuning.margin_ms, tuning.call_s)
+    members = GroupMembers(config.kafka, name, config.group)
     Loop(
         membership=membership,
+        rejoin=Rejoin(membership, members, name, tuning.call_s),
         assignment=assignment,
         clock=clock,
         transactions=transactions,
@@ -209,9 +213,9 @@ def _run_loop(
 def _membership(config: ProcessorConfig) -> Membership:
     strategy = str(config.kafka.client("consumer").get(_STRATEGY, "cooperative-sticky"))
     ours = {"group.id": config.group, "group.instance.id": config.instance, _STRATEGY: strategy}
-    consumer = clients.consumer(config.kafka, config.transactional_id, **ours)
     cooperative = "cooperative" in strategy
-    return Membership(consumer, config.topics.notifications, config.instance, cooperative=cooperative)
+    make = partial(clients.consumer, config.kafka, config.transactional_id, **ours)
+    return Membership(make, config.topics.notifications, config.instance, cooperative=cooperative)
 
 
 def _producer(config: ProcessorConfig, tuning: Tuning, transactional_id: str) -> Producer:

@@ -95,7 +95,7 @@ class Assignment:
         waiting = self.waiting
         metrics.PARTITIONS.labels("ready").set(len(self.assigned))
         metrics.PARTITIONS.labels("rebuilding").set(len(waiting))
-        if not self._membership.shares:
+        if not self._membership.has_share:
             self._health.set(PART, False, "waiting for the group to give out its partitions")
         elif waiting:
             self._health.set(PART, False, f"rebuilding partitions {sorted(waiting)}")

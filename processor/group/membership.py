@@ -7,8 +7,9 @@ Members are static (``group.instance.id``): a processor that is started again af
 where an unknown newcomer would wait for the end of the dead one's session.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from threading import Thread
 from time import monotonic
 from typing import Any, Final
 
@@ -31,13 +32,22 @@ class Membership:
     Attributes:
         owned: the partitions that the group gave us.
         shares: how often the group has given us a share, be it an empty one.
+        has_share: the last one was not lost since, as it is with our place in the group.
+
+    Args:
+        make: returns a consumer of the group.
+        topic: whose partitions it shares.
+        instance: our name in it.
+        cooperative: whether partitions are given out and taken away one by one.
     """
 
-    def __init__(self, consumer: Consumer, topic: str, instance: str, *, cooperative: bool) -> None:
+    def __init__(self, make: Callable[[], Consumer], topic: str, instance: str, *, cooperative: bool) -> None:
         self.owned: set[int] = set()
         self.shares = 0
+        self.has_share = False
+        self._make = make
         self._instance = instance
-        self._consumer = consumer
+        self._consumer = make()
         self._topic = topic
         self._cooperative = cooperative
         self._reading: set[int] = set()
@@ -51,6 +61,21 @@ class Membership:
             self._consumer.subscribe(
                 [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the group has taken us in, as far as the client knows."""
+        return bool(self._consumer.memberid())
+
+    def renew(self) -> None:
+        """Join anew with another client; the old one is closed in a thread of its own, since it may hang there."""
+        old, self._consumer = self._consumer, self._make()
+        Thread(target=_close, args=(old,), name="old-group-client", daemon=True).start()
+        self._lost |= self.owned
+        self.has_share = False
+        for numbers in (self.owned, self._reading, self._anew, self._paused):
+            numbers.clear()
+        self.join()
 
     def poll(self, records: int, timeout_s: float) -> list[Message]:
         """Serve the group and return what there is to read: what comes within the time, then only what is there."""
@@ -195,9 +220,12 @@ class Membership:
         return [TopicPartition(self._topic, number, offset) for number, offset in next_offsets.items()]
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        if consumer is not self._consumer:
+            return  # it is being closed
         numbers = {place.partition for place in places}
         log.info("processor.assigned", partitions=sorted(numbers))
         self.shares += 1
+        self.has_share = True
         if self._cooperative:
             self.owned |= numbers
             consumer.incremental_assign([])
@@ -210,8 +238,12 @@ class Membership:
 
     def _on_lost(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         self._requeue(consumer, places, "processor.lost")
+        if consumer is self._consumer:
+            self.has_share = False
 
     def _requeue(self, consumer: Consumer, places: list[TopicPartition], event: str) -> None:
+        if consumer is not self._consumer:
+            return  # it is being closed
         numbers = {place.partition for place in places}
         log.info(event, partitions=sorted(numbers))
         self.owned -= numbers
@@ -223,3 +255,8 @@ class Membership:
             return
         consumer.incremental_unassign([TopicPartition(self._topic, number) for number in numbers & self._reading])
         self._reading -= numbers
+
+
+def _close(consumer: Consumer) -> None:
+    with suppress(KafkaCallError), kafka_errors("close the old client of the group"):
+        consumer.close()

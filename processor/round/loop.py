@@ -32,6 +32,7 @@ from processor.gauges import Gauges
 from processor.group.assigned_partition import AssignedPartition
 from processor.group.assignment import Assignment
 from processor.group.membership import Membership
+from processor.group.rejoin import Rejoin
 from processor.output.transactions import Transactions
 from processor.round.clock import WallClock
 from processor.round.steps import Steps
@@ -49,6 +50,7 @@ class Loop:
         self,
         *,
         membership: Membership,
+        rejoin: Rejoin,
         assignment: Assignment,
         clock: WallClock,
         transactions: Transactions,
@@ -60,6 +62,7 @@ class Loop:
         watched: Watched,
     ) -> None:
         self._membership = membership
+        self._rejoin = rejoin
         self._assignment = assignment
         self._clock = clock
         self._transactions = transactions
@@ -89,6 +92,7 @@ class Loop:
 
     def _one_round(self) -> None:
         assignment = self._assignment
+        self._rejoin.check()
         assignment.apply_changes()
         messages = self._poll()
         began = monotonic()
