@@ -30,7 +30,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True, gc=False, tag_field="event_ty
 
     cloud: Annotated[str, tag("the cloud, as named in `bridge.yaml`", min_length=1)]
     instance: Annotated[str, tag("the bridge, as named by `instance:` in `bridge.yaml`", min_length=1)]
-    version: Annotated[str, field("of precache")]
+    version: Annotated[str, field("the version of precache")]
     state: Annotated[str, field("`starting`, `running`, `resuming` (after Kafka was away), `stopping`")]
     timestamp: Annotated[str, record("when it was sent", "RFC 3339")]
-    counts: Annotated[HeartbeatCounts, record("what was counted since the bridge started")]
+    counts: Annotated[HeartbeatCounts, record("the counts since the bridge started")]

@@ -36,25 +36,25 @@ class Operation(Struct, frozen=True, kw_only=True):
     ]
     revision: Annotated[
         int,
-        field("0 until the first final result, which is 1; one more for what came late, 2 s at a time"),
+        field("0 until the first final result, which is 1; one more for the late events of each 2 s"),
     ]
-    hosts_total: Annotated[int, field("that the operation is for", "hosts")]
-    hosts_done: Annotated[int, field("that have reported, failures included", "hosts")]
+    hosts_total: Annotated[int, field("all hosts of the operation", "hosts")]
+    hosts_done: Annotated[int, field("that reported, with or without failures", "hosts")]
     hosts_failed: Annotated[int, field("with at least one failed image", "hosts")]
     hosts_silent: Annotated[int, field("that never reported; 0 until the result is final", "hosts")]
-    errors: Annotated[int, field("that failed", "(host, image) pairs")]
+    errors: Annotated[int, field("failed pairs", "(host, image) pairs")]
     percent: Annotated[float, field("100 * hosts_done / hosts_total; 100 for an aggregate without hosts", "%")]
-    images: Annotated[Sequence[str], field("images that were reported on, cached or failed")]
+    images: Annotated[Sequence[str], field("images with a report, cached or failed")]
     failed_hosts: Annotated[Sequence[str], names("hosts with at least one failed image")]
     silent_hosts: Annotated[Sequence[str], names("hosts that never reported")]
     started_at: Annotated[str, field("when Nova began", "RFC 3339")]
     ended_at: Annotated[str, field('when Nova ended; `""` while the operation is open', "RFC 3339")]
-    duration_s: Annotated[float, field("between them; to the last event while open", "s")]
-    start_missing: Annotated[bool, field("Nova's first event never came: `hosts_total` is from what reported")]
+    duration_s: Annotated[float, field("from start to end; while open, to the last event", "s")]
+    start_missing: Annotated[bool, field("Nova's first event never came: `hosts_total` is from the reports")]
     end_missing: Annotated[bool, field("Nova's last event never came")]
-    request_id: Annotated[str, field("of the API call")]
-    project_id: Annotated[str, field("whose call it was")]
-    user_id: Annotated[str, field("whose call it was")]
+    request_id: Annotated[str, field("the request id of the API call")]
+    project_id: Annotated[str, field("the caller's project")]
+    user_id: Annotated[str, field("the caller")]
     image_counts: Annotated[
         dict[str, ImageCounts], record('for each image, `{"hosts_cached": ..., "hosts_failed": ...}`')
     ]
@@ -62,7 +62,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     sequence: Annotated[int, record("from 1 within the operation, without gaps: a higher one is newer")]
     first_offset: Annotated[int, record("where the operation begins in its partition of `nova.notifications`")]
     final_at: Annotated[str, record('when it became final, by the partition\'s clock; `""` while open', "RFC 3339")]
-    lists_cut: Annotated[bool, record("the lists were cut to keep the record below 900 kB; the counts are whole")]
+    lists_cut: Annotated[bool, record("the lists were cut to keep the record below 900 kB; counts are complete")]
     global_request_id: Annotated[str, field('the global request id that the caller chose; `""` when there is none')] = (
         ""
     )
@@ -79,8 +79,8 @@ class ImageResult(Struct, frozen=True, kw_only=True):
     aggregate_name: Annotated[str, tag("its name when the operation began")]
     image: Annotated[str, tag("the image's id")]
     operation: Annotated[str, field("the operation's id")]
-    hosts_cached: Annotated[int, field("on which the image is", "hosts")]
-    hosts_failed: Annotated[int, field("on which it failed", "hosts")]
+    hosts_cached: Annotated[int, field("with the image", "hosts")]
+    hosts_failed: Annotated[int, field("where it failed", "hosts")]
 
 
 _decode: Final = Decoder(Operation).decode

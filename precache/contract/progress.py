@@ -21,27 +21,26 @@ class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     aggregate_name: Annotated[str, tag("its name when the operation began")]
     host: Annotated[str, tag("the compute host")]
     operation: Annotated[str, field("the operation's id")]
-    index: Annotated[int, field("the host's number as Nova counted it; may repeat or skip: count hosts instead")]
-    hosts_total: Annotated[int, field("that the operation is for", "hosts")]
-    hosts_done: Annotated[int, field("that have reported, failures included", "hosts")]
+    index: Annotated[int, field("Nova's number of the host; may repeat or skip: count hosts instead")]
+    hosts_total: Annotated[int, field("all hosts of the operation", "hosts")]
+    hosts_done: Annotated[int, field("that reported, with or without failures", "hosts")]
     hosts_failed: Annotated[int, field("with at least one failed image", "hosts")]
     percent: Annotated[float, field("100 * hosts_done / hosts_total", "%")]
     images_cached: Annotated[Sequence[str], field("images that are on this host now")]
     images_failed: Annotated[
         Sequence[str],
         field(
-            "images that are not: an error, an image type that is not supported, or the host was down "
-            "(Nova does not say which)"
+            "images that are not: an error, an unsupported image type, or the host was down (Nova does not say which)"
         ),
     ]
     images_cached_count: Annotated[int, field("in `images_cached`", "images")]
     images_failed_count: Annotated[int, field("in `images_failed`", "images")]
-    errors: Annotated[int, record("failed (host, image) pairs, as after this report", "(host, image) pairs")]
+    errors: Annotated[int, record("failed (host, image) pairs, with this report", "(host, image) pairs")]
     message_id: Annotated[str, record("Nova's")]
     lists_cut: Annotated[
         bool,
         record(
-            "there, and `true`, when the lists of images were cut to keep the record below 900 kB; counts are whole"
+            "`true` if the lists of images were cut to keep the record below 900 kB, else absent; counts are complete"
         ),
     ] = False
     conductor: Annotated[str, field('the host of the nova-conductor that published the report; `""` when unknown')] = ""

@@ -201,7 +201,7 @@ def test_what_is_old_is_deleted_and_nothing_else(tmp_path: Path) -> None:
     old = [structs.replace(row, time_ns=row.time_ns - 91 * 86_400 * 10**9) for row in rows()]
     store.write([*rows(), *old])
     with closing(sqlite3.connect(path)) as person:
-        assert title(QUESTIONS[-1]) == "Delete what is old (SQLite)"
+        assert title(QUESTIONS[-1]) == "Delete old rows (SQLite)"
         person.executescript(block(QUESTIONS[-1], "sql"))
         person.commit()
     counts = [
