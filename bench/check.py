@@ -105,7 +105,7 @@ def state(influx: Influx, plan: Plan) -> None:
     total = influx.number('SELECT sum("hosts_done") FROM precache_operation')
     equal("hosts of all operations", total, plan.progress_events)
     if plan.ended:
-        equal("operations that are over", influx.number(COMPLETED), plan.all_operations)
+        equal("operations that have ended", influx.number(COMPLETED), plan.all_operations)
 
 
 def derived(servers: Servers, progress: str, operations: str, deadletters: str, plan: Plan) -> None:
@@ -124,5 +124,5 @@ def derived(servers: Servers, progress: str, operations: str, deadletters: str, 
     equal("operations with a record", len(last), plan.all_operations)
     if plan.ended:
         done = sum(record["hosts_done"] for record in last.values() if record["final_at"])
-        equal("hosts of operations that are over", done, plan.progress_events)
+        equal("hosts of operations that have ended", done, plan.progress_events)
     equal("dead letters", sum(1 for _ in records(servers, deadletters)), 0)

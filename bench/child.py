@@ -1,4 +1,4 @@
-"""A program under measurement: a process of its own, with its log, ended when the run is over."""
+"""A program under measurement: a process of its own, with its log, ended when the run has ended."""
 
 import os
 import subprocess

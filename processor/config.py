@@ -13,7 +13,7 @@ from processor.core.settings import Timers
 
 DEFAULT_GROUP: Final = "precache-processor"
 _MS_PER_S: Final = 1_000
-# What the largest record of ours may need (precache.contract.topics), key and headers included.
+# What the largest record of precache may need (precache.contract.topics), key and headers included.
 _RECORD_BYTES: Final = 1_000_000
 
 
@@ -40,7 +40,7 @@ class OperationsBlock(Block):
     @field_validator("abandon_after")
     @classmethod
     def _comes_after_stalled(cls, abandon_after: float, info: ValidationInfo) -> float:
-        # Missing when it is at fault itself, which is told anyway.
+        # Missing when it is at fault itself, which is reported anyway.
         if abandon_after <= info.data.get("stall_after", 0.0):
             raise ValueError("should be longer than stall_after: stalled comes before abandoned")
         return abandon_after

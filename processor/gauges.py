@@ -24,7 +24,7 @@ class Gauges:
     Args:
         membership: asks the broker for the ends of partitions.
         held: returns the partitions that are ready.
-        health: is told whether Kafka answers.
+        health: takes whether Kafka answers.
         clock: seconds that only ever grow.
     """
 

@@ -74,7 +74,7 @@ def run(config: ProcessorConfig, stop: Stop, *, tuning: Tuning | None = None, ch
         Whether all ended in time; see :func:`processor.shutdown.finish_within`.
 
     Raises:
-        ProcessorError, KafkaFault, StoreError: somebody must act; the text says what to do.
+        ProcessorError, KafkaCallError, StoreError: somebody must act; the text says what to do.
     """
     return finish_within(
         lambda: _run(config, stop, tuning or Tuning(), check_topics=check_topics), stop, config.shutdown_timeout
@@ -121,7 +121,7 @@ def rebuild(config: ProcessorConfig, stop: Stop, emit: Callable[[str], None]) ->
         Whether all ended in time, after a request to stop; see :func:`processor.shutdown.finish_within`.
 
     Raises:
-        ProcessorError, KafkaFault, StoreError: somebody must act; the text says what to do.
+        ProcessorError, KafkaCallError, StoreError: somebody must act; the text says what to do.
     """
     return finish_within(lambda: _rebuild(config, stop, emit), stop, config.shutdown_timeout)
 
@@ -298,8 +298,8 @@ def _check_topics(config: ProcessorConfig) -> None:
     """Refuse topics that would break a promise.
 
     Raises:
-        Fatal: with every fault, and the command that mends it.
-        KafkaFault: they can't be looked at.
+        Fatal: with every fault, and the command that fixes it.
+        KafkaCallError: they can't be looked at.
     """
     admin = clients.admin(config.kafka)
     errors = topics.check(admin, config.topics, ROLES, Deadline.after(min(_CHECK_S, config.shutdown_timeout)))
@@ -312,7 +312,7 @@ def _check_stopped(config: ProcessorConfig) -> None:
 
     Raises:
         Fatal: the group has members.
-        KafkaFault: Kafka does not tell.
+        KafkaCallError: Kafka does not tell.
     """
     members = GroupMembers(config.kafka, config.transactional_id, config.group).read(_CHECK_S)
     if members:

@@ -8,7 +8,7 @@ from precache.runtime.logs import log
 
 # Clocks that are kept by NTP are slewed, or step by far less.
 _MAX_STEP_MS: Final = 5 * 60_000
-# A step that lasts for so long is no moment.
+# A step that lasts for that long is no moment.
 _BELIEVED_AFTER_MS: Final = 5 * 60_000
 _NS_PER_MS: Final = 1_000_000
 # Linux has a clock that goes on while the machine is suspended; elsewhere that is a step.
@@ -30,7 +30,7 @@ class SteadyWall:
     """Wall time; a step of more than five minutes is believed once it has lasted for five minutes.
 
     Until then time may have gone on from before the step, or be what the system's clock says. A machine that was
-    suspended makes no step, but one that was wrong at the start can't be told.
+    suspended makes no step, but one that was wrong at the start can't be known.
 
     Args:
         wall_ms: returns milliseconds since the epoch.

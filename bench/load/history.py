@@ -15,7 +15,7 @@ DAYS: Final = 90
 DAY_NS: Final = 86_400 * NS_PER_S
 # Of every operation: between START and the first report, and from one report to the next.
 _STEP_NS: Final = NS_PER_S
-# One host in so many fails its last image.
+# One host in that many fails its last image.
 _FAILS_EVERY: Final = 50
 
 

@@ -48,7 +48,7 @@ class Plan:
             clouds x aggregates x hosts.
         parallel: how many operations run at once on each cloud.
         ended: whether END comes; without it operations stay open.
-        failing: one host in so many fails its image; 0 for none.
+        failing: one host in that many fails its image; 0 for none.
         first: the number of the first operation: two plans with other numbers share no operation.
     """
 

@@ -86,12 +86,12 @@ def _bridge_clouds(bench: Bench, clouds: int, messages: int) -> Sample:
 
 
 def _finished(bench: Bench) -> Result:
-    """The same events, after ever more operations that are over but not yet closed."""
+    """The same events, after ever more operations that have ended but not yet closed."""
     steps = (10, bench.size(1_000, 30), bench.size(10_000, 100))
     tail = Plan(clouds=10, operations=bench.size(50, 5), hosts=200, first=steps[-1])
     before = [Plan(clouds=10, operations=finished // 10, hosts=_SHORT_HOSTS) for finished in steps]
     runs: list[Run] = [partial(_processed, bench, tail, plan) for plan in before]
-    what = f"processor, all but the store, CPU an event after so many finished operations, {tail.events:,} events"
+    what = f"processor, all but the store, CPU an event after that many finished operations, {tail.events:,} events"
     return _result(what, steps, each(runs, bench.runs))
 
 

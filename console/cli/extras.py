@@ -2,7 +2,7 @@
 
 from typing import Final
 
-# Which extra brings a module that a part of ours imports.
+# Which extra brings a module that a part of precache imports.
 _EXTRA_OF: Final = {
     "oslo_messaging": "bridge",
     "oslo_config": "bridge",
@@ -16,7 +16,7 @@ _EXTRA_OF: Final = {
 
 
 def missing(error: ModuleNotFoundError) -> str | None:
-    """Return what to say of a module that is not there; None when no extra of ours would bring it."""
+    """Return what to say of a module that is not there; None when no extra of precache would bring it."""
     module = (error.name or "").partition(".")[0]
     extra = _EXTRA_OF.get(module)
     if extra is None:

@@ -18,5 +18,5 @@ def lateness_problem(bridge: "BridgeConfig", processor: "ProcessorConfig") -> st
         return ""
     return (
         f"should be longer than the `hold` of cloud {longest.name} ({longest.hold:g} s), and is {lateness_s:g} s: what"
-        " a bridge held for so long would come too late, and be a dead letter"
+        " a bridge held for that long would come too late, and be a dead letter"
     )

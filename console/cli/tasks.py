@@ -30,7 +30,7 @@ class Task(Generic[T]):
         return self._over.is_set()
 
     def result(self) -> T:
-        """Return what the call returned, or raise what it raised. Only once it is over."""
+        """Return what the call returned, or raise what it raised. Only once it has ended."""
         if self._fault is not None:
             raise self._fault
         return self._results[0]
@@ -45,7 +45,7 @@ class Task(Generic[T]):
 
 
 def all_over(tasks: Sequence[Task[T]]) -> Sequence[Task[T]]:
-    """Wait until each task is over, and return them. Their calls are bounded in time."""
+    """Wait until each task has ended, and return them. Their calls are bounded in time."""
     while not all(task.is_over for task in tasks):
         # In steps, as an endless wait for a thread is not broken by Ctrl-C everywhere.
         time.sleep(_STEP_S)

@@ -54,7 +54,7 @@ class TopicReader:
     Args:
         settings: how to reach Kafka.
         client_id: its name in logs, here and on the broker.
-        emit: tells a person about outages.
+        emit: reports outages to a person.
     """
 
     def __init__(self, settings: KafkaSettings, client_id: str, emit: Callable[[str], None]) -> None:
@@ -144,7 +144,7 @@ class TopicReader:
         return not self._waiting
 
     def poll(self, timeout_s: float) -> list[Message]:
-        """Return the records that came, after at most so many seconds.
+        """Return the records that came, after at most that many seconds.
 
         Raises:
             CannotReadError: Kafka refuses, or a topic is gone.

@@ -39,7 +39,7 @@ _WORDS: dict[Kind, str] = {
 def check_config(files: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001 - click's signature
     """Tell every fault of configuration files at once, without touching the network.
 
-    What a file is for is told by its top-level keys: `clouds` for a bridge, `store` for a processor, `operators` for an
+    The top-level keys show what a file is for: `clouds` for a bridge, `store` for a processor, `operators` for an
     operator. Files that belong together are best given together: a processor must keep operations for longer than a
     bridge holds messages.
     """

@@ -80,8 +80,10 @@ def deadletters() -> None:
 @_kafka_options
 @click.option("--cloud", default="", help="Only this cloud's.")
 @click.option("--reason", default="", help="Only those with this word, such as late or not-json.")
-@click.option("--since", "since_s", type=DURATION, help="Only what was written in the last so long, such as 24h.")
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The newest so many.")
+@click.option("--since", "since_s", type=DURATION, help="Only what was written in the last DURATION, such as 24h.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The most to show, the newest."
+)
 @output_options
 @click.pass_obj
 def list_(
@@ -146,8 +148,10 @@ def show(invocation: Invocation, place: str, path: Path | None, kafka: str | Non
 @_kafka_options
 @click.option("--cloud", default="", help="Only this cloud's.")
 @click.option("--reason", default="", help="Those with this word, such as internal-error.")
-@click.option("--since", "since_s", type=DURATION, help="Those written in the last so long, such as 24h.")
-@click.option("--limit", type=click.IntRange(min=1), default=10_000, show_default=True, help="The oldest so many.")
+@click.option("--since", "since_s", type=DURATION, help="Those written in the last DURATION, such as 24h.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=10_000, show_default=True, help="The most to take, the oldest."
+)
 @click.option("--force", is_flag=True, help="Those that were replayed before, too.")
 @click.option("--dry-run", is_flag=True, help="Send nothing; say what would be sent.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a letter, one a line.")

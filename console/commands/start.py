@@ -51,11 +51,11 @@ Exit codes: (of several requests, the first that applies of 130, 2, 9, 8, 6, 5, 
 @click.option("--cloud", "clouds", metavar="C", multiple=True, help="The cloud, as in bridge.yaml; may be repeated.")
 @click.option("--os-cloud", metavar="NAME", help="Its entry in clouds.yaml, instead of precache.yaml's or OS_CLOUD.")
 @click.option("--no-wait", is_flag=True, help="End once Nova has the request.")
-@click.option("--separate-images", is_flag=True, help="A request for each image: silent hosts are told by image.")
+@click.option("--separate-images", is_flag=True, help="A request for each image: silent hosts are reported by image.")
 @click.option("--retry", "retries", metavar="N", type=click.IntRange(0), default=0, help="Ask again, after failures.")
 @click.option("--backoff", "backoff_s", type=DURATION, default="1m", show_default=True, help="Wait before --retry.")
 @click.option("--force", is_flag=True, help="Ask in spite of what speaks against it.")
-@click.option("--timeout", "timeout_s", type=DURATION, help="Give up after so long, such as 90s or 2h.")
+@click.option("--timeout", "timeout_s", type=DURATION, help="Give up after this time, such as 90s or 2h.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an event, one a line.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="The same.")
 @click.option("--fail-on-stall", is_flag=True, help="End with 4 at a stall, instead of a warning.")
@@ -112,7 +112,7 @@ def _targets(clouds: tuple[str, ...], os_cloud: str | None, where: Source | None
     """Return how to reach each cloud that was named; or the only one that the operator's file names.
 
     Raises:
-        Failure: that can't be told.
+        Failure: that can't be known.
     """
     from console.start.clouds import Place
 

@@ -42,7 +42,7 @@ Exit codes:
 @click.option("--operation", metavar="ID", default="", help="This operation, begun or over; or a global request id.")
 @click.option("--all", "everything", is_flag=True, help="Everything that runs, on all clouds, until Ctrl-C.")
 @click.option("--last", is_flag=True, help="The matching operation that began last, over or not.")
-@click.option("--timeout", "timeout_s", type=DURATION, help="Give up after so long, such as 90s or 2h.")
+@click.option("--timeout", "timeout_s", type=DURATION, help="Give up after this time, such as 90s or 2h.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an event, one a line.")
 @click.option("-o", "output", type=click.Choice(["json"]), help="The same.")
 @click.option("--fail-on-stall", is_flag=True, help="End with 4 at a stall, instead of a warning.")
@@ -92,7 +92,7 @@ def _last(where: Source, want: Want) -> str:
     """Return the id of the operation that began last.
 
     Raises:
-        Failure: there is none, or that can't be told.
+        Failure: there is none, or that can't be known.
     """
     from console.watch import exit_codes
     from console.watch.every import last_operation

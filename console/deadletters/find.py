@@ -44,9 +44,9 @@ def newest(settings: KafkaSettings, wanted: Filter, *, limit: int, since_ms: int
     Args:
         settings: how to reach Kafka, and what the topic is called.
         wanted: which ones.
-        limit: at most so many.
+        limit: the most to return.
         since_ms: only those written from then on; milliseconds since the epoch.
-        emit: tells a person about outages.
+        emit: reports outages to a person.
 
     Raises:
         CannotReadError: Kafka can't be reached or refuses.

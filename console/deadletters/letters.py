@@ -43,7 +43,7 @@ class Letter:
 
     @property
     def cloud(self) -> str:
-        """Return the cloud's name; ``""`` when it could not be told."""
+        """Return the cloud's name; ``""`` when it could not be known."""
         return self.headers.get(deadletters.CLOUD, "")
 
     @property

@@ -26,7 +26,7 @@ class Choice:
         places: these, as (partition, offset); or else
         wanted: those that match,
         since_ms: written from then on (milliseconds since the epoch),
-        limit: the oldest so many.
+        limit: at most this many, the oldest.
         force: also those that were replayed before.
     """
 
@@ -84,7 +84,7 @@ def replay_all(settings: KafkaSettings, choice: Choice, *, dry_run: bool, emit: 
         settings: how to reach Kafka, and the topics' names; a bridge's clouds as well, for their `events`.
         choice: which dead letters.
         dry_run: send nothing.
-        emit: tells a person about progress and outages.
+        emit: reports progress and outages to a person.
 
     Raises:
         CannotReadError: Kafka can't be reached or refuses; what was yielded until then is done.

@@ -55,7 +55,7 @@ def stored(path: Path) -> list[Table]:
     """Return the rows that are in the store.
 
     Raises:
-        sqlite3.Error: the file is no store of ours.
+        sqlite3.Error: the file is no store of precache.
     """
     keys = {
         "precache_operation": ("operation",),
@@ -115,10 +115,10 @@ def _image(request: Request, image: str) -> Row:
 
 def _by_key(connection: sqlite3.Connection, table: str, key: tuple[str, ...]) -> dict[tuple[str, ...], Row]:
     rows: dict[tuple[str, ...], Row] = {}
-    for found in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a name of ours
+    for found in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a fixed name
         row = {name: _value(name, found[name]) for name in found.keys()}  # noqa: SIM118 - a sqlite3.Row is no dict
         name = tuple(str(row[part]) for part in key)
-        # A second row of one name would hide behind the first: it gets a name of its own, and is told as one too many.
+        # A second row of one name would hide behind the first: its own name shows it as one too many.
         rows[name if name not in rows else (*name, f"(row {len(rows) + 1})")] = row
     return rows
 

@@ -41,7 +41,7 @@ class Part:
 
     def stop(self) -> None:
         """Ask the part to stop, and wait for it."""
-        self._stop.request("the demo is over")
+        self._stop.request("the demo has ended")
         self._thread.join(_JOIN_S)
         if self._thread.is_alive():
             raise PartError(f"the {self.name} did not stop within {_JOIN_S:.0f} s")

@@ -118,7 +118,7 @@ def _send(nova: Nova, step: Step) -> None:
 
 
 def _follow(feed: Feed, requests: Sequence[Request], parts: Sequence[Part], screen: DemoScreen) -> None:
-    """Show every operation until all are over, as `precache watch --operation` would."""
+    """Show every operation until all have ended, as `precache watch --operation` would."""
     follows = {request: Follow(Want(operation=request.operation)) for request in requests}
     limit = time.monotonic() + _LIMIT_S
     while any(follow.exit_code is None for follow in follows.values()) and time.monotonic() < limit:

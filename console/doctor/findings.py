@@ -10,7 +10,7 @@ from precache.runtime.deadline import Deadline
 
 State = Literal["ok", "WARN", "FAIL"]
 
-# A check that hangs is told after so long, and left behind: its thread dies with the process.
+# A check that hangs is reported after this time, and left behind: its thread dies with the process.
 CHECK_S: Final = 20.0
 
 

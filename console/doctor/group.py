@@ -69,7 +69,7 @@ def _patiently(ask: Callable[[], Any], deadline: Deadline) -> Any:
     """Ask until there is an answer: a coordinator that just got the group loads it first.
 
     Raises:
-        KafkaFault: what Kafka says, once waiting is over or does not help.
+        KafkaCallError: what Kafka says, once waiting has ended or does not help.
     """
     while True:
         try:

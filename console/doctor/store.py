@@ -26,7 +26,7 @@ def _influxdb(config: InfluxStoreConfig) -> Finding:
     try:
         store.check()
     except StoreError as error:
-        return fail(what, str(error), "mend it as the text says; the processor goes on by itself after that")
+        return fail(what, str(error), "fix it as the text says; the processor goes on by itself after that")
     finally:
         store.close()
     return ok(what, "reachable, the bucket is there, and the token may use it")

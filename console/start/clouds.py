@@ -52,7 +52,7 @@ Connect = Callable[[Place], Cloud]
 
 
 def look_up(places: Sequence[Place], aggregate: str, images: Sequence[str], connect: Connect) -> list[Outcome]:
-    """Return what each cloud has, or why that can't be told, in the order of the places."""
+    """Return what each cloud has, or why that can't be known, in the order of the places."""
     tasks = [Task(lambda place=place: _look_up(place, aggregate, images, connect)) for place in places]  # type: ignore[misc]
     return [_outcome(task) for task in all_over(tasks)]
 

@@ -1,4 +1,4 @@
-"""How a request to cache images stands, and when it is over: a pure function of what is known of it."""
+"""How a request to cache images stands, and when it has ended: a pure function of what is known of it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -36,7 +36,7 @@ class Standing:
         answered_at: when the response came, or was given up; None before.
         fault: what came instead of a 202; None before, and after a 202.
         began: a notification with its global request id came.
-        ended: the exit code of the operation, once it is over or no longer followed.
+        ended: the exit code of the operation, once it has ended or is no longer followed.
         heard_since: since when notifications could be heard without a break.
         wait: the operation is to be followed to its end.
     """

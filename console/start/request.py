@@ -27,7 +27,7 @@ class Terms:
     """How requests are followed.
 
     Attributes:
-        timeout_s: give up after so long, in seconds; None for never.
+        timeout_s: give up after this time, in seconds; None for never.
         fail_on_stall: a stall ends it.
         wait: follow it to its end.
         retries: ask again so often where images failed or hosts gave no answer.
@@ -54,7 +54,7 @@ class Request:
         global_request_id: of the last attempt.
         request_id: Nova's; ``""`` until the response tells it.
         fault: what came instead of a 202.
-        code: the exit code, once it is over.
+        code: the exit code, once it has ended.
     """
 
     def __init__(self, found: Found, wish: Wish, who: str, terms: Terms) -> None:
@@ -144,7 +144,7 @@ class Request:
         return True
 
     def advance(self, now: float, heard_since: float) -> list[Event]:
-        """Do what is due, and see whether it is over.
+        """Do what is due, and see whether it has ended.
 
         Args:
             now: the time.

@@ -86,7 +86,7 @@ class Bars:
 
 
 def table(rows: Sequence[Row], columns: int) -> "Table":
-    """Return the rows as a table that fits a terminal of so many columns."""
+    """Return the rows as a table that fits a terminal of that many columns."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text

@@ -29,7 +29,7 @@ class Entry:
 
     @property
     def is_final(self) -> bool:
-        """Whether it is over."""
+        """Whether it has ended."""
         return self.operation.status in FINAL_STATUSES
 
     def take_operation(self, record: Operation) -> None:
@@ -52,7 +52,7 @@ class Board:
     """The operations whose records were given, by id.
 
     Args:
-        keep_final: those that are over stay; else they go with their last record.
+        keep_final: those that have ended stay; else they go with their last record.
     """
 
     def __init__(self, *, keep_final: bool = False) -> None:

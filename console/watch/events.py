@@ -44,7 +44,7 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The operation is over, or stalled where that ends the watch."""
+    """The operation has ended, or stalled where that ends the watch."""
 
     operation: Operation
     exit_code: int

@@ -51,7 +51,7 @@ class Every:
             self._begin(name, record, now)
 
     def advance(self, now: float) -> None:
-        """Do what is due, and leave what is over."""
+        """Do what is due, and leave what has ended."""
         for name, follow in list(self._follows.items()):
             for event in follow.advance(now):
                 self._screen.show(event, name)

@@ -1,6 +1,6 @@
 """Which operation a watch follows, and in what order it tells of it. Pure: records and the time are arguments.
 
-The records of one operation come from two topics, in any order between the two. What is told is in order all the same:
+The records of one operation come from two topics, in any order between the two. What is printed is in order:
 the opening first; each host's report by its ``hosts_done``; the end last, after the reports that it counts. Nothing is
 waited for longer than :data:`PATIENCE_S`: a record that was lost to retention must not silence those that are there.
 """
@@ -172,7 +172,7 @@ class Follow:
         return [Resumed(record)] if was and record.status not in FINAL_STATUSES else []
 
     def _emit(self, now: float) -> list[Event]:
-        """Tell the reports whose turn it is, then the end if nothing is missing before it or its time is over."""
+        """Tell the reports whose turn it is, then the end if nothing is missing before it or its time is up."""
         if self._last is None:
             return []
         if self._ending is None:

@@ -81,7 +81,7 @@ class Source:
         Args:
             reach: what is read of Kafka's past.
             cloud: what to call the cloud of a RabbitMQ.
-            emit: tells a person about outages.
+            emit: reports outages to a person.
 
         Raises:
             Failure: the file or the address can't be used.

@@ -18,7 +18,7 @@ from precache.config.variables import VARIABLE, in_place
 from precache.runtime.masking import MASK, mask_text
 
 MAX_FILE_BYTES: Final = 1024 * 1024
-# Aliases may repeat a node without end; a file of ours has some hundred values.
+# Aliases may repeat a node without end; a file of precache has some hundred values.
 MAX_VALUES: Final = 50_000
 MAX_DEPTH: Final = 30
 # A secret shorter than this would be found all over the texts that it is to be masked in.

@@ -62,7 +62,7 @@ def load(path: FilePath, model: type[T], environ: Mapping[str, str] | None = Non
 
 
 def top_level_keys(path: FilePath) -> frozenset[str]:
-    """Return the keys at the top of a file, by which the kind of a file is told; empty when it can't be read."""
+    """Return the keys at the top of a file, which show the kind of a file; empty when it can't be read."""
     _, value = documents.read(path)
     return frozenset(value) if isinstance(value, dict) else frozenset()
 

@@ -44,7 +44,7 @@ class DeadLetter:
     Attributes:
         reason: a fixed word, such as ``not-json`` or ``late``.
         detail: one sentence for a person: what is wrong, and where in the message.
-        cloud: the cloud's name; ``""`` when even that can't be told.
+        cloud: the cloud's name; ``""`` when even that can't be known.
         origin: where it lay: a queue's name, or ``topic/partition/offset``.
         received_at: RFC 3339, UTC.
         body: the bytes, credentials already masked. What is longer than :data:`MAX_BYTES` may be cut already. Empty

@@ -1,4 +1,4 @@
-"""What marks a SQLite file as a store of ours, for whoever writes it and whoever reads it."""
+"""What marks a SQLite file as a precache store, for whoever writes it and whoever reads it."""
 
 from typing import Final
 

@@ -89,7 +89,7 @@ _SPARE: Final = NS_PER_US
 
 
 def spare_digits(operation: str) -> int:
-    """Return 0 to 999: the same for all points of one operation, in every process and for ever."""
+    """Return 0 to 999: the same for all points of one operation, in every process and forever."""
     return crc32(operation.encode()) % _SPARE
 
 

@@ -12,7 +12,7 @@ OPERATION_TYPE: Final = "io.precache.operation.v1"
 DEADLETTER_TYPE: Final = "io.precache.deadletter.v1"
 REPLAY_TYPE: Final = "io.precache.replay.v1"
 
-# The value of a record of ours stays below this: with its key and headers it then passes librdkafka's default limit of
+# The value of each record stays below this: with its key and headers it then passes librdkafka's default limit of
 # 1,000,000 bytes, and Kafka's of 1 MiB.
 MAX_RECORD_BYTES: Final = 900_000
 

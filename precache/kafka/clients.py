@@ -1,4 +1,4 @@
-"""Kafka's clients, with the settings that the promises rest on. They connect by themselves, and for ever.
+"""Kafka's clients, with the settings that the promises rest on. They connect by themselves, and forever.
 
 What stands in the user's block is laid over the choices here; what a promise rests on is laid over the user's block,
 which refuses those keys anyway.
@@ -55,7 +55,7 @@ _CHOSEN_TRANSACTIONAL: Final[dict[str, Any]] = {
 }
 _PROMISED_TRANSACTIONAL: Final[dict[str, Any]] = {
     **{key: value for key, value in _PROMISED_PRODUCER.items() if key != "message.timeout.ms"},
-    # After so long Kafka ends a killed processor's open transaction, if nobody else does.
+    # After this time Kafka ends a killed processor's open transaction, if nobody else does.
     "transaction.timeout.ms": 30_000,
     # librdkafka asks that it be no longer than the transaction.
     "message.timeout.ms": 30_000,

@@ -1,4 +1,4 @@
-"""The ``kafka:`` block: any property of librdkafka, but for those that a promise of ours rests on.
+"""The ``kafka:`` block: any property of librdkafka, but for those that a promise of precache rests on.
 
 librdkafka ships no list of its properties, but refuses what it does not know. It is asked without making a client: a
 property that does not exist is laid after the one in question, so that the constructor always ends before it starts

@@ -21,7 +21,7 @@ from precache.runtime.logs import log
 from precache.runtime.throttle import Throttle
 
 REPEAT_S: Final = 60.0
-# Once in so many ms each client says which brokers it is connected to.
+# Once in that many ms each client says which brokers it is connected to.
 STATISTICS_INTERVAL_MS: Final = 5_000
 
 _BROKER: Final = re.compile(
@@ -96,13 +96,13 @@ class Connection:
             self.refused = error.name()
             self._limited(log.error, "kafka.refused", error.name(), text=self._refusal)
         elif error.name() in _CONNECTION:
-            # Each broker's loss is told by its line in the log, and _ALL_BROKERS_DOWN by those of all.
+            # Each broker's loss is reported by its line in the log, and _ALL_BROKERS_DOWN by those of all.
             self.last_error = _without_times(f"{match['broker']}: {match['why']}" if match else error.str())
         elif not error.fatal():  # a fatal one is raised by the next call
             self._limited(log.warning, "kafka.client", error.name(), text=error.str())
 
     def on_statistics(self, text: str) -> None:
-        """Take librdkafka's statistics: a broker that is up again is told."""
+        """Take librdkafka's statistics: a broker that is up again is reported."""
         if not self._lost:
             return
         up = {str(b["nodename"]) for b in orjson.loads(text).get("brokers", {}).values() if b["state"] == "UP"}

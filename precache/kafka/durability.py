@@ -34,7 +34,7 @@ class Layout:
 
 
 def fitting_copies(brokers: int) -> int:
-    """Return how many copies to make where there are so many brokers."""
+    """Return how many copies to make where there are that many brokers."""
     return max(1, min(_COPIES, brokers))
 
 
@@ -57,7 +57,7 @@ def check(
 
     Raises:
         KafkaRetry: Kafka cannot be reached before the deadline.
-        KafkaFault: Kafka refused.
+        KafkaCallError: Kafka refused.
     """
     names = {topics.name(role): role for role in roles}
     layouts = _layouts(admin, names, deadline)

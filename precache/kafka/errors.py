@@ -21,7 +21,7 @@ class KafkaCallError(Exception):
         doing: what was tried: ``"produce"``, ``"commit the transaction"``.
         name: the code's name, such as ``_MSG_TIMED_OUT``.
         text: what Kafka says.
-        loud: nothing gets better by itself: somebody must act (credentials, rights, a missing topic, ...).
+        actionable: nothing gets better by itself: somebody must act (credentials, rights, a missing topic, ...).
         retry: trying the same again may work.
     """
 
@@ -45,7 +45,7 @@ class KafkaRejected(KafkaCallError):
     """This record is refused for good.
 
     ``MSG_SIZE_TOO_LARGE`` is the broker's word on the whole batch that the record travelled in; topics whose
-    ``max.message.bytes`` is below a batch of ours are refused by :func:`precache.kafka.topics.check`.
+    ``max.message.bytes`` is below a batch of precache are refused by :func:`precache.kafka.topics.check`.
     """
 
 
@@ -109,7 +109,7 @@ def kafka_errors(doing: str) -> Iterator[None]:
     """Raise as ours what Kafka raises inside of the ``with``; ``doing`` says what was tried there.
 
     Raises:
-        KafkaFault: one of its kinds.
+        KafkaCallError: one of its kinds.
     """
     try:
         yield

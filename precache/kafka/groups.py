@@ -41,7 +41,7 @@ class GroupCommits:
         """Return the numbers of a topic's partitions; none when there is no such topic.
 
         Raises:
-            KafkaFault: Kafka does not tell.
+            KafkaCallError: Kafka does not tell.
         """
         with kafka_errors(f"look up topic {topic}"):
             found = self._consumer.list_topics(topic, timeout=timeout_s).topics.get(topic)
@@ -51,7 +51,7 @@ class GroupCommits:
         """Return the commit of each partition, with its metadata; where there is none, the offset is negative.
 
         Raises:
-            KafkaFault: Kafka does not tell.
+            KafkaCallError: Kafka does not tell.
         """
         places = [TopicPartition(topic, number) for number in numbers]
         if not places:

@@ -62,7 +62,7 @@ class LogReader:
         """Return what stands from ``start`` up to ``end``, in batches; empty ones while there is nothing yet.
 
         Raises:
-            KafkaFault: of its kinds; ``KafkaRetry`` when ``start`` is no longer in the log.
+            KafkaCallError: of its kinds; ``KafkaRetry`` when ``start`` is no longer in the log.
         """
         if start >= end:
             return

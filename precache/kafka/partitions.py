@@ -1,4 +1,4 @@
-"""On which partition a key stands: Java's partitioner, which every client of ours uses (``murmur2_random``)."""
+"""On which partition a key stands: Java's partitioner, which every client of precache uses (``murmur2_random``)."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ _M: Final = 0x5BD1E995
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """Return the partition of a key in a topic of so many partitions.
+    """Return the partition of a key in a topic of that many partitions.
 
     Source: ``org.apache.kafka.common.utils.Utils.murmur2``, its sign bit dropped.
     """

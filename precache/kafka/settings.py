@@ -31,7 +31,7 @@ class TopicProblem:
     Attributes:
         topic: its name.
         text: the setting, what it is, what it has to be, and why.
-        command: what mends it.
+        command: what fixes it.
         is_hidden: it may well be as it has to be: this user may not see it.
         is_warning: all works, but records may be lost one day.
         setting: the topic setting that fixes it, and its value; None where no setting does.
@@ -45,7 +45,7 @@ class TopicProblem:
     setting: tuple[str, str] | None = None
 
     def __str__(self) -> str:
-        return f"{self.topic}: {self.text}; to mend it: {self.command}"
+        return f"{self.topic}: {self.text}; to fix it: {self.command}"
 
 
 def settings_of(
@@ -76,7 +76,7 @@ def fix(admin: Admin, errors: Iterable[TopicProblem], deadline: Deadline) -> lis
 
     Raises:
         KafkaRetry: Kafka cannot be reached before the deadline.
-        KafkaFault: Kafka refused one.
+        KafkaCallError: Kafka refused one.
     """
     fixed = [problem for problem in errors if problem.setting is not None]
     for problem in fixed:

@@ -1,4 +1,4 @@
-"""The topics: made as the contract says, and checked, with the command that mends what is wrong."""
+"""The topics: made as the contract says, and checked, with the command that fixes what is wrong."""
 
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -44,7 +44,7 @@ def partition_counts(admin: Admin, names: Iterable[str], deadline: Deadline) -> 
 
     Raises:
         KafkaRetry: Kafka cannot be reached before the deadline.
-        KafkaFault: Kafka refused; among others for want of rights.
+        KafkaCallError: Kafka refused; among others for want of rights.
     """
     wanted = set(names)
     try:
@@ -60,7 +60,7 @@ def copies_for(admin: Admin, topics: TopicsBlock, deadline: Deadline) -> int:
 
     Raises:
         KafkaRetry: Kafka cannot be reached before the deadline.
-        KafkaFault: Kafka refused.
+        KafkaCallError: Kafka refused.
     """
     if topics.replication_factor is not None:
         return topics.replication_factor
@@ -81,7 +81,7 @@ def create(admin: Admin, topics: TopicsBlock, deadline: Deadline, forward: Itera
 
     Raises:
         KafkaRetry: Kafka cannot be reached before the deadline.
-        KafkaFault: Kafka refused one.
+        KafkaCallError: Kafka refused one.
     """
     settings: dict[str, Mapping[str, str]] = {topics.name(role): SPECS[role].settings for role in ROLES}
     for name in forward:
@@ -145,7 +145,7 @@ def check(
 
     Raises:
         KafkaRetry: Kafka cannot be reached before the deadline.
-        KafkaFault: Kafka refused; among others for want of rights.
+        KafkaCallError: Kafka refused; among others for want of rights.
     """
     names = {role: topics.name(role) for role in roles}
     counts = partition_counts(admin, names.values(), deadline)
@@ -186,12 +186,12 @@ def _setting_errors(servers: str, spec: TopicSpec, name: str, found: dict[str, s
 
 
 def _size_errors(admin: Admin, role: Role, name: str, found: dict[str, str]) -> list[TopicProblem]:
-    """A broker judges batches: a topic that takes less than a batch of ours refuses it, good records and all."""
+    """A broker judges batches: a topic that takes less than a batch of precache refuses it, good records and all."""
     needed = max(admin.max_batch_bytes, _MIN_BYTES.get(role, 0))
     most = int(found.get("max.message.bytes", needed))
     if most >= needed:
         return []
-    text = f"max.message.bytes is {most}, but a batch of ours may have {needed} bytes, and would be refused whole"
+    text = f"max.message.bytes is {most}, but a batch of precache may have {needed} bytes, and would be refused whole"
     setting = ("max.message.bytes", str(needed))
     return [TopicProblem(name, text, alter(admin.servers, name, *setting), setting=setting)]
 

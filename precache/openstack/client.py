@@ -139,7 +139,7 @@ class CloudClient:
             fault = OpenStackError()
             try:
                 return call_within(min(_ANSWER_S, max(1.0, deadline.left())), call)
-            except Exception as error:  # noqa: BLE001 - each becomes one of ours, or is raised as it is
+            except Exception as error:  # noqa: BLE001 - each becomes one of precache's, or is raised as it is
                 fault = errors.translate(error, self._place, doing)
                 fault.__cause__ = error
             attempt += 1

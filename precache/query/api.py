@@ -30,7 +30,7 @@ class OperationFilter(Struct, frozen=True, kw_only=True):
         image: one that the operation has reported on.
         statuses: any of these.
         since_ns: it began then or later.
-        limit: the newest so many; ``None``: all.
+        limit: at most this many, the newest; ``None``: all.
     """
 
     cloud: str = ""

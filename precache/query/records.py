@@ -54,7 +54,7 @@ class StoredOperation(Struct, frozen=True, kw_only=True):
 
     @property
     def is_final(self) -> bool:
-        """Whether it is over."""
+        """Whether it has ended."""
         return self.status in FINAL_STATUSES
 
     @property

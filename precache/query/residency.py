@@ -124,7 +124,7 @@ def _by_aggregate(operations: Iterable[StoredOperation]) -> dict[AggregateKey, l
 
 
 def _host_tellers(operations: Sequence[StoredOperation]) -> list[StoredOperation]:
-    """Return the operations that name an aggregate's hosts: the last that is over, and those that run since then."""
+    """Return the operations that name an aggregate's hosts: the last that has ended, and those that run since then."""
     last = next((index for index, each in enumerate(operations) if each.is_final), len(operations))
     return list(operations[: last + 1])
 

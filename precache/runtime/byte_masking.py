@@ -31,7 +31,7 @@ _OPENING: Final = (b"[", b"{", b"(")
 _BRACKETS: Final = {mark: re.compile(rb"[\[\](){}" + mark + rb"]") for mark in (b'"', b"'")}
 _NOTHING: Final = frozenset({b"null", b"None", b"[]", b"{}"})
 _BACKSLASH: Final = 0x5C
-# No secret that is told by its own form is longer: a URL's userinfo with "://" and "@", what tells a Fernet token.
+# No secret that is known by its form is longer: a URL's userinfo with "://" and "@", what tells a Fernet token.
 _LONGEST_UNNAMED: Final = 1024
 
 
@@ -51,7 +51,7 @@ def mask_beginning(body: bytes, most: int) -> bytes:
     """Return the masked beginning of a body, at most about ``most`` bytes: no more than that is looked at.
 
     A secret that the cut goes through does not show. One with a name is masked to the end, as its end can't be found.
-    For one without a name, that is told by its own form, some more is looked at than is returned.
+    For one without a name, that is known by its form, some more is looked at than is returned.
     """
     if len(body) <= most:
         return mask(body)

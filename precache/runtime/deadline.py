@@ -13,7 +13,7 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float) -> Self:
-        """Return the deadline so many seconds from now."""
+        """Return the deadline that many seconds from now."""
         return cls(monotonic() + seconds)
 
     def left(self) -> float:

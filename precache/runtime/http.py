@@ -17,7 +17,7 @@ from precache.runtime.health import Health
 from precache.runtime.logs import log
 from precache.runtime.masking import mask_value
 
-# A whole request, answer included, may take so long, however it trickles.
+# A whole request, answer included, may take that long, however it trickles.
 _REQUEST_S: Final = 10.0
 # Each has a thread and a descriptor. Beyond them the oldest is cut off, so that a client that asks is always heard.
 _MAX_CONNECTIONS: Final = 32

@@ -1,4 +1,4 @@
-"""What every process of ours exports; each part defines its own metrics beside its code."""
+"""What every process of precache exports; each part defines its own metrics beside its code."""
 
 import platform
 from typing import Final

@@ -32,10 +32,10 @@ class Limits:
 
     Attributes:
         round_s: without a turn: the process is not ready.
-        beat_s: without a beat, be it inside of a turn: the process is not healthy. Longer than anything may take.
+        beat_s: without a beat, also within a round: the process is not healthy. Longer than anything may take.
         end_s: without a beat: the process ends.
         frozen_s: the interpreter itself stands still (a call that keeps Python's lock): the process ends. So does one
-            that was stopped for so long (SIGSTOP). ``None``: that is not looked for.
+            that was stopped for that long (SIGSTOP). ``None``: that is not looked for.
     """
 
     round_s: float = 30.0

@@ -62,7 +62,7 @@ class Effects:
         refused: for the dead-letter topic.
         heartbeats: the bridges' heartbeats.
         changed: the operations whose row must be written, closed ones included.
-        ignored, repeated: records that meant nothing here, and those that told nothing new.
+        ignored, repeated: records that meant nothing here, and those that brought nothing new.
         ahead: records whose timestamp was too far ahead of wall time; ``ahead_ms``: the largest such timestamp.
     """
 

@@ -37,7 +37,7 @@ class Unreadable(Exception):
 
 
 def explain(value: bytes, error: Exception) -> Unreadable | None:
-    """Return what is wrong with a value that the fast path refused with ``error``; ``None``: nothing of ours."""
+    """Return what is wrong with a value that the fast path refused with ``error``; ``None``: nothing of precache."""
     try:
         data = orjson.loads(value)
     except orjson.JSONDecodeError as problem:

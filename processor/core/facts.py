@@ -18,7 +18,7 @@ class Tally:
 
     Attributes:
         cached, failed: distinct image names.
-        errors: failed images; each host that reported this adds so many errors.
+        errors: failed images; each host that reported this adds that many errors.
         hosts: how many hosts reported this.
     """
 
@@ -42,7 +42,7 @@ class Facts:
         done: hosts that reported; ``failed``: those with a failed image; ``errors``: failed (host, image) pairs.
         start_at, end_at: START's and END's time; ``None`` until they come.
         earliest, latest: the smallest and the largest of Nova's times.
-        last_event_ms: the largest record timestamp of an event that told something new.
+        last_event_ms: the largest record timestamp of an event that brought something new.
         end_ms: record timestamp of END.
         whole_ms: record timestamp at which every host had reported; ``None`` while one is missing.
     """
@@ -84,7 +84,7 @@ class Facts:
         self.project_id = self.user_id = self.global_request_id = self.conductor = ""
 
     def report(self, ts_ms: int, event: Report) -> bool:
-        """Take in one host's result; return whether it told something new (a host's first report counts)."""
+        """Take in one host's result; return whether it brought something new (a host's first report counts)."""
         host, images, total = event[2], event[3], event[5]
         hosts = self.hosts
         if hosts.get(host) is not None:
@@ -108,7 +108,7 @@ class Facts:
         return True
 
     def boundary(self, ts_ms: int, event: Boundary) -> bool:
-        """Take in START or END; return whether it told something new (the first of each counts)."""
+        """Take in START or END; return whether it brought something new (the first of each counts)."""
         if (self.end_at if event.is_end else self.start_at) is not None:
             return False
         if event.is_end:
@@ -125,7 +125,7 @@ class Facts:
 
     @property
     def event_count(self) -> int:
-        """Return how many events told something new; a record's counts say of how many it tells."""
+        """Return how many events brought something new; a record's counts say of how many it tells."""
         return self.done + (self.start_at is not None) + (self.end_at is not None)
 
     def silent_hosts(self) -> Iterator[str]:

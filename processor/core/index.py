@@ -52,15 +52,15 @@ class OperationIndex:
         self.mark_closed(operation.id)
 
     def take_closed(self, digests: AbstractSet[bytes]) -> None:
-        """Remember that the operations with these digests are over for good."""
+        """Remember that the operations with these digests have ended for good."""
         self._closed |= digests
 
     def mark_closed(self, operation_id: str) -> None:
-        """Remember that an operation is over for good."""
+        """Remember that an operation has ended for good."""
         self._closed.add(digest(operation_id))
 
     def is_closed(self, operation_id: str) -> bool:
-        """Return whether an operation is over for good."""
+        """Return whether an operation has ended for good."""
         return digest(operation_id) in self._closed
 
     def replay_from(self, next_offset: int) -> int:
@@ -78,5 +78,5 @@ def _key(operation: Operation) -> bytes:
 
 
 def digest(operation_id: str) -> bytes:
-    """Return what is kept of the id of an operation that is over."""
+    """Return what is kept of the id of an operation that has ended."""
     return blake2b(operation_id.encode(), digest_size=_DIGEST_BYTES).digest()

@@ -97,7 +97,7 @@ class Operation:
     def unreported(self) -> int:
         """How many events the last record, a final one, does not tell; negative while some that it tells are missing.
 
-        Each event that told something new added a host, START or END, and the record says how many of these it knew.
+        Each event that brought something new added a host, START or END, and the record says how many of these it knew.
         """
         record = self.record
         if record is None:

@@ -4,7 +4,7 @@ Live, :meth:`Partition.apply` and :meth:`Partition.advance` decide, and gather e
 :meth:`Partition.restore` takes the decisions from the records of ``precache.operations``, :meth:`Partition.replay`
 takes in the facts again, silently, and :meth:`Partition.resume` arms the timers.
 
-The clock follows the records' timestamps, and what :meth:`Partition.advance` is told. A timestamp far ahead of wall
+The clock follows the records' timestamps, and what :meth:`Partition.advance` is given. A timestamp far ahead of wall
 time does not move it; a clock that stands there already goes back (:meth:`Partition.observe`).
 """
 
@@ -241,7 +241,7 @@ class Partition:
         return operation
 
     def _decide(self, operation: Operation, ts_ms: int, out: Effects) -> None:
-        """Take the step that the table of states names for an event that told something new."""
+        """Take the step that the table of states names for an event that brought something new."""
         step = ON_EVENT[operation.status, situation(operation.facts)]
         if step == "final":
             self._finalize(operation, ts_ms, ts_ms, out)

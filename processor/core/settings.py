@@ -10,8 +10,8 @@ class Timers:
     Attributes:
         grace_period_ms: how long a result waits for what is missing: hosts after END, END after the last host; not
             longer than ``stall_after_ms``.
-        stall_after_ms: without an event for so long, a running operation is reported as stalled.
-        abandon_after_ms: without an event for so long, it is given up; longer than ``stall_after_ms``.
+        stall_after_ms: without an event for that long, a running operation is reported as stalled.
+        abandon_after_ms: without an event for that long, it is given up; longer than ``stall_after_ms``.
         allowed_lateness_ms: how long a final operation stays open to late events.
         revise_after_ms: how long late events are gathered for one revision; not the user's to set.
     """

@@ -1,4 +1,4 @@
-"""The table of states: what an operation becomes when an event told something new, and when a timer is due.
+"""The table of states: what an operation becomes when an event brought something new, and when a timer is due.
 
 What the facts say of an operation is one of four situations::
 

@@ -55,7 +55,7 @@ class Assignment:
         """Forget the state of partitions; those that are still ours will be rebuilt."""
         for number in numbers:
             self.assigned.pop(number, None)
-            # It may be rebuilt, with another next offset, before the client is told to read something else.
+            # It may be rebuilt, with another next offset, before the client is asked to read something else.
             self._membership.read_anew(number)
             if self._current is not None and self._current[0] == number:
                 self._current[1].close()

@@ -36,7 +36,7 @@ def write(metadata: CommitMetadata) -> str:
 
 
 def read(text: str | None) -> CommitMetadata | None:
-    """Return what a commit's metadata says; ``None`` when it has none of ours, or one of a version unknown here."""
+    """Return what a commit's metadata says; ``None`` when it has none, or one of an unknown version."""
     version, *pairs = (text or "").split(";")
     values = dict(pair.partition("=")[::2] for pair in pairs)
     if version != VERSION or not all(values.get(key, "").isdecimal() for key in _KEYS):

@@ -20,7 +20,7 @@ from precache.runtime.logs import log
 from processor.errors import Fatal, Replaced
 
 _FENCED: Final = KafkaError.FENCED_INSTANCE_ID
-# What librdkafka says of a static member that was replaced, as `_FATAL`: only its text tells which error it was.
+# What librdkafka says of a static member that was replaced, as `_FATAL`: only its text says which error it was.
 _FENCED_TEXT: Final = KafkaError(_FENCED).str()
 _LEAVE_S: Final = 2.0
 _LOOK_S: Final = 0.02
@@ -31,7 +31,7 @@ class Membership:
 
     Attributes:
         owned: the partitions that the group gave us.
-        shares: how often the group has given us a share, be it an empty one.
+        shares: how often the group has given us a share, also an empty one.
         has_share: the last one was not lost since, as it is with our place in the group.
 
     Args:

@@ -33,7 +33,7 @@ T = TypeVar("T")
 Steps = Generator[None, None, T]
 
 _LOG_AGAIN_S: Final = 10.0
-# What Kafka does not tell of a predecessor in so many attempts does not hold up the rebuild.
+# What Kafka does not tell of a predecessor in that many attempts does not hold up the rebuild.
 _ATTEMPTS: Final = 3
 _NOWHERE: Final = 2**63  # after every offset
 _NEW_START: Final = (
@@ -60,7 +60,7 @@ class Decisions:
 
     Attributes:
         low: where the first operation in memory begins.
-        end: none of ours begins there or later: the log of notifications ends there.
+        end: none of precache's begins there or later: the log of notifications ends there.
         records: the last record of each operation that began there or later, by its id.
         closed: the digests of those that began before.
         unreadable: records that are not ours.
@@ -93,7 +93,7 @@ class Decisions:
 
 
 def read_record(message: Message) -> OperationRecord | None:
-    """Return the value of a record of ``precache.operations``; ``None`` if it is not one of ours."""
+    """Return the value of a record of ``precache.operations``; ``None`` if it is not one of precache's."""
     try:
         record = read_operation(message.value())
         return record if record is not None and _is_ours(record) else None

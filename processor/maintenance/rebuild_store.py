@@ -88,8 +88,8 @@ class StoreRebuild:
 
         Raises:
             Fatal: there is no such topic, or it was stopped early.
-            KafkaFault: Kafka can't be read.
-            StoreFault: the store can't be written.
+            KafkaCallError: Kafka can't be read.
+            StoreFatal: the store can't be written.
         """
         count = self._reader.partitions(self._topics.notifications, _CALL_S)
         if not count:

@@ -61,7 +61,7 @@ class Publisher:
         """Begin a transaction.
 
         Raises:
-            KafkaFault: rebuild from what is committed.
+            KafkaCallError: rebuild from what is committed.
         """
         with kafka_errors("begin a transaction"):
             self._producer.begin_transaction()
@@ -70,7 +70,7 @@ class Publisher:
         """Add the offsets that the transaction stands for.
 
         Raises:
-            KafkaFault: why these, or records before them, were not taken; rebuild from what is committed.
+            KafkaCallError: why these, or records before them, were not taken; rebuild from what is committed.
         """
         self._insist("add the offsets to the transaction", self._send_offsets, offsets, group)
 
@@ -78,7 +78,7 @@ class Publisher:
         """Make all that was written since :meth:`begin` readable at once.
 
         Raises:
-            KafkaFault: it is not known to be written; rebuild from what is committed.
+            KafkaCallError: it is not known to be written; rebuild from what is committed.
         """
         self._insist("commit the transaction", self._producer.commit_transaction)
 
@@ -94,7 +94,7 @@ class Publisher:
         """Write records into the open transaction.
 
         Raises:
-            KafkaFault: one was not taken; the reason may be that of an earlier one, and not be told here.
+            KafkaCallError: one was not taken; the reason may be that of an earlier one, and not be told here.
         """
         produce: Any = self._producer.produce  # its stubs want other headers than it takes
         with kafka_errors("write to the derived topics"):
@@ -117,7 +117,7 @@ class Publisher:
         within("add the offsets to the transaction: the group's coordinator is away", timeout_s, call)
 
     def _insist(self, doing: str, call: Any, *arguments: Any) -> None:
-        """Make a call until it succeeds, fails for good, or takes so long that the transaction is over anyway."""
+        """Make a call until it succeeds, fails for good, or takes that long that the transaction has ended anyway."""
         end = monotonic() + self._limit_s
         while True:
             self._watched.beat()

@@ -16,7 +16,7 @@ def operation_rows(operation: Operation) -> Iterator[Row]:
 
 
 def record_rows(record: OperationRecord) -> Iterator[Row]:
-    """Return the rows that a record tells: its images' once it was final, be it open again now.
+    """Return the rows that a record tells: its images' once it was final, also if it is open again.
 
     Its images have rows from then on: left as they are while it is open again, they would tell what nothing else does.
     """

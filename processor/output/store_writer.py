@@ -18,7 +18,7 @@ from processor.stores.api import Store, StoreRetry, WriteReport
 
 _SERVE_S: Final = 0.2
 _LOOK_S: Final = 1.0
-# A store may ask for any time; so long after it is well again, at the latest, that is noticed.
+# A store may ask for any time; this long after it is well again, at the latest, that is noticed.
 _MAX_RETRY_AFTER_S: Final = 120.0
 PART: Final = "store"
 
@@ -36,7 +36,7 @@ class StoreWriter:
     Args:
         store: where to.
         membership: paused and served while the store takes nothing, so that the group does not give us up.
-        health: is told.
+        health: takes what is wrong.
         grace: ends some time after a request to stop.
         patient_s: a write that takes longer is waited for as a store that takes nothing is.
         watched: has a beat as long as the store is waited for.
@@ -76,13 +76,13 @@ class StoreWriter:
 
         Args:
             rows: what to store.
-            meanwhile: called once, while the store is busy with them for the first time: work of ours that neither
+            meanwhile: called once, while the store is busy with them for the first time: work that neither
                 needs the outcome nor touches the rows.
             waiting: called when the store does not take them soon: it may be long until it does.
 
         Raises:
             StartOver: a partition was taken away while waiting, or it is time to stop: the rows may be there or not.
-            StoreFault: the store can't go on without a change.
+            StoreFatal: the store can't go on without a change.
         """
         if not rows:
             meanwhile()
@@ -90,7 +90,7 @@ class StoreWriter:
         try:
             report = self._insist(rows, meanwhile, waiting)
         finally:
-            # Also when it is given up: nothing may be left to be written, and what was said would stand for ever.
+            # Also when it is given up: nothing may be left to be written, and what was said would stand forever.
             metrics.STORE_WAITING.set(0)
             self._health.set(PART, True)
         self._membership.resume()

@@ -66,7 +66,7 @@ class Transactions:
         """Have a producer whose predecessors of the same name are fenced, their transactions aborted.
 
         Raises:
-            KafkaFault: not to be had.
+            KafkaCallError: not to be had.
         """
         failed = 0
         while self._producer is None:
@@ -91,7 +91,7 @@ class Transactions:
         """Open a transaction and write records into it: none is to be read before :meth:`commit`.
 
         Raises:
-            KafkaFault: see :meth:`give_up`.
+            KafkaCallError: see :meth:`give_up`.
             StartOver: there is no producer: the last one could not abort what the store made wait.
         """
         if self._producer is None:
@@ -110,7 +110,7 @@ class Transactions:
         """Write more records, and offsets: with all that was written since :meth:`begin`, all or nothing.
 
         Raises:
-            KafkaFault: it is not known to be written; see :meth:`give_up`.
+            KafkaCallError: it is not known to be written; see :meth:`give_up`.
         """
         assert self._producer is not None  # noqa: S101 - for the type checker: begin() saw to it
         publisher = self._publisher(self._producer)
@@ -129,7 +129,7 @@ class Transactions:
             publisher.commit()
         except KafkaRetry:
             # A commit that timed out is still under way in librdkafka, which refuses every other call meanwhile: an
-            # abort would be tried in vain until the transaction is over. The next producer ends it, however it went.
+            # abort would be tried in vain until the transaction has ended. The next producer ends it, however it went.
             self._begun = False
             self.drop()
             raise

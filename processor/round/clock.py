@@ -9,7 +9,7 @@ from processor.group.assigned_partition import AssignedPartition
 from processor.group.membership import Membership
 from processor.wall_time import WallTime
 
-# A timer is late by this much at most; and a lagging partition with a due timer costs one question in so long.
+# A timer is late by this much at most; and a lagging partition with a due timer costs one question in that time.
 _ASK_AGAIN_S: Final = 0.25
 
 

@@ -79,7 +79,7 @@ class Loop:
         """Go round until a stop is requested; the round that is under way is finished.
 
         Raises:
-            Fatal, KafkaFatal, KafkaRejected, StoreFault: somebody must act; the text says what to do.
+            Fatal, KafkaFatal, KafkaRejected, StoreFatal: somebody must act; the text says what to do.
         """
         self._membership.join()
         while not self._stop.requested:
@@ -165,7 +165,7 @@ class Loop:
                 partition=assigned.number,
                 next_offset=assigned.next_offset,
                 next=offset,
-                advice="deleted by hand, or written in a transaction; nothing of ours does that",
+                advice="deleted by hand, or written in a transaction; nothing of precache does that",
             )
             return True
         self._gaps[assigned.number] = assigned.next_offset
@@ -190,7 +190,7 @@ class Loop:
         """Drop all state, and the transaction; what was under way is done again from what is committed."""
         metrics.STARTED_OVER.labels(type(error).__name__).inc()
         if isinstance(error, KafkaAbortable) and codes.DECISIONS.get(error.name) == "rejected":
-            # All records of ours fit into topics as the check at start wants them: somebody has changed one since.
+            # All records of precache fit into topics as the check at start wants them: somebody has changed one since.
             log.error("processor.topic_refuses", why=str(error), advice="`precache doctor` names the topic's setting")
         log.warning("processor.starting_over", why=str(error))
         self._assignment.drop_all()

@@ -10,16 +10,16 @@ class Tuning:
     """The loop's bounds.
 
     Attributes:
-        round_records: at most so many records in a round, so that one is short: what a round holds is done again when
+        round_records: at most that many records in a round, so that one is short: what a round holds is done again when
             it is cut short.
-        round_bytes: at most so many bytes of values, give or take one batch.
+        round_bytes: at most that many bytes of values, give or take one batch.
         poll_s: how long a round waits for a first record.
         margin_ms: wall time is trusted to be this close to the broker's.
-        transaction_timeout_ms: after so long Kafka aborts a killed processor's transaction, if nobody else does.
+        transaction_timeout_ms: after this time Kafka aborts a killed processor's transaction, if nobody else does.
         call_s: how long one call to Kafka may take before the group is served again.
         limits: how long the loop may be silent.
         replaced_wait_s: how long a processor whose place another of the same name took waits before it ends: should a
-            supervisor start both again and again, each works for so long, and neither is given up.
+            supervisor start both again and again, each works for that long, and neither is given up.
     """
 
     round_records: int = 20_000

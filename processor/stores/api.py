@@ -30,7 +30,7 @@ class StoreRetry(StoreError):
     """It may pass: nothing is known of the rows, write all of them again later.
 
     Attributes:
-        loud: somebody has to act (a wrong token, a missing bucket, a full disk); the text names the command.
+        actionable: somebody has to act (a wrong token, a missing bucket, a full disk); the text names the command.
         retry_after_s: what the server asked for, in seconds; ``None`` when it asked for nothing.
     """
 
@@ -91,7 +91,7 @@ class Store(Protocol):
 
         Raises:
             StoreRetry: not now; ``actionable`` when somebody has to act.
-            StoreFault: not without a change.
+            StoreFatal: not without a change.
         """
         ...
 
@@ -100,7 +100,7 @@ class Store(Protocol):
 
         Raises:
             StoreRetry: some or none are stored: write the same rows again later.
-            StoreFault: not without a change.
+            StoreFatal: not without a change.
         """
         ...
 

@@ -164,7 +164,7 @@ def tag_text(value: str) -> str:
 
 
 def json_list(names: tuple[str, ...], limit_bytes: int) -> str:
-    """Return a JSON list of as many of the names, from the first, as fit into so many bytes of UTF-8.
+    """Return a JSON list of as many of the names, from the first, as fit into that many bytes of UTF-8.
 
     Raises:
         UnicodeEncodeError: half a surrogate pair.

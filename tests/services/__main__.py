@@ -79,7 +79,7 @@ def _scratch() -> int:
 
 
 def main() -> int:
-    """Carry out one command; a failure is told in words, with exit code 1."""
+    """Carry out one command; a failure is reported in words, with exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.services", description="The real servers for the tests.")
     commands = {
         "start": _start,

@@ -72,7 +72,7 @@ class Node(BaseNode):
 
     `properties` adds to server.properties and wins over what stands there; it may be changed while the node is stopped.
     `doors` are further listeners, by name, each with its security protocol and a port of its own; `advertised` is what
-    clients are told of a door instead of its own address.
+    clients are reported of a door instead of its own address.
     """
 
     name: ClassVar[str] = "kafka"

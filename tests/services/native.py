@@ -49,7 +49,7 @@ def _ensure(node: Node) -> StartError | None:
 
 
 def start(servers: Iterable[str]) -> None:
-    """Start the servers side by side; every failure is told, not only the first."""
+    """Start the servers side by side; every failure is reported, not only the first."""
     clear_away(lambda state: any(node.is_alive() for node in nodes(state).values()))
     wanted = [node for name, node in nodes().items() if name in set(servers)]
     with ThreadPoolExecutor(len(wanted)) as pool:

@@ -22,7 +22,7 @@ _STEERING: Final = ("RABBITMQ_", "ERL_", "KAFKA_", "INFLUXD_", "INFLUX_", "CLASS
 # thread that started the child, not its process.)
 _WATCHDOG: Final = 'cat > /dev/null; kill -s KILL -- "-$1" 2> /dev/null'
 
-# SIGKILL needs no cooperation; what is left after so long hangs in the kernel.
+# SIGKILL needs no cooperation; what is left after this time hangs in the kernel.
 _KILL_TIMEOUT_S: Final = 10.0
 
 # Children of this process, by number: they have to be waited for, or they stay as zombies.

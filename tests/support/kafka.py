@@ -1,4 +1,4 @@
-"""Reading Kafka's topics to their end, as an ordinary client of ours would."""
+"""Reading Kafka's topics to their end, as an ordinary client of precache would."""
 
 import time
 import uuid
@@ -29,7 +29,7 @@ def read_all(
 
 
 def follow(bootstrap: str, topic: str, timeout_s: float) -> Generator[Message, None, None]:
-    """Yield the records of a topic from its beginning, and those that come, until the time given is over."""
+    """Yield the records of a topic from its beginning, and those that come, until the time given has ended."""
     end = time.monotonic() + timeout_s
     with _reading(bootstrap, topic, {"isolation.level": "read_committed"}) as (consumer, _):
         while time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""A small HTTP server that answers as Keystone, Glance and Nova do, and fails as it is told to."""
+"""A small HTTP server that answers as Keystone, Glance and Nova do, and fails as it is reported to."""
 
 import json
 import threading

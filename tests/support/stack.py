@@ -105,7 +105,7 @@ class Stack:
         return sum(b"/" in (record.key() or b"") for record in read_all(self.servers.kafka, self.topics.notifications))
 
     def wait_processed(self, notifications: int, timeout_s: float = 60.0) -> None:
-        """Wait until so many notifications are in Kafka, and the group has committed the end of each partition."""
+        """Wait until that many notifications are in Kafka, and the group has committed the end of each partition."""
         wait_until(lambda: self.forwarded() >= notifications, f"{notifications} notifications in Kafka", timeout_s)
         wait_until(self.is_at_the_end, "the processor to commit the end of every partition", timeout_s)
 

@@ -41,7 +41,7 @@ class Feed(Protocol):
         ...
 
     def open(self, limit_s: float, beat: Callable[[], None], /) -> None:
-        """Connect, and read what is there already of an operation that is over or runs; what begins later is seen.
+        """Connect, and read what is there already of an operation that has ended or runs; what begins later is seen.
 
         Args:
             limit_s: how long connecting may take, and how long nothing may come while the past is read, in seconds.
@@ -53,7 +53,7 @@ class Feed(Protocol):
         ...
 
     def poll(self, timeout_s: float) -> list[Record]:
-        """Return what came, after at most so many seconds.
+        """Return what came, after at most that many seconds.
 
         Raises:
             CannotWatchError: it is not possible any longer.

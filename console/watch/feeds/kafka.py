@@ -24,7 +24,7 @@ class Reach(NamedTuple):
 
     Attributes:
         operation: one operation, by its id or its global request id, and nothing else is followed once it is found.
-        look_back_s: the operations that were heard of in so many seconds, with the reports of those that run.
+        look_back_s: the operations that were heard of in that many seconds, with the reports of those that run.
     """
 
     operation: str = ""
@@ -37,7 +37,7 @@ class KafkaFeed:
     Args:
         settings: how to reach Kafka, and what the topics are called.
         reach: what of the past is read.
-        emit: tells a person about outages.
+        emit: reports outages to a person.
     """
 
     def __init__(self, settings: KafkaSettings, reach: Reach, emit: Callable[[str], None]) -> None:

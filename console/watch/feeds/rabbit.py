@@ -30,7 +30,7 @@ class TransportFeed:
         cloud: what to call the cloud.
         exchange: Nova's control exchange.
         topic: one of Nova's ``versioned_notifications_topics``.
-        emit: tells a person about outages.
+        emit: reports outages to a person.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class TransportFeed:
 
     def close(self) -> None:
         """Leave RabbitMQ; the queue goes with the connection."""
-        self._stop.request("the watch is over")
+        self._stop.request("the watch has ended")
         for _ in self._events:
             pass
 

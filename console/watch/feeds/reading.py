@@ -1,4 +1,4 @@
-"""Opens a feed and reads it under a watchdog: no call of a client may hold a person up for ever."""
+"""Opens a feed and reads it under a watchdog: no call of a client may hold a person up forever."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from console.watch import exit_codes
 from console.watch.feeds.api import CONNECT_S, Feed, Record
 from precache.runtime.watchdog import Hang, Limits, Watchdog
 
-# No call of a client takes so long; a watch that is stopped by Ctrl-Z may be for hours.
+# No call of a client takes that long; a watch that is stopped by Ctrl-Z may be for hours.
 _LIMITS: Final = Limits(end_s=60.0, frozen_s=None)
 
 Poll = Callable[[float], list[Record]]
@@ -21,7 +21,7 @@ def reading(feed: Feed, timeout_s: float | None) -> Iterator[Poll]:
 
     Args:
         feed: where records come from.
-        timeout_s: connecting may take so long, and no longer than :data:`CONNECT_S`.
+        timeout_s: connecting may take that long, and no longer than :data:`CONNECT_S`.
 
     Raises:
         CannotWatchError: it can't be opened.

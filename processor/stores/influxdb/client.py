@@ -31,7 +31,7 @@ class InfluxClient(Protocol):
         ...
 
     def retention_s(self) -> int | None:
-        """Return how long the bucket keeps points; ``None`` for ever, or when the token does not see the bucket."""
+        """Return how long the bucket keeps points; ``None`` forever, or when the token does not see the bucket."""
         ...
 
     def close(self) -> None:

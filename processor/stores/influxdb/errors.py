@@ -109,7 +109,7 @@ def decide(error: Exception, target: Target) -> Exception:
     """Return what an error means, to be raised in its place.
 
     Returns:
-        StoreRetry, StoreFault, BatchTooLargeError or BatchRefusedError.
+        StoreRetry, StoreFatal, BatchTooLargeError or BatchRefusedError.
     """
     if isinstance(error, ApiException):
         return _from_answer(error, target)

@@ -17,7 +17,7 @@ _MAX_AGE_IN_DOUBT_S: Final = 10.0
 class Retention:
     """Says which rows are too old to be written; for several threads at once.
 
-    ``read`` asks the server: seconds, or ``None`` for ever or unknown.
+    ``read`` asks the server: seconds, or ``None`` forever or unknown.
     """
 
     def __init__(self, read: Callable[[], int | None]) -> None:

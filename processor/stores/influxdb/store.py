@@ -87,7 +87,7 @@ class InfluxStore:
             for waiting in writing:
                 waiting.cancel()
             wait(writing)
-        # Those that were not begun are told as cancelled: of the others, the first that failed says why.
+        # Those that were not begun are reported as cancelled: of the others, the first that failed says why.
         for done in writing:
             if not done.cancelled():
                 done.result()

@@ -50,7 +50,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Make tables and views in a new file; leave those of this version as they are.
 
     Raises:
-        StoreFault: a newer precache made the file, or another program.
+        StoreFatal: a newer precache made the file, or another program.
     """
     version = _pragma(connection, "user_version")
     if version > VERSION:

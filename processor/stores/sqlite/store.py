@@ -125,7 +125,7 @@ def _lock(path: Path) -> int:
     """Return a descriptor that holds the lock for processors; readers take no notice of it.
 
     Raises:
-        StoreFault: another processor has it, or no file can be made there.
+        StoreFatal: another processor has it, or no file can be made there.
         StoreRetry: the disk is full.
     """
     path = path.resolve()  # a link to the file is the same store

@@ -122,7 +122,7 @@ def test_metadata_answers_but_no_record_is_taken(quorum: Rig, proxy: HoldingProx
         assert len(bridge.events("bridge.requeued")) == 1
         probed = bridge.events("bridge.kafka_answers")
         assert all(bridge.events("bridge.consuming")[-1]["timestamp"] > event["timestamp"] for event in probed)
-        # Where Kafka says nothing, that is told after ten seconds only, and then that it is over.
+        # Where Kafka says nothing, that is reported after ten seconds only, and then that it has ended.
         assert probed or kind is Holding
         assert bridge.stop() == 0
     assert rig.dead() == []

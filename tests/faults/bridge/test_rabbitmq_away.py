@@ -101,5 +101,5 @@ def test_kafka_away_stays_far_from_the_consumer_timeout(make_own: Make, tmp_path
             rig.wait_forwarded([message_id for message_id, _ in sent])
             rig.wait_empty()
             assert not bridge.events("bridge.source_lost")
-            # Once; a broker that wakes from a long pause may take so long over its first records that it is twice.
+            # Once; a broker that wakes from a long pause may take that long over its first records that it is twice.
             assert 1 <= len(bridge.events("bridge.requeued")) <= 2

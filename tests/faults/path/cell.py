@@ -207,7 +207,7 @@ class Cell:
         return start + reports[first:last] + ([source.end(hosts)] if last == _HOSTS else [])
 
     def _send(self, source: Source, last: int) -> None:
-        """Send what happens until so many hosts have reported."""
+        """Send what happens until that many hosts have reported."""
         events = self._events(source, self.done.get(source.operation, 0), last)
         self.done[source.operation] = last
         self.sent.add(events)

@@ -33,7 +33,7 @@ class Fault:
 def plan(
     chance: random.Random, processes: Sequence[str], duration_s: float, every_s: float, most_s: float
 ) -> list[Fault]:
-    """Draw faults for so long, one in `every_s` on the average, of `most_s` at most; none on what has one, or just had.
+    """Draw faults, one in `every_s` on the average, of `most_s` at most; none on what has one, or just had.
 
     In the first round each server has one, so that a short run meets all.
     """
@@ -66,7 +66,7 @@ class Chaos:
         self._fleet = fleet
 
     def happen(self, meanwhile: Callable[[float], None]) -> None:
-        """Let all happen; return once all is over, with every server back.
+        """Let all happen; return once all has ended, with every server back.
 
         Args:
             meanwhile: called again and again, with the seconds since the beginning.

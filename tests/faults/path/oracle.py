@@ -68,7 +68,7 @@ def wait_right(stack: Stack, sent: Sent, timeout_s: float) -> Figures:
     """Wait until all that was sent is everywhere, and nothing else is.
 
     Raises:
-        AssertionError: what is missing, wrong or too much once the time is over.
+        AssertionError: what is missing, wrong or too much once the time is up.
     """
     try:
         wait_until(lambda: _is_over(stack, sent), "all operations to be over and all offsets committed", timeout_s, 0.5)

@@ -33,7 +33,7 @@ class Cloud:
     """One cloud's messages in the order in which its Nova sends them."""
 
     name: str
-    # The source of oslo.messaging drops most unreadable bodies before anything of ours sees them.
+    # The source of oslo.messaging drops most unreadable bodies before precache sees them.
     unreadable: bool = True
     messages: list[Message] = field(default_factory=list)
 

@@ -243,7 +243,7 @@ class Arena:
         return {record["operation"]: record for record in self.decisions()}
 
     def wait_final(self, operations: int, timeout_s: float = 60.0) -> None:
-        """Wait until so many operations are over, and none is open."""
+        """Wait until that many operations have ended, and none is open."""
 
         def over() -> bool:
             last = self.last_decisions()

@@ -23,7 +23,7 @@ from tests.unit.processor.events import Event, Source
 NOTHING = Event(b"paris", {"event_type": "something.else"})
 NOVA, OTHER = Source(), Source(request="req-2")
 HOSTS = ["a", "b"]
-# A machine that runs other tests, too, may take so many times longer.
+# A machine that runs other tests, too, may take that many times longer.
 LOAD = 3.0
 RUNS = 5
 

@@ -215,7 +215,7 @@ def test_a_partition_that_comes_back_after_the_store_was_away_is_read(make_arena
             arena.send([(now, 0, heartbeat), (now, 1, heartbeat)])
             arena.wait_next_offset([3, 3])
             one.stop()
-    assert len(one.events("processor.starting_over")) < 5, "a new share is paused too, and is not rebuilt for ever"
+    assert len(one.events("processor.starting_over")) < 5, "a new share is paused too, and is not rebuilt forever"
     assert len(arena.derived().operations) == 2
 
 

@@ -63,7 +63,7 @@ QUORUM_UNLIMITED: Final = QueueKind({"rabbit_quorum_queue": True})
 
 
 def notifications(count: int, *, aggregates: int = 7) -> list[tuple[str, bytes]]:
-    """Make so many different notifications: message id and body."""
+    """Make that many different notifications: message id and body."""
     made = []
     for number in range(count):
         message = progress() | {"message_id": str(uuid.uuid4()), "_unique_id": uuid.uuid4().hex}

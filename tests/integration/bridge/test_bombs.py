@@ -56,7 +56,7 @@ class Other:
 
 
 def throw(rig: Rig, rounds: int) -> dict[str, str]:
-    """Publish so many bombs of each kind; return what is to become of each, by its id."""
+    """Publish that many bombs of each kind; return what is to become of each, by its id."""
     outcomes, began_s = dict[str, str](), time.monotonic()
     with rig.channel() as channel:
         for _ in range(rounds):

@@ -65,7 +65,7 @@ def test_what_refuses_connections_from_the_start_is_named_at_once(rig: Rig, away
     with rig.start(rig.config(cloud, kafka={"bootstrap.servers": kafka})) as bridge:
         event = "bridge.source_lost" if away == "rabbitmq" else "kafka.disconnected"
         wait_until(lambda: bridge.events(event), "the log to know", 30)
-        # Sooner than the 10 s after which a Kafka that says nothing is told.
+        # Sooner than the 10 s after which a Kafka that says nothing is reported.
         wait_until(lambda: "Connection refused" in bridge.ready()[1], "readiness to know what the log knows", 5)
         assert dead in bridge.ready()[1]
 

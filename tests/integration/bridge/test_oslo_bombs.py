@@ -23,7 +23,7 @@ def peak_bytes(process: Precache) -> int:
 
 
 def bomb(size: int) -> bytes:
-    """Return so many zeros, packed in pieces: they are never here as a whole."""
+    """Return that many zeros, packed in pieces: they are never here as a whole."""
     packer, piece = zlib.compressobj(), bytes(1024 * 1024)
     return b"".join([*(packer.compress(piece) for _ in range(size // len(piece))), packer.flush()])
 

@@ -13,7 +13,7 @@ from tests.integration.bridge.rig import DURABLE, QUORUM, QUORUM_UNLIMITED, TRAN
 from tests.services.testing import Broker
 from tests.support.process import comes_true
 
-# Facts of RabbitMQ's, not of ours.
+# Facts of RabbitMQ's, not of precache.
 pytestmark = pytest.mark.more
 
 # More than RabbitMQ 4's own limit.

@@ -1,4 +1,4 @@
-"""`precache start --transport-url` as a process: a cloud's RabbitMQ alone, no Kafka, and no server of ours."""
+"""`precache start --transport-url` as a process: a cloud's RabbitMQ alone, no Kafka, and no server of precache."""
 
 import signal
 from collections.abc import Iterator

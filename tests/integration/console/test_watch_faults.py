@@ -125,7 +125,7 @@ def test_a_user_that_may_not_read(node: Node, watch: Precache) -> None:
 
 
 def test_a_wrong_password(node: TwoDoors, tmp_path: Path) -> None:
-    # The right one opens the door: what follows is told of the password, not of the port.
+    # The right one opens the door: what follows is reported of the password, not of the port.
     right = {"bootstrap.servers": node.guarded} | CREDENTIALS | {"sasl.password": "hush"}
     assert AdminClient({**right}).list_topics(timeout=20).brokers
     file = tmp_path / "watch.yaml"

@@ -1,4 +1,4 @@
-"""Topics on a real broker: made, checked, and mended by the very settings that the printed commands name."""
+"""Topics on a real broker: made, checked, and fixed by the very settings that the printed commands name."""
 
 import shlex
 import time
@@ -89,7 +89,7 @@ def test_missing_topics_are_named_with_the_command_that_makes_them(admin: client
     }
     command = "precache topics create --config processor.yaml"
     assert errors(admin, block) == [
-        f"{name}: does not exist, or this user may not see it; to mend it: {command}"
+        f"{name}: does not exist, or this user may not see it; to fix it: {command}"
         for name in (block.progress, block.operations, block.deadletters)
     ]
     # To look for a topic must not make it, on brokers that make topics by themselves.
@@ -116,7 +116,7 @@ def test_wrong_settings_are_named_and_their_commands_mend_them(admin: clients.Ad
         ),
         (
             block.notifications,
-            "max.message.bytes is 50000, but a batch of ours may have 1000000 bytes, and would be refused whole",
+            "max.message.bytes is 50000, but a batch of precache may have 1000000 bytes, and would be refused whole",
             f"{alter} {block.notifications} --add-config 'max.message.bytes=1000000'",
         ),
         (
@@ -144,7 +144,9 @@ def test_a_topic_must_take_a_record_that_is_larger_than_a_batch(
     one = clients.admin(KafkaBlock.model_validate(small))
     found = {error.topic: error.text for error in kafka_topics.check(one, block, ROLES, soon())}
     assert found.keys() == {block.progress, block.operations, block.deadletters}
-    assert found[block.progress].startswith("max.message.bytes is 300000, but a batch of ours may have 1000000 bytes")
+    assert found[block.progress].startswith(
+        "max.message.bytes is 300000, but a batch of precache may have 1000000 bytes"
+    )
     assert "400000" in found[block.deadletters]
 
 

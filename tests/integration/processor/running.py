@@ -29,7 +29,7 @@ class Running:
         self._config = load(arena.write_config(instance, **more), ProcessorConfig)
         self._check_topics = check_topics
         self._tuning = tuning
-        # A test that fails must not wait for it for ever.
+        # A test that fails must not wait for it forever.
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -42,7 +42,7 @@ class Running:
 
     def end(self, timeout_s: float = 30.0) -> BaseException | None:
         """Stop it, and return what it raised."""
-        self.stop.request("the test is over")
+        self.stop.request("the test has ended")
         self._thread.join(timeout_s)
         assert not self._thread.is_alive(), "it did not stop"
         return self.error

@@ -60,7 +60,7 @@ def test_a_backlog_that_came_while_the_machine_slept_counts_as_stamped(
             ]
         )
         arena.wait_next_offset([11])
-        # The clock has been believed for good once what is silent is told.
+        # The clock has been believed for good once what is silent is reported.
         wait_until(lambda: status(arena, SILENT) == "stalled", "the stall of what is silent", 60)
     assert [record["status"] for record in arena.decisions() if record["operation"] == NOVA.operation] == ["running"]
     ended = [record for record in arena.decisions() if record["operation"] == ENDED.operation]

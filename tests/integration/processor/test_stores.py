@@ -125,7 +125,7 @@ def test_a_refused_row_of_an_operation_is_a_dead_letter_and_nothing_waits_behind
     assert {(reason, place) for _, reason, place in first} == {("refused-point", "0/0"), ("refused-point", "0/1")}, (
         "where each operation began"
     )
-    assert len(first) == 2, "a row that is refused again, after the report, is told once"
+    assert len(first) == 2, "a row that is refused again, after the report, is reported once"
     with running(arena):
         wait_until(lambda: len(arena.letters()) == 4, "both to be told again after a restart")
         arena.send([(now_ms(), 0, OLD.report("b")), (now_ms(), 0, OLD.end(["a", "b"]))])

@@ -34,7 +34,7 @@ def opened(config: InfluxStoreConfig) -> Iterator[InfluxStore]:
 
 
 class Script:
-    """An HTTP server that answers writes as it is told; every answer given is taken off its list, then it says 204."""
+    """An HTTP server that answers writes from a list; once that is empty, with 204."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, dict[str, str], bytes]] = []

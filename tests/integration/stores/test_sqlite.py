@@ -59,7 +59,7 @@ def test_a_file_of_an_earlier_version_is_kept_and_both_versions_can_write_it(pat
     with closing(sqlite3.connect(path, isolation_level=None)) as older:
         columns = [row[1] for row in older.execute("PRAGMA table_info(precache_progress)") if row[1] != "conductor"]
         names = ", ".join(f'"{name}"' for name in columns)
-        older.execute(f"INSERT OR REPLACE INTO precache_progress ({names}) SELECT {names} FROM precache_progress")  # noqa: S608 - names of ours
+        older.execute(f"INSERT OR REPLACE INTO precache_progress ({names}) SELECT {names} FROM precache_progress")  # noqa: S608 - names of precache
     found = {point["host"]: point["conductor"] for point in read_table(path, "precache_progress")}
     assert found == {"cn-1": "", "new": ""}
     rows = {row["aggregate_name"]: row for row in read_table(path, "precache_operation")}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class FakeConnection:
-    """Gives out a channel that ends as it is told."""
+    """Gives out a channel that ends as it is reported."""
 
     is_open = True
 

@@ -1,4 +1,4 @@
-"""Every exception of the AMQP client has a meaning of ours."""
+"""Every exception of the AMQP client has a meaning of precache."""
 
 import inspect
 

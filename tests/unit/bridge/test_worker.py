@@ -73,7 +73,7 @@ class Bench:
             self.at.pop(due_s)()
         self._look()
         if self.now_s >= self.until_s:
-            self.stop.request("the test is over")
+            self.stop.request("the test has ended")
 
     def _look(self) -> None:
         part = self.health.report()["parts"]["cloud:paris"]

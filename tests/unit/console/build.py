@@ -74,7 +74,7 @@ def progress(done: int, *, total: int = 3, errors: int = 0, **changes: Any) -> P
 
 
 def counts(failed: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Return image counts with so many failed hosts by image."""
+    """Return image counts with that many failed hosts by image."""
     return {image: {"hosts_cached": 0, "hosts_failed": times} for image, times in failed.items()}
 
 

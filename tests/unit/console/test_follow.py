@@ -97,7 +97,7 @@ def test_a_gap_in_the_reports_is_waited_for_but_not_for_ever() -> None:
     assert feed(follow, [progress(4, total=9)], now=2.0) == []
     assert follow.due_at() == 1.0 + GRACE_S
     assert told(follow.advance(1.0 + GRACE_S)) == ["3", "4"]
-    assert feed(follow, [progress(2, total=9)], now=7.0) == []  # its turn is over: it would tell of going back
+    assert feed(follow, [progress(2, total=9)], now=7.0) == []  # its turn has ended: it would tell of going back
 
 
 def test_held_reports_are_told_before_the_end() -> None:

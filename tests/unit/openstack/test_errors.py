@@ -1,4 +1,4 @@
-"""Each exception of the two libraries becomes one of ours."""
+"""Each exception of the two libraries becomes one of precache's."""
 
 import inspect
 

@@ -18,7 +18,7 @@ HOUR_MS = 3_600_000
 
 
 class Clocked:
-    """A partition that is told wall time with each record."""
+    """A partition that is reported wall time with each record."""
 
     def __init__(self, clock_ms: int | None = None) -> None:
         self.partition, self.out = Partition(Timers(), clock_ms), Effects()

@@ -114,7 +114,7 @@ def test_the_group_is_served_while_one_write_takes_long() -> None:
     membership.poll.side_effect = poll
     with writer(store, membership, 0.01) as target:
         target.write(ROWS, lambda: said.append("meanwhile"), lambda: said.append("waiting"))
-    assert said[:4] == ["meanwhile", "waiting", "poll", "poll"], "what must not wait is told before"
+    assert said[:4] == ["meanwhile", "waiting", "poll", "poll"], "what must not wait is reported before"
     assert store.written == len(ROWS)
     membership.pause.assert_called()
     membership.resume.assert_called_once()

@@ -60,7 +60,7 @@ def states(found: Residency) -> dict[str, str]:
 
 
 def of_host(*events: tuple[int, str], boots: Any = (), margin_s: float = 4 * 3_600) -> HostImage:
-    """Return what becomes of one image on one host, from what happened so many hours ago."""
+    """Return what becomes of one image on one host, from what happened that many hours ago."""
     operations, outcomes = [], []
     for number, (hours, what) in enumerate(events):
         values: dict[str, Any] = {"start_missing": True} if what == "undated" else {}

@@ -1,4 +1,4 @@
-"""Which way the servers start, and what compose is told: a `docker` on the path only writes down how it was called."""
+"""Which way the servers start, and what compose is asked: a `docker` on the path only notes how it was called."""
 
 import os
 import sys

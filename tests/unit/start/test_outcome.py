@@ -1,4 +1,4 @@
-"""When a request is over, and with which exit code: every answer, with and without a START."""
+"""When a request has ended, and with which exit code: every answer, with and without a START."""
 
 import itertools
 

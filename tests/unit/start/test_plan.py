@@ -1,4 +1,4 @@
-"""What is refused before Nova is asked, and what is told."""
+"""What is refused before Nova is asked, and what is reported."""
 
 from typing import Any
 
