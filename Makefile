@@ -13,7 +13,7 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 STAMP := .venv/.synced
-CODE := precache bridge processor console tests $(wildcard bench)
+CODE := precache bridge processor keeper console tests $(wildcard bench)
 # The long ones first, so that the end of a run finds every worker busy. More workers than cores, since tests that stop
 # servers mostly wait; those that share a server of their own run on one worker (tests/conftest.py).
 TESTS := $(wildcard tests/faults tests/integration tests/unit)
