@@ -21,7 +21,8 @@ class Member:
         self.name = name
         self._stack, self._role, self._port, self._file = stack, role, port, file
         self._process: Precache | None = None
-        self.gave_up = 0
+        # The last words of each process that gave up.
+        self.gave_up: list[str] = []
 
     @property
     def process(self) -> Precache:
@@ -63,7 +64,7 @@ class Member:
         if code is None:
             return
         assert code == _FATAL, f"{self.name} ended with {code}:\n{self.process.stderr[-4000:]}"
-        self.gave_up += 1
+        self.gave_up.append(f"{self.name}: {self.process.stderr.rstrip()[-400:]}")
         self.start()
 
 

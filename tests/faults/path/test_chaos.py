@@ -136,11 +136,11 @@ def play(
         except BaseException as error:
             error.add_note(f"seed {seed}; " + "; ".join(map(str, errors)))
             raise
-        gave_up = sum(member.gave_up for member in fleet.members)
+        gave_up = [words for member in fleet.members for words in member.gave_up]
     counts = Counter(f"{problem.target} {problem.disturbance.kind}" for problem in errors)
     return (
-        f"seed {seed}, {time.monotonic() - began:.0f} s, {len(errors)} faults, {gave_up} fatal errors: {figures}\n"
-        + ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        f"seed {seed}, {time.monotonic() - began:.0f} s, {len(errors)} faults, {len(gave_up)} fatal errors: {figures}\n"
+        + "\n".join([", ".join(f"{name} {count}" for name, count in sorted(counts.items())), *gave_up])
     )
 
 
