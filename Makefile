@@ -87,7 +87,7 @@ test: venv ## The tests, on real servers
 	$(call run-tests,not soak and not more,$(TESTS))
 
 test-more: start := start-more
-test-more: venv ## The second tier, on what is slow to set up: RabbitMQ 4
+test-more: venv ## The second tier, on what is slow to set up: RabbitMQ 4, OpenStack
 	$(call run-tests,more and not soak,$(TESTS))
 
 soak: start := start-more

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+import msgspec
 
 from console.cli.durations import DURATION
 from console.cli.exits import OK
@@ -12,7 +13,8 @@ from console.cli.output import Listing, output_of, output_options
 from console.cli.store import config_option, emit, open_store
 
 if TYPE_CHECKING:
-    from precache.query.residency import Residency
+    from precache.config.operators import OperatorsBlock
+    from precache.query.residency import AggregateKey, Residency
 
 _EPILOG = """\b
 States: resident; expiring (resident, with less than --expiring left); unsure (it may be there:
@@ -26,6 +28,7 @@ Examples:
   precache residency --expiring 4h
   precache residency --host cn-7.example.org
   precache residency --aggregate my-application --hosts -o json
+  precache residency --cloud paris --aggregate my-application --live --state missing
 
 \b
 Exit codes:
@@ -48,6 +51,7 @@ _STATES: Final = ("resident", "expiring", "unsure", "failed", "silent", "missing
 @click.option(
     "--since", "since_s", metavar="D", type=DURATION, default="7d", show_default=True, help="Use what began within it."
 )
+@click.option("--live", is_flag=True, help="Ask Nova which hosts the aggregates have now (the extra [openstack]).")
 @output_options
 def residency(
     *,
@@ -60,6 +64,7 @@ def residency(
     margin_s: float | None,
     by_hosts: bool,
     since_s: float,
+    live: bool,
     **format_: Any,
 ) -> int:
     """Estimate which images are on which hosts, from the reports of operations and from boots.
@@ -76,18 +81,19 @@ def residency(
         output.choose(HOSTS)
     else:
         output.choose(IMAGES)
-    found = _ask(path, cloud=cloud, aggregate=aggregate, image=image, margin_s=margin_s, since_s=since_s)
+    found = ask(path, cloud=cloud, aggregate=aggregate, image=image, margin_s=margin_s, since_s=since_s, live=live)
     if is_by_host:
         output.print(Listing(HOSTS, list(by_host(found, host, wanted))))
     else:
         output.print(Listing(IMAGES, list(by_image(found))))
-    _comment(found)
+    _comment(found, live=live)
     return OK
 
 
-def _ask(
-    path: Path | None, *, cloud: str, aggregate: str, image: str, margin_s: float | None, since_s: float
+def ask(
+    path: Path | None, *, cloud: str, aggregate: str, image: str, margin_s: float | None, since_s: float, live: bool
 ) -> "list[Residency]":
+    """Return the estimate; with ``live``, of the hosts that Nova has now. ``path``: the operator's file."""
     from precache.query.api import BootFilter
     from precache.query.residency import MARGIN_S, Question, estimate
 
@@ -102,14 +108,28 @@ def _ask(
             margin_s=MARGIN_S if margin_s is None else margin_s,
         )
         boots = store.reader.boots(BootFilter(cloud=cloud, image=image, since_ns=since_ns))
-        return estimate(store.reader.evidence(since_ns, cloud), question, boots)
+        found = estimate(store.reader.evidence(since_ns, cloud), question, boots)
+        if not live:
+            return found
+        hosts = _live_hosts(found, store.operators)
+        return estimate(
+            store.reader.evidence(since_ns, cloud), msgspec.structs.replace(question, live_hosts=hosts), boots
+        )
 
 
-def _comment(found: "list[Residency]") -> None:
+def _live_hosts(found: "list[Residency]", operators: "OperatorsBlock") -> "dict[AggregateKey, tuple[str, ...]]":
+    from console.query.live import live_hosts
+    from console.start.clouds import connect_to
+
+    return live_hosts([(each.cloud, each.aggregate_uuid) for each in found], operators, connect_to)
+
+
+def _comment(found: "list[Residency]", *, live: bool) -> None:
     if not found:
         emit("nothing is known: no operation of these began within --since")
         return
     for each in found:
         if each.lists_cut:
             emit(f"note: the store does not name all hosts of {each.aggregate_name}: its lists are cut")
-    emit("An estimate: from what hosts reported, not from a look at them. Hosts are those of each last operation.")
+    hosts = "Hosts are those that Nova has now." if live else "Hosts are those of each last operation."
+    emit(f"An estimate: from what hosts reported, not from a look at them. {hosts}")

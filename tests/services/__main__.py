@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from . import docker, native
-from .given import MORE, REQUIRED, GivenError, given_addresses
+from .given import MORE, NATIVE_ONLY, REQUIRED, GivenError, given_addresses
 from .node import StartError
 from .state import emit, locked, scratch_dir, state_dir
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 def _way() -> ModuleType:
     """Return how servers run here. What an engine that is gone by now had started runs no more."""
     return docker if docker.usable() else native
+
+
+def _own_addresses(way: ModuleType) -> dict[str, dict[str, str]]:
+    """Return the addresses of what was started from here, be it in containers or not."""
+    processes = {server: address for server, address in native.own_addresses().items() if server in NATIVE_ONLY}
+    return {**way.own_addresses(), **processes}
 
 
 def _print_exports(addresses: dict[str, dict[str, str]]) -> None:
@@ -36,13 +42,14 @@ def _start_more() -> int:
 
 def _start(servers: Sequence[str] = tuple(REQUIRED)) -> int:
     way = _way()
-    given = given_addresses(os.environ, way.own_addresses())
+    given = given_addresses(os.environ, _own_addresses(way))
     for server in given:
         emit(server, "given by the environment: used as it is")
     missing = [server for server in servers if server not in given]
-    if missing:
-        way.start(missing)
-    own = way.own_addresses()
+    for starter, mine in ((native, NATIVE_ONLY), (way, set(servers) - NATIVE_ONLY)):
+        if wanted := [server for server in missing if server in mine]:
+            starter.start(wanted)
+    own = _own_addresses(way)
     _print_exports({server: given.get(server) or own[server] for server in servers})
     return 0
 
@@ -62,9 +69,9 @@ def _status() -> int:
 
 def _env() -> int:
     way = _way()
-    own = way.own_addresses()
+    own = _own_addresses(way)
     given = given_addresses(os.environ, own)
-    up = way.running()
+    up = way.running() | (native.running() & NATIVE_ONLY)
     addresses = {server: variables for server, variables in own.items() if server in up} | given
     _print_exports(addresses)
     for server in set(REQUIRED) - set(addresses):

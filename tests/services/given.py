@@ -15,7 +15,13 @@ REQUIRED: Final[dict[str, tuple[str, ...]]] = {
 }
 
 # Started only for the second tier of tests (`make test-more`).
-MORE: Final[dict[str, tuple[str, ...]]] = {"rabbitmq4": ("PRECACHE_TEST_RABBITMQ4_URL",)}
+MORE: Final[dict[str, tuple[str, ...]]] = {
+    "rabbitmq4": ("PRECACHE_TEST_RABBITMQ4_URL",),
+    "openstack": ("PRECACHE_TEST_OPENSTACK",),
+}
+
+# Those that no container stands for: they run as processes, also where there is an engine.
+NATIVE_ONLY: Final = frozenset({"openstack"})
 
 # What else is known of a server that was started here; with one that is given, tests do without.
 OPTIONAL: Final[dict[str, tuple[str, ...]]] = {
@@ -23,6 +29,7 @@ OPTIONAL: Final[dict[str, tuple[str, ...]]] = {
     "rabbitmq4": ("PRECACHE_TEST_RABBITMQ4_API", "PRECACHE_TEST_RABBITMQ4CTL"),
     "kafka": (),
     "influxdb": (),
+    "openstack": (),
 }
 
 

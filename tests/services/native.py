@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from . import influxdb, kafka, rabbitmq, rabbitmq4
+from . import influxdb, kafka, openstack, rabbitmq, rabbitmq4
 from .given import MORE
 from .node import Node, StartError, tail
 from .state import clear_away, emit, state_dir
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 def nodes(state: Path | None = None) -> dict[str, Node]:
     """Return the nodes of a state folder (by default this checkout's), whether they run or not."""
-    types: tuple[type[rabbitmq.Node | kafka.Node | influxdb.Node], ...] = (
+    types: tuple[type[rabbitmq.Node | kafka.Node | influxdb.Node | openstack.Node], ...] = (
         rabbitmq.Node,
         kafka.Node,
         influxdb.Node,
         rabbitmq4.Node,
+        openstack.Node,
     )
     return {kind.name: kind((state or state_dir()) / kind.name, tied=False) for kind in types}
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 # Variables that steer the servers or their tools: a developer's own settings must not reach the servers of the tests.
-_STEERING: Final = ("RABBITMQ_", "ERL_", "KAFKA_", "INFLUXD_", "INFLUX_", "CLASSPATH", "NOTIFY_SOCKET")
+_STEERING: Final = ("RABBITMQ_", "ERL_", "KAFKA_", "INFLUXD_", "INFLUX_", "CLASSPATH", "NOTIFY_SOCKET", "OS_", "PG")
 
 # Reads from a pipe that only the test's process holds open for writing. However that process ends, SIGKILL included,
 # the pipe closes, and the whole session of the server is killed. (PR_SET_PDEATHSIG would be simpler, but it follows the

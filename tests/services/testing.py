@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, unquote, urlsplit
 
@@ -40,6 +41,8 @@ class Servers:
     influx_token: str
     # Started for the second tier of tests alone.
     rabbitmq4: Broker | None = None
+    # The folder of the small OpenStack.
+    openstack: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -56,6 +59,7 @@ class Servers:
             influx_org=environment["PRECACHE_TEST_INFLUX_ORG"],
             influx_token=environment["PRECACHE_TEST_INFLUX_TOKEN"],
             rabbitmq4=Broker.from_environment(environment, "PRECACHE_TEST_RABBITMQ4"),
+            openstack=Path(folder) if (folder := environment.get("PRECACHE_TEST_OPENSTACK")) else None,
         )
 
     def broker(self, name: str) -> Broker:

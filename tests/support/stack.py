@@ -34,6 +34,10 @@ class Stack:
     def declare(self, *, durable: bool = False) -> None:
         """Declare exchange and queue, and make the topics: what there is before the first process starts."""
         declare_as_nova(self.cloud.transport_url, self.cloud.exchange, self.cloud.topic, durable=durable)
+        self.make_topics()
+
+    def make_topics(self) -> None:
+        """Make the topics: all that has to be made where a real Nova declares the rest."""
         with self.precache("topics", "create", "--config", str(self.processor_file())) as created:
             assert created.wait_end() == 0, created.stderr + created.stdout
 
@@ -44,6 +48,10 @@ class Stack:
     def bridge(self, **cloud: Any) -> Precache:
         """Start a bridge for the one cloud (called `paris`) and wait until it consumes."""
         return self.bridge_of([{"name": "paris", "topic": self.cloud.topic} | cloud])
+
+    def bridge_in_pool(self) -> Precache:
+        """Start a bridge on a pool queue of its own, which takes nothing from others on this cloud."""
+        return self.bridge_of([{"name": "paris", "pool": self.topics.prefix}])
 
     def bridge_of(self, clouds: Sequence[Mapping[str, Any]]) -> Precache:
         """Start a bridge for some clouds on the RabbitMQ of this one, and wait until it consumes."""
