@@ -329,11 +329,11 @@ def test_what_is_left_when_the_breaker_opens_is_neither_sent_nor_settled() -> No
 def test_only_what_is_wanted_is_counted(unwanted: int) -> None:
     bench = Bench(lambda _topic, _attempt: "")
     other = envelope(progress() | {"event_type": "instance.update"})
-    bench.forwarder._decoder = Decoder("paris", [Route("a", ("aggregate.*",))])
+    bench.forwarder._records._decoder = Decoder("paris", [Route("a", ("aggregate.*",))])
     bench.take(*([other] * unwanted + [b"not json"] + [GOOD]) * 30)
     assert not bench.breaker.is_open
     again = Bench(lambda _topic, _attempt: "")
-    again.forwarder._decoder = bench.forwarder._decoder
+    again.forwarder._records._decoder = bench.forwarder._records._decoder
     again.take(*([other] * unwanted + [b"not json"]) * 30)
     assert again.breaker.is_open
 
@@ -343,7 +343,8 @@ def test_a_dead_letter_names_the_topics_that_had_not_taken_the_message(error: st
     """Refused before anything was sent, or in answer to it, when the other topic had taken it."""
     bench = Bench(lambda topic, _attempt: error if topic == "a" else "", "a", "b")
     bench.take(GOOD)
-    while 1 not in bench.in_flight.buried:
+    message = bench.in_flight.pending[1]
+    while message.poison is None:
         bench.rounds(1)
-    letter = bench.letters.letter(bench.in_flight.pending[1], bench.in_flight.buried[1])
+    letter = bench.letters.letter(message.delivery, message.poison)
     assert dict(letter.headers)[TOPICS] == topics
