@@ -136,7 +136,7 @@ class CloudBlock(Block):
     def _listens_in_one_way(cls, value: object, info: ValidationInfo) -> object:
         choices = {**info.data, "drain_shared": value}
         ways = [way for way in ("topic", "pool", "drain_shared") if choices.get(way)]
-        # One that is at fault is told already, and may have been meant.
+        # An invalid one is reported already, and may have been meant.
         if len(ways) != 1 and {"topic", "pool"} <= choices.keys():
             given = " and ".join(ways) + " are" if ways else "none is"
             raise error_beside(

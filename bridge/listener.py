@@ -52,8 +52,8 @@ def listen(
         events: patterns of the event types that are wanted.
         options: of ``[oslo_messaging_rabbit]``.
         tick_s: for how long to wait before a ``None``.
-        on_state: told ``None`` each time that listening begins, and the fault when it can't, or is lost. It may raise;
-            a fault is tried again otherwise (look at its ``actionable`` for those that will not pass by themselves).
+        on_state: called with ``None`` each time that listening begins, and with the error when it can't, or is lost. It
+            may raise; else the source is tried again (somebody must act on an ``actionable`` error).
 
     Raises:
         TransportError: the URL or an option can't be used.

@@ -11,7 +11,7 @@ from precache.runtime.throttle import Throttle
 
 # How soon to look again for a queue that Nova has not declared yet.
 _WAITING_S: Final = 3.0
-# Having consumed for so long makes the next loss the first one again.
+# After consuming for this time, the next loss counts as the first.
 _STEADY_S: Final = 10.0
 
 
@@ -54,7 +54,7 @@ class Reconnect:
         self._metrics.consuming.set(0)
 
     def troubled(self, trouble: str) -> None:
-        """Note what is wrong with a source that is open, or that nothing is: each change is told."""
+        """Note what is wrong with an open source, or ``""``; log each change."""
         if trouble == self._trouble:
             return
         self._trouble = trouble

@@ -279,7 +279,7 @@ class Worker:
     # 5. Kafka is away
 
     def _requeue(self, in_flight: InFlight, why: str) -> None:
-        """Acknowledge what is confirmed, drop the rest from the producer, and give it back by closing the channel."""
+        """Acknowledge what is confirmed, drop the rest from the producer, and requeue it by closing the channel."""
         self._report_health(why)
         self._heartbeats.state = "resuming"
         self._producer.purge()
@@ -354,7 +354,7 @@ class Worker:
             self._idle(min(_IDLE_S, left_s))
 
     def _drop(self, in_flight: InFlight) -> None:
-        """Drop from the producer what comes again: else each loss of RabbitMQ would leave another flight in it."""
+        """Drop from the producer what comes again: else each loss of RabbitMQ would leave more records in it."""
         self._producer.flush(_LAST_REPORTS_S)
         self._forwarder.settle_confirmed(in_flight)
         if in_flight.pending:
@@ -377,8 +377,8 @@ class Worker:
     def _drain(self, in_flight: InFlight) -> None:
         """Take no more, wait for Kafka's reports of what is in flight, and acknowledge it.
 
-        To cancel means to read all that is on its way, be it a whole prefetch; so while there is too much in flight
-        that is not asked for: what was not read is requeued when the connection is closed.
+        To cancel means to read all messages on their way, up to a whole prefetch. So with too many bytes in flight the
+        source is not cancelled: unread messages are requeued when the connection is closed.
         """
         until_s = self._clock() + max(_CLOSING_S, self._settings.shutdown_s - _CLOSING_S)
         self._not_ready("stopping")

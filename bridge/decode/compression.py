@@ -17,7 +17,7 @@ MOST_BODY_BYTES: Final = 16_000_000
 _JSON: Final = "application/json"
 _UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
-# Decompresses a body, and stops after so many bytes.
+# Decompresses a body, and stops after a number of bytes.
 Open = Callable[[bytes, int], bytes]
 
 

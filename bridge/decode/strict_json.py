@@ -23,7 +23,7 @@ _SURE: Final = (1e-300, 1e300)
 
 
 def parse(text: bytes, where: str) -> dict[str, Any]:
-    """Return a JSON object; :func:`check` tells whether it means what its text says.
+    """Return a JSON object; :func:`check` says whether it means what its text says.
 
     Args:
         text: JSON in UTF-8.

@@ -8,7 +8,7 @@ that a stuck head does not fill the prefetch.
 
 
 class AckTracker:
-    """The deliveries of one channel, by tag. A ledger is never used for a second channel."""
+    """The deliveries of one channel, by tag. Each channel has a tracker of its own."""
 
     def __init__(self) -> None:
         self._head = 1  # the lowest tag that is not settled

@@ -1,13 +1,11 @@
-"""Stops a cloud whose messages can't be read any more, be it for a fault of this program or of who sends them. Pure.
+"""Stops a cloud when too many of its messages can't be read. Pure.
 
-A fault in the decoder would bury every message as a dead letter, and acknowledge it. So it is counted how many of the
-last messages were unreadable; past a share the queue is closed, and what is in it stays there. After a pause it is
-opened for one message at a time: an unreadable one becomes a dead letter, and the next pause begins; readable ones
-close the breaker. So a stop costs a message of the queue one delivery, however long it lasts, and real garbage passes
-in the end.
+An error in the decoder would make a dead letter of every message, and acknowledge it. So the breaker counts how many
+of the last messages were unreadable. Past a limit the queue is closed, and its messages stay there. After a pause it
+is opened for one message at a time. An unreadable one becomes a dead letter, and the next pause begins; readable ones
+close the breaker. A stop costs a message one delivery, however long it lasts, and real garbage passes in the end.
 
-Only messages that are wanted, or that can't be read far enough to tell, are counted: on a busy queue the few that
-matter would else be lost in the crowd.
+Messages that nobody wants are not counted: on a busy queue they would outnumber the few that matter.
 """
 
 from collections import Counter, deque
@@ -121,7 +119,7 @@ class Breaker:
         counts = Counter(reason for _, reason in self._unreadable)
         summary = ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
         ours = (
-            " internal-error is a fault of this program: report the traceback in its log, install a version that mends"
+            " internal-error is an error of this program: report the traceback in its log, install a version that fixes"
             " it, then run `precache deadletters replay --reason internal-error`."
         )
         return (

@@ -19,7 +19,7 @@ class HeartbeatSender:
 
     Args:
         producer: the way to Kafka.
-        make: makes a sign of a state and of how many messages are in flight.
+        make: makes a heartbeat of a state and of the number of messages in flight.
         clock: seconds that only ever grow.
 
     Attributes:

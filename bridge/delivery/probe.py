@@ -16,7 +16,7 @@ from precache.runtime.backoff import backoff_s
 from precache.runtime.logs import log
 from precache.runtime.throttle import Throttle
 
-# A Kafka that confirms nothing for so long is said to be away.
+# Kafka counts as away when it confirms nothing for this time.
 SLOW_S: Final = 10.0
 _BASE_S: Final = 1.0
 _CAP_S: Final = 30.0
@@ -31,9 +31,9 @@ class KafkaProbe:
         producer: the way to Kafka.
         heartbeats: the heartbeats.
         stopped: whether to give up.
-        idle: waits for so many seconds, with whatever has to go on meanwhile.
+        idle: waits for a number of seconds, and does what must go on meanwhile.
         judged_later: of which records a refusal for good counts as an answer, too.
-        not_ready: told why Kafka is not probed yet.
+        not_ready: called with why Kafka does not answer the probe.
         clock: seconds that only ever grow.
     """
 

@@ -1,6 +1,6 @@
-"""The way to Kafka of one cloud: a producer of its own, rebuilt when Kafka declares it void.
+"""One cloud's producer, which is replaced after a fatal error.
 
-Reports come while :meth:`Outlet.poll` runs, in the caller's thread; nothing here waits for Kafka but where it says so.
+Reports come while :meth:`CloudProducer.poll` runs, in the caller's thread. Methods that wait for Kafka say so.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,9 +26,9 @@ class ProbeResult:
     """Records that were sent to see whether Kafka takes them.
 
     Args:
-        answered: called when a broker has answered, be it with a refusal.
-        judged_later: of which records it is no fault that they are refused for good: Kafka has answered, and what
-            becomes of their messages is decided when those come again.
+        answered: called when a broker has answered, with a confirmation or a refusal.
+        judged_later: whether a record may be refused for good without an error of the probe. Kafka has answered;
+            what becomes of the message is decided when it comes again.
 
     Attributes:
         waiting: how many have no report yet.
@@ -90,13 +90,13 @@ class CloudProducer:
     """Sends records and hands their reports out.
 
     Args:
-        make: makes the producer; called again when the one before is void.
-        make_solo: makes one that sends each record in a batch of its own. A broker refuses a whole batch as too large
-            for its topic; only a record that was alone is known to be so itself.
+        make: makes the producer; called again after a fatal error.
+        make_unbatched: makes one that sends each record in a batch of its own. A broker refuses a whole batch as too
+            large for its topic, and only of a record that was alone is it known that it is the cause.
         connection: what the producers tell of their connections.
 
     Attributes:
-        void: why the producer can do nothing more until :meth:`rebuild`; ``None`` while it can.
+        fatal_error: why the producer can send nothing until :meth:`rebuild`; ``None`` while it can.
         generation: how often it was rebuilt; of a record that was sent before, no report may ever come.
     """
 
@@ -115,7 +115,7 @@ class CloudProducer:
         """Queue a record; the report is called from :meth:`poll`, exactly once.
 
         Raises:
-            KafkaFault: it was not even queued, and no report will come.
+            KafkaCallError: it was not queued, and no report will come.
         """
         producer = self._unbatched_producer() if unbatched else self._producer
         try:
@@ -125,7 +125,7 @@ class CloudProducer:
 
     @property
     def refusal(self) -> KafkaRetry | None:
-        """That Kafka refuses our credentials, which no report tells: records wait for a connection meanwhile."""
+        """Kafka's refusal of the credentials. No report has it: records wait for a connection meanwhile."""
         return self._connection.refusal("produce")
 
     @property
@@ -161,7 +161,7 @@ class CloudProducer:
         self._flush(deadline)
 
     def rebuild(self) -> None:
-        """Replace the producer, since Kafka or librdkafka declared it void; what it had is purged."""
+        """Replace the producer after a fatal error; its records are purged."""
         self.purge()
         self._producer = self._make()
         self._unbatched = None

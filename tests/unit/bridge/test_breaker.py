@@ -52,7 +52,7 @@ def test_what_is_said() -> None:
         breaker.unreadable(reason, 0.0)
     assert breaker.why.startswith(
         "stopped: 20 of the last 20 messages can't be read (internal-error 18, not-json 2). The messages stay in the"
-        " queue; one is tried every 60 s. See `precache deadletters list --cloud paris`. internal-error is a fault of"
+        " queue; one is tried every 60 s. See `precache deadletters list --cloud paris`. internal-error is an error of"
     )
     assert "`breaker: {share: 1}`" in breaker.why
     assert "internal-error" not in opened().why
