@@ -59,7 +59,7 @@ format: venv ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff format .
 
 schema: venv ## Write the tables of docs/schema.md from the records
-	$(BIN)/python -m precache.contract.schema docs/schema.md
+	$(BIN)/python -m precache.contract.tables.schema docs/schema.md
 
 unit: venv ## Tests without any server
 	$(BIN)/pytest tests/unit -q -n 2

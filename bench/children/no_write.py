@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from precache.contract.measurements import Row
 from precache.contract.progress import Progress
+from precache.contract.tables.measurements import Row
 from processor.stores import opening
 from processor.stores.api import WriteReport
 

@@ -6,9 +6,9 @@ from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
 from precache.contract.identity import operation_id
-from precache.contract.measurements import Row
 from precache.contract.operation import ImageResult, Operation
 from precache.contract.progress import Progress
+from precache.contract.tables.measurements import Row
 from precache.contract.times import NS_PER_S, point_time_ns, rfc3339_ns, rfc3339_us, spare_digits
 
 DAYS: Final = 90

@@ -15,21 +15,21 @@ from typing import Any, Final, get_args
 
 import click
 
-from console.cli.completion import answer, is_asked_for
 from console.cli.exits import FATAL, INTERRUPTED, OK, TERMINATED, USAGE, Terminated
 from console.cli.extras import missing
 from console.cli.invocation import Invocation, LogFormat
-from console.cli.lazy import Entry, LazyGroup
+from console.cli.shell.completion import answer, is_asked_for
+from console.cli.shell.lazy import Entry, LazyGroup
 
 _COMMANDS: Final = {
     "bridge": Entry("console.commands.bridge", "bridge", "Run the bridge, beside each cloud: RabbitMQ to Kafka."),
     "processor": Entry("console.commands.processor", "processor", "Run the processor, centrally: Kafka to the store."),
     "start": Entry("console.commands.start", "start", "Ask Nova to cache images, and follow it to its end."),
     "watch": Entry("console.commands.watch", "watch", "Follow one operation; the exit code tells how it went."),
-    "operations": Entry("console.commands.operations", "operations", "List operations, the newest first."),
-    "operation": Entry("console.commands.operation", "operation", "Show one operation with its hosts."),
-    "residency": Entry("console.commands.residency", "residency", "Estimate which images are on which hosts."),
-    "boots": Entry("console.commands.boots", "boots", "Compare times to boot, with the image resident and without."),
+    "operations": Entry("console.commands.ask.operations", "operations", "List operations, the newest first."),
+    "operation": Entry("console.commands.ask.operation", "operation", "Show one operation with its hosts."),
+    "residency": Entry("console.commands.ask.residency", "residency", "Estimate which images are on which hosts."),
+    "boots": Entry("console.commands.ask.boots", "boots", "Compare times to boot with and without the image resident."),
     "doctor": Entry("console.commands.doctor", "doctor", "Check what a configuration needs, with remedies."),
     "deadletters": Entry("console.commands.deadletters", "deadletters", "List, show and replay what was unusable."),
     "demo": Entry("console.commands.demo", "demo", "The whole path on three simulated clouds, no server."),

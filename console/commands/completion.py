@@ -2,8 +2,8 @@
 
 import click
 
-from console.cli.completion import SHELLS, script
 from console.cli.exits import OK
+from console.cli.shell.completion import SHELLS, script
 
 _EPILOG = """\b
 Examples:

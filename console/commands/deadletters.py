@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from console.cli.configs import CONFIG_PATH, kafka_at, load_kafka
-from console.cli.durations import DURATION
 from console.cli.exits import OK, USAGE, Failure
-from console.cli.groups import Group
 from console.cli.invocation import Invocation
-from console.cli.output import Listing, output_of, output_options
-from console.cli.texts import json_line, printable
+from console.cli.output.durations import DURATION
+from console.cli.output.formats import Listing, output_of, output_options
+from console.cli.output.texts import json_line, printable
+from console.cli.shell.groups import Group
 
 if TYPE_CHECKING:
     from console.cli.configs import KafkaSettings

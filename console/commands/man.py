@@ -24,7 +24,7 @@ Exit codes:
 def man(folder: Path) -> int:
     """Write the manual pages of all commands into a folder, which is made if need be."""
     from console.cli.main import cli
-    from console.cli.manual import pages
+    from console.cli.shell.manual import pages
     from precache import __version__
 
     made = dict(pages(cli, __version__))

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from console.cli.durations import DURATION
 from console.cli.exits import USAGE, Failure
 from console.cli.invocation import Invocation
-from console.watch.source import LOCAL, Source, required, source, source_options
+from console.cli.output.durations import DURATION
+from console.watch.feeds.source import LOCAL, Source, required, source, source_options
 
 if TYPE_CHECKING:
     from console.start.clouds import Place
@@ -88,7 +88,7 @@ def start(
     from console.watch.feeds.kafka import Reach
     from console.watch.feeds.recent import LOOK_BACK_S
     from console.watch.history import History
-    from console.watch.screens import Manner, screen_for
+    from console.watch.show.screens import Manner, screen_for
 
     where = source(**places)
     if not no_wait:

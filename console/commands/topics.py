@@ -8,8 +8,8 @@ import click
 
 from console.cli.configs import CONFIG_PATH, abandon_after_s, kind_of, load_kafka, load_or_fail, model_of
 from console.cli.exits import FATAL, OK
-from console.cli.groups import Group
 from console.cli.invocation import Invocation
+from console.cli.shell.groups import Group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

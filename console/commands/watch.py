@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from console.cli.durations import DURATION
 from console.cli.exits import USAGE, Failure
 from console.cli.invocation import Invocation
+from console.cli.output.durations import DURATION
+from console.watch.feeds.source import Source, required, source, source_options
 from console.watch.follow import Want
-from console.watch.source import Source, required, source, source_options
 from precache.contract.identity import SEPARATOR
 from precache.contract.request_ids import is_global_request_id
 
@@ -71,7 +71,7 @@ def watch(
     from console.watch.feeds.recent import LOOK_BACK_S
     from console.watch.history import History
     from console.watch.loop import watch as run
-    from console.watch.screens import Manner, screen_for
+    from console.watch.show.screens import Manner, screen_for
 
     where = required(source(**places))
     if sum([everything, last, bool(operation)]) > 1:

@@ -6,8 +6,8 @@ from typing import Final
 
 import orjson
 
-from console.cli.output import Column
-from console.cli.texts import escaped_json, printable
+from console.cli.output.formats import Column
+from console.cli.output.texts import escaped_json, printable
 from precache.contract import deadletters
 from precache.contract.times import rfc3339_ms
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import click
 
 from console.demo.clouds import Request
-from console.watch import lines
 from console.watch.events import Event, Finished, Progressed, Started
-from console.watch.jsonlines import as_object
+from console.watch.show import lines
+from console.watch.show.jsonlines import as_object
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

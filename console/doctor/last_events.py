@@ -6,7 +6,7 @@ from typing import Any, Final
 import orjson
 
 from console.doctor.findings import Finding, ok, warn
-from console.watch.lines import duration
+from console.watch.show.lines import duration
 from precache.contract.identity import SEPARATOR
 from precache.contract.topics import NOVA_TYPE_PREFIX
 

@@ -11,7 +11,7 @@ from osc_lib.command import command
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from console.cli.output import Column
+    from console.cli.output.formats import Column
     from console.cli.store import Store
 
 # As long as `precache residency` looks back by default.
@@ -125,7 +125,7 @@ class ResidencyList(_Reading, command.Lister):
 
     def read(self, parsed_args: argparse.Namespace) -> Table:
         """Return the estimate."""
-        from console.commands.residency import ask
+        from console.commands.ask.residency import ask
         from console.query.residency import HOSTS, by_host
 
         found = ask(

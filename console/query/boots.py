@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from console.cli.moments import seconds
-from console.cli.output import Column
+from console.cli.output.formats import Column
+from console.cli.output.moments import seconds
 from precache.query.boots import BootTimes
 
 BOOTS: Final[tuple[Column[BootTimes], ...]] = (

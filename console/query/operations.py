@@ -5,9 +5,9 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct, to_builtins
 
-from console.cli.moments import at, short
-from console.cli.output import Column
-from console.watch.lines import duration
+from console.cli.output.formats import Column
+from console.cli.output.moments import at, short
+from console.watch.show.lines import duration
 from precache.contract.identity import natural
 from precache.query.records import HostReport, StoredOperation
 

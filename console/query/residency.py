@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from console.cli.moments import at, short
-from console.cli.output import Column
+from console.cli.output.formats import Column
+from console.cli.output.moments import at, short
 from precache.query.residency import STATES, HostImage, Residency, State, counts
 
 

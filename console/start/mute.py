@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from console.start.outcome import START_WITHIN_S
-from console.watch import lines
+from console.watch.show import lines
 from precache.contract.topics import BRIDGE_TYPE, NOVA_TYPE_PREFIX
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from console.cli.configs import KafkaSettings
     from console.start.request import Request
-    from console.watch.screens import Manner
+    from console.watch.show.screens import Manner
 
 # A bridge writes a heartbeat each minute.
 _HEARTBEAT_S: Final = 180.0

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from console.cli.texts import printable
-from console.watch import lines
+from console.cli.output.texts import printable
 from console.watch.board import Entry
+from console.watch.show import lines
 from precache.contract.identity import natural
 from precache.openstack.api import Aggregate, ComputeHost, Image
 

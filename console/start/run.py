@@ -14,14 +14,15 @@ from console.start.clouds import Connect, Found, Place, connect_to, look_up
 from console.start.mute import Mute
 from console.start.plan import asking, check, separate
 from console.start.request import Request, Terms
-from console.watch import exit_codes, lines
-from console.watch.bars import Row
+from console.watch import exit_codes
 from console.watch.board import Board
 from console.watch.feeds.api import CannotWatchError, Feed, Record
 from console.watch.feeds.reading import Poll, reading
 from console.watch.history import History
 from console.watch.loop import note, row_of, wait_s
-from console.watch.screens import Manner, Screen
+from console.watch.show import lines
+from console.watch.show.bars import Row
+from console.watch.show.screens import Manner, Screen
 from precache.openstack.api import NoResponseError
 
 # The response is looked for so often: the thread that waits for it can't wake a client of Kafka.

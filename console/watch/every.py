@@ -7,15 +7,15 @@ from typing import Final
 
 import click
 
-from console.cli.texts import printable
+from console.cli.output.texts import printable
 from console.watch import exit_codes
-from console.watch.bars import Row
 from console.watch.board import Board, Entry
 from console.watch.feeds.api import CannotWatchError, Feed, Record
 from console.watch.feeds.reading import Poll, reading
 from console.watch.follow import MAX_EARLY_REPORTS, Follow, Want
 from console.watch.loop import POLL_S, name_of, note, row_of, take
-from console.watch.screens import Manner, Screen
+from console.watch.show.bars import Row
+from console.watch.show.screens import Manner, Screen
 from precache.contract.operation import FINAL_STATUSES
 
 _ID_CHARS: Final = 8

@@ -7,9 +7,8 @@ from typing import Final
 
 import click
 
-from console.cli.texts import printable
-from console.watch import exit_codes, lines
-from console.watch.bars import Row
+from console.cli.output.texts import printable
+from console.watch import exit_codes
 from console.watch.board import Board, Entry
 from console.watch.events import Event
 from console.watch.feeds.api import CannotWatchError, Feed, Record
@@ -17,7 +16,9 @@ from console.watch.feeds.reading import Poll, reading
 from console.watch.follow import Follow, Want
 from console.watch.history import History
 from console.watch.pace import UNKNOWN
-from console.watch.screens import Manner, Screen
+from console.watch.show import lines
+from console.watch.show.bars import Row
+from console.watch.show.screens import Manner, Screen
 
 # Callbacks of the clients are served between polls, and Ctrl-C is heard.
 POLL_S: Final = 1.0

@@ -11,8 +11,8 @@ from math import inf
 from msgspec import structs
 
 from keeper.core import words
-from keeper.core.deadlines import expected_s, seconds_per_host
 from keeper.core.declaration import CloudRules, Declaration
+from keeper.core.moments.deadlines import expected_s, seconds_per_host
 from keeper.core.observed import CloudView, Unavailable
 from keeper.core.requests import global_request_id, request_of, rfc3339, with_outcome
 from keeper.core.standing import Standing, is_blind, stand

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keeper.core.declaration import CloudRules
-from keeper.core.due import Due, next_due
 from keeper.core.hosts import HostStanding, standings
+from keeper.core.moments.due import Due, next_due
 from keeper.core.observed import CloudView, Operation
 from keeper.core.requests import HEARTBEAT_FRESH_S, Request, is_open
 from keeper.core.targets import Target

@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import structs
 
 from keeper.core import words
-from keeper.core.due import Due
+from keeper.core.moments.due import Due
 from keeper.core.requests import rfc3339
 from keeper.core.standing import Standing
 from keeper.core.targets import Target, Unknown

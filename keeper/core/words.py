@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from keeper.core.declaration import Window
-from keeper.core.due import Due
 from keeper.core.hosts import HostStanding
+from keeper.core.moments.due import Due
 
 _FEW = 3
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from keeper.core.declaration import Declaration
-from keeper.core.timing import backoff_s
-from keeper.core.windows import is_open
+from keeper.core.moments.timing import backoff_s
+from keeper.core.moments.windows import is_open
 from keeper.simulator.nova import NovaModel, OperationModel
 from keeper.simulator.path import PathModel
 from keeper.simulator.story import DAY_S, HOUR_S

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Struct
 
-from precache.contract.fields import INT64_MAX, INT64_MIN, field, record, tag
+from precache.contract.tables.fields import INT64_MAX, INT64_MIN, field, record, tag
 from precache.contract.topics import BRIDGE_TYPE
 
 State = Literal["starting", "running", "resuming", "stopping"]

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 
-from precache.contract.fields import field, names, record, tag
+from precache.contract.tables.fields import field, names, record, tag
 
 Status = Literal["running", "ending", "stalled", "completed", "completed_with_errors", "abandoned"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 
-from precache.contract.fields import field, record, tag
+from precache.contract.tables.fields import field, record, tag
 
 
 class Progress(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

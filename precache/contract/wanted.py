@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 
-from precache.contract.fields import field, record, tag
+from precache.contract.tables.fields import field, record, tag
 
 WantedState = Literal["resident", "working", "waiting", "failing", "paused", "removed"]
 NextAction = Literal["none", "ask", "wait"]

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from precache.contract.fields import INT64_MAX
+from precache.contract.tables.fields import INT64_MAX
 from precache.contract.times import NS_PER_S, parse_ns
 from precache.query.records import StoredOperation
 

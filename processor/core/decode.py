@@ -10,9 +10,9 @@ from typing import Annotated, Final, NamedTuple
 from msgspec import DecodeError, Meta, Struct, ValidationError, field, structs
 from msgspec.json import Decoder
 
-from precache.contract.fields import INT64_MAX, INT64_MIN
 from precache.contract.heartbeat import Heartbeat
 from precache.contract.nova import END, PAYLOAD_MAJOR, PROGRESS, START
+from precache.contract.tables.fields import INT64_MAX, INT64_MIN
 from processor.core.explain import EARLIEST, LATEST, MAX_NAME_BYTES, check_names, explain
 
 # The names of the images that one host cached, and of those that failed there, as Nova listed them.

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from precache.contract.heartbeat import Heartbeat
-from precache.contract.measurements import Row
 from precache.contract.operation import Operation as OperationRecord
 from precache.contract.progress import Progress
+from precache.contract.tables.measurements import Row
 from processor.core.explain import Reason
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 import msgspec
 import orjson
 
-from precache.contract.fields import INT64_MAX, INT64_MIN
 from precache.contract.nova import END, PAYLOAD_MAJOR, PROGRESS, START
+from precache.contract.tables.fields import INT64_MAX, INT64_MIN
 from precache.contract.topics import BRIDGE_TYPE
 
 Reason = Literal["undecodable", "unknown-version", "no-request-id", "late", "refused-point"]

@@ -11,10 +11,10 @@ from typing import Final, NamedTuple, TypeVar
 
 from confluent_kafka import Message
 
-from precache.contract.fields import INT64_MAX
 from precache.contract.identity import operation_id
 from precache.contract.operation import FINAL_STATUSES, read_operation
 from precache.contract.operation import Operation as OperationRecord
+from precache.contract.tables.fields import INT64_MAX
 from precache.contract.times import ms_from_rfc3339, ns_from_rfc3339
 from precache.kafka.errors import KafkaRetry
 from precache.kafka.log_reader import LogReader

@@ -18,7 +18,7 @@ from typing import Final
 
 from confluent_kafka import Message
 
-from precache.contract.measurements import BY_RECORD, Row
+from precache.contract.tables.measurements import BY_RECORD, Row
 from precache.kafka.errors import KafkaRetry
 from precache.kafka.groups import GroupCommits
 from precache.kafka.log_reader import LogReader

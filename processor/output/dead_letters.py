@@ -11,8 +11,8 @@ import msgspec
 from precache.contract.deadletters import MAX_BYTES, DeadLetter
 from precache.contract.heartbeat import Heartbeat
 from precache.contract.identity import SEPARATOR
-from precache.contract.measurements import BY_RECORD
 from precache.contract.operation import ImageResult
+from precache.contract.tables.measurements import BY_RECORD
 from precache.contract.times import rfc3339_ms
 from precache.runtime.byte_masking import mask, mask_beginning
 from processor.core.effects import Refused

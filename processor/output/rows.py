@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from precache.contract.measurements import Row
 from precache.contract.operation import ImageResult
 from precache.contract.operation import Operation as OperationRecord
+from precache.contract.tables.measurements import Row
 from precache.contract.times import ns_from_rfc3339
 from processor.core.operation import Operation
 from processor.core.records import operation_record

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from time import monotonic
 from typing import Final, Self
 
-from precache.contract.measurements import Row
+from precache.contract.tables.measurements import Row
 from precache.runtime.backoff import backoff_s
 from precache.runtime.health import Health
 from precache.runtime.logs import log

@@ -7,8 +7,8 @@ from time import monotonic, time
 from confluent_kafka import Message, TopicPartition
 
 from precache.config import TopicsBlock
-from precache.contract.measurements import BY_RECORD, Row
 from precache.contract.progress import Progress
+from precache.contract.tables.measurements import BY_RECORD, Row
 from precache.runtime.logs import log
 from processor import metrics
 from processor.errors import StartOver

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from precache.contract.measurements import Row
+from precache.contract.tables.measurements import Row
 
 __all__ = [
     "Numbered",

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-from precache.contract.fields import INT64_MAX, INT64_MIN
-from precache.contract.measurements import BY_RECORD, MEASUREMENTS, Field, Kind, Measurement, Record, Row
+from precache.contract.tables.fields import INT64_MAX, INT64_MIN
+from precache.contract.tables.measurements import BY_RECORD, MEASUREMENTS, Field, Kind, Measurement, Record, Row
 from processor.stores.api import Numbered, RefusedRow
 
 # InfluxDB keeps the two lowest and the highest for itself (models.MinNanoTime, models.MaxNanoTime).

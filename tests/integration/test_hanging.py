@@ -62,7 +62,7 @@ from console.watch import loop
 from console.watch.feeds import reading
 from console.watch.follow import Want
 from console.watch.history import History
-from console.watch.screens import Manner, screen_for
+from console.watch.show.screens import Manner, screen_for
 from precache.runtime.watchdog import Limits
 
 class Feed:

@@ -9,9 +9,9 @@ from urllib.parse import quote
 from msgspec import structs
 
 from precache.contract.heartbeat import Heartbeat, HeartbeatCounts
-from precache.contract.measurements import Record, Row
 from precache.contract.operation import ImageResult, Operation
 from precache.contract.progress import Progress
+from precache.contract.tables.measurements import Record, Row
 
 NOW_NS: Final = 1_795_000_000_123_456_789
 MEASUREMENT: Final[dict[type[Record], str]] = {

@@ -6,7 +6,7 @@ Paris: hosts cn-1 to cn-4 in `web`, of which cn-4 joined on the last day; cn-1 i
 from typing import Any, Final
 
 from precache.contract.identity import operation_id
-from precache.contract.measurements import Row
+from precache.contract.tables.measurements import Row
 from precache.contract.times import NS_PER_S, parse_ns, rfc3339_us
 from tests.support.store_rows import bridge, image, operation, progress
 

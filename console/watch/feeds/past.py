@@ -19,10 +19,10 @@ from console.cli.topic_reader import Span, TopicReader, backwards
 from console.watch.feeds.api import OperationRecord, ProgressRecord, Record
 from precache.contract.identity import SEPARATOR
 from precache.contract.operation import FINAL_STATUSES, Operation, read_operation
+from precache.contract.partitions import partition_of
 from precache.contract.progress import Progress, read_progress
 from precache.contract.times import NS_PER_S, parse_ns
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
-from precache.kafka.partitions import partition_of
 from precache.runtime.deadline import Deadline
 
 # Processors take over from each other within an operation: their clocks may differ by this much.

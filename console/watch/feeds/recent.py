@@ -9,7 +9,7 @@ from console.cli.topic_reader import Span, TopicReader
 from console.watch.feeds.api import OperationRecord, ProgressRecord, Record
 from console.watch.feeds.past import CLOCKS_MS, operation_of, report_of
 from precache.contract.operation import FINAL_STATUSES, Operation
-from precache.kafka.partitions import partition_of
+from precache.contract.partitions import partition_of
 from precache.runtime.deadline import Deadline
 
 # An operation without events is abandoned after a day (operations.abandon_after): what is open was opened lately.

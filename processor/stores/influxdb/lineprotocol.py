@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from precache.contract.measurements import MEASUREMENTS, Kind, Measurement
+from precache.contract.tables.measurements import MEASUREMENTS, Kind, Measurement
 from processor.stores.api import Numbered, RefusedRow
 from processor.stores.values import Column, Converters, Slice, hosts_text, images_text, slices, tag_text
 

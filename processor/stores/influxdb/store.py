@@ -8,8 +8,8 @@ from operator import attrgetter
 from threading import Event
 from typing import Final
 
-from precache.contract.measurements import Row
 from precache.contract.progress import Progress
+from precache.contract.tables.measurements import Row
 from processor.stores.api import Numbered, RefusedRow, StoreRetry, WriteReport, numbered
 from processor.stores.influxdb.client import InfluxClient
 from processor.stores.influxdb.errors import BatchRefusedError, BatchTooLargeError

@@ -5,8 +5,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from precache.contract.measurements import MEASUREMENTS, Field, Kind, Measurement
-from precache.contract.sqlite_file import APPLICATION_ID, VERSION
+from precache.contract.tables.measurements import MEASUREMENTS, Field, Kind, Measurement
+from precache.contract.tables.sqlite_file import APPLICATION_ID, VERSION
 from processor.stores.api import StoreFatal
 
 _COLUMN_TYPES: Final = {

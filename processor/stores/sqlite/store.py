@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from precache.contract.measurements import MEASUREMENTS, Row
+from precache.contract.tables.measurements import MEASUREMENTS, Row
 from processor.stores.api import RefusedRow, StoreFatal, StoreRetry, WriteReport, numbered
 from processor.stores.sqlite.errors import store_error
 from processor.stores.sqlite.schema import prepare, upsert

@@ -13,9 +13,9 @@ from confluent_kafka.cimpl import NewTopic
 from precache.contract import cloudevents
 from precache.contract.identity import aggregate_key
 from precache.contract.operation import Operation
+from precache.contract.partitions import partition_of
 from precache.contract.progress import Progress
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
-from precache.kafka.partitions import partition_of
 from tests.services.testing import Topics
 
 PARTITIONS = 2

@@ -10,9 +10,9 @@ from confluent_kafka import Producer
 from console.cli.configs import KafkaSettings
 from console.watch.feeds import kafka as kafka_feed
 from precache.contract.operation import Operation
+from precache.contract.partitions import partition_of
 from precache.contract.progress import Progress
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
-from precache.kafka.partitions import partition_of
 from tests.integration.console.derived import make_topics
 from tests.services.testing import Servers, Topics
 from tests.unit.console.build import OPERATION, completed, operation, progress

@@ -23,9 +23,9 @@ from console.cli.topic_reader import TopicReader
 from console.watch.feeds import kafka as kafka_feed
 from precache.config import TopicsBlock
 from precache.contract.operation import Operation
+from precache.contract.partitions import partition_of
 from precache.contract.progress import Progress
 from precache.contract.topics import PROGRESS_TYPE
-from precache.kafka.partitions import partition_of
 from tests.integration.console.derived import Derived, make_topics
 from tests.services.testing import Servers, Topics
 from tests.support.process import PRECACHE, Precache

@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
+from precache.contract.partitions import partition_of
 from precache.kafka import clients
 from precache.kafka.config import KafkaBlock
 from precache.kafka.errors import (
@@ -21,7 +22,6 @@ from precache.kafka.errors import (
     kafka_errors,
     translate,
 )
-from precache.kafka.partitions import partition_of
 from tests.services.testing import Servers, Topics
 from tests.support.kafka import read_all
 

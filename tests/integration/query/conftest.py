@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from precache.config.store import InfluxStoreConfig, SqliteStoreConfig
-from precache.contract.measurements import Row
+from precache.contract.tables.measurements import Row
 from precache.query.api import Reader
 from precache.query.opening import open_reader
 from precache.query.records import Boot

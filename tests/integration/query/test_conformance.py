@@ -6,9 +6,9 @@ import pytest
 from msgspec import structs
 
 from precache.contract.heartbeat import Heartbeat
-from precache.contract.measurements import Row
 from precache.contract.operation import Operation
 from precache.contract.progress import Progress
+from precache.contract.tables.measurements import Row
 from precache.query.api import OPEN_STATUSES, BootFilter, OperationFilter
 from precache.query.boots import boot_times
 from precache.query.records import Boot, BridgeState, HostReport, StoredOperation

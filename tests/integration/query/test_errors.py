@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from precache.contract.sqlite_file import VERSION
+from precache.contract.tables.sqlite_file import VERSION
 from precache.query.api import OperationFilter, QueryError
 from precache.query.opening import open_reader
 from tests.services.network import call, free_ports

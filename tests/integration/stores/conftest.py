@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from precache.config.store import InfluxStoreConfig, SqliteStoreConfig
-from precache.contract.measurements import Record
+from precache.contract.tables.measurements import Record
 from processor.stores.api import Store
 from processor.stores.opening import open_store
 from tests.services.testing import Bucket

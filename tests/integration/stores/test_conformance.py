@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from precache.contract.heartbeat import Heartbeat, HeartbeatCounts
-from precache.contract.measurements import Row
 from precache.contract.operation import ImageResult, Operation
 from precache.contract.progress import Progress
+from precache.contract.tables.measurements import Row
 from processor.stores.api import WriteReport
 from processor.stores.opening import open_store
 from tests.support.store_rows import MEASUREMENT, bridge, by_key, expected, image, operation, progress

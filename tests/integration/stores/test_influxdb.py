@@ -12,9 +12,9 @@ import pytest
 from pydantic import SecretStr
 
 from precache.config.store import InfluxStoreConfig
-from precache.contract.measurements import Record, Row
 from precache.contract.operation import ImageResult
 from precache.contract.progress import Progress
+from precache.contract.tables.measurements import Record, Row
 from processor.stores.api import StoreRetry, WriteReport, numbered
 from processor.stores.influxdb.store import InfluxStore
 from processor.stores.opening import open_store

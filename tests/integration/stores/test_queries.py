@@ -15,7 +15,7 @@ from msgspec import structs
 from pydantic import SecretStr
 
 from precache.config.store import InfluxStoreConfig, SqliteStoreConfig
-from precache.contract.measurements import Row
+from precache.contract.tables.measurements import Row
 from processor.stores.api import WriteReport
 from processor.stores.opening import open_store
 from tests.services.testing import Bucket

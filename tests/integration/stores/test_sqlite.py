@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from precache.contract.sqlite_file import VERSION
+from precache.contract.tables.sqlite_file import VERSION
 from processor.stores.api import StoreFatal, StoreRetry
 from processor.stores.sqlite.store import SqliteStore
 from tests.support.influx_rows import read_table

@@ -75,7 +75,7 @@ def test_an_internal_error_of_watch_is_6(monkeypatch: pytest.MonkeyPatch) -> Non
     def broken(*_args: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("console.watch.source.kafka_at", broken)
+    monkeypatch.setattr("console.watch.feeds.source.kafka_at", broken)
     assert main.run(["watch", "--kafka", "a:1"]) == 6
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from console.cli import main
-from console.cli.completion import SHELLS
 from console.cli.main import _COMMANDS
-from console.cli.manual import pages
+from console.cli.shell.completion import SHELLS
+from console.cli.shell.manual import pages
 
 ROOT = Path(__file__).parents[3]
 

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from console.cli.texts import json_line
+from console.cli.output.texts import json_line
 from console.deadletters.letters import LETTERS, Filter, Letter, pretty, text_headers
 
 HEADERS = {

@@ -5,9 +5,10 @@ import random
 import pytest
 from msgspec import to_builtins
 
-from console.watch import exit_codes, lines
+from console.watch import exit_codes
 from console.watch.events import Finished, Progressed, Resumed, Stalled, Started, TimedOut
-from console.watch.jsonlines import as_object
+from console.watch.show import lines
+from console.watch.show.jsonlines import as_object
 from precache.contract.identity import natural
 from tests.unit.console.build import IMAGE, OPERATION, completed, counts, operation, progress
 

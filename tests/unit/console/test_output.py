@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from console.cli.exits import Failure
-from console.cli.output import Column, Listing, Output
+from console.cli.output.formats import Column, Listing, Output
 
 COLUMNS: tuple[Column[dict[str, Any]], ...] = (
     Column("name", lambda row: row["name"]),

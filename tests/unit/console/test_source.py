@@ -7,7 +7,7 @@ import pytest
 
 from console.cli.exits import Failure
 from console.cli.transport_url import VARIABLE
-from console.watch.source import Source, required, source
+from console.watch.feeds.source import Source, required, source
 
 URL = "rabbit://openstack:secretword@rabbit.example.org:5672/"
 PLACE = {"exchange": "nova", "topic": "versioned_notifications"}

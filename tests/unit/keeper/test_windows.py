@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.core.declaration import Window
-from keeper.core.timing import MAX_BACKOFF_S, backoff_s, renewal_s
-from keeper.core.windows import is_open, opening_at
+from keeper.core.moments.timing import MAX_BACKOFF_S, backoff_s, renewal_s
+from keeper.core.moments.windows import is_open, opening_at
 from tests.unit.keeper.build import DECLARED, HOUR
 
 PARIS = ZoneInfo("Europe/Paris")

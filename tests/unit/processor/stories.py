@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import convert, to_builtins
 
-from precache.contract.measurements import BY_RECORD, Row
 from precache.contract.operation import Operation as OperationRecord
+from precache.contract.tables.measurements import BY_RECORD, Row
 from processor.core.effects import Effects
 from processor.core.partition import MAX_AHEAD_MS, Partition
 from processor.core.records import operation_record

@@ -8,7 +8,7 @@ from unittest.mock import Mock, create_autospec
 import pytest
 from confluent_kafka import Message
 
-from precache.contract.measurements import Row
+from precache.contract.tables.measurements import Row
 from precache.runtime.health import Health
 from precache.runtime.shutdown import Stop
 from precache.runtime.watchdog import Watched

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from precache.contract.measurements import MEASUREMENTS
 from precache.contract.operation import Operation
+from precache.contract.tables.measurements import MEASUREMENTS
 from precache.contract.times import NS_PER_S, rfc3339_us
 from precache.query.api import Evidence, Outcome
 from precache.query.records import Boot, HostReport, StoredOperation

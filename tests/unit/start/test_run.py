@@ -11,7 +11,7 @@ from console.start.request import Request, Terms, has_expired
 from console.start.run import Order, Start
 from console.watch.feeds.api import CannotWatchError, OperationRecord, ProgressRecord, Record
 from console.watch.history import History
-from console.watch.screens import JsonScreen, Manner, PlainScreen
+from console.watch.show.screens import JsonScreen, Manner, PlainScreen
 from precache.openstack.api import (
     Aggregate,
     CloudConfigError,

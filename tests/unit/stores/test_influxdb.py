@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from precache.contract.measurements import Row
+from precache.contract.tables.measurements import Row
 from processor.stores.api import RefusedRow, StoreError, StoreFatal, StoreRetry, WriteReport
 from processor.stores.influxdb.errors import BatchRefusedError, BatchTooLargeError
 from processor.stores.influxdb.store import InfluxStore

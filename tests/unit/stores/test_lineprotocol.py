@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from influxdb_client.client.write.point import Point
 
-from precache.contract.measurements import Row
 from precache.contract.progress import Progress
+from precache.contract.tables.measurements import Row
 from processor.stores.api import Numbered, RefusedRow, numbered
 from processor.stores.influxdb.lineprotocol import Batch, batches
 from tests.support.store_rows import MEASUREMENT, OPERATION, UUID, bridge, expected, image, operation, progress

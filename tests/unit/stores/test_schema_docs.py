@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from precache.contract import deadletters, topics
-from precache.contract.measurements import MEASUREMENTS, Kind
-from precache.contract.schema import TABLES, written
+from precache.contract.tables.measurements import MEASUREMENTS, Kind
+from precache.contract.tables.schema import TABLES, written
 from processor.stores.sqlite.schema import views_ddl
 from processor.stores.values import MAX_NAMES_BYTES, MAX_STRING_BYTES, MAX_TAG_BYTES
 

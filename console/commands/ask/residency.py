@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
-from console.cli.durations import DURATION
 from console.cli.exits import OK
-from console.cli.output import Listing, output_of, output_options
+from console.cli.output.durations import DURATION
+from console.cli.output.formats import Listing, output_of, output_options
 from console.cli.store import config_option, emit, open_store
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, Self
 
 import click
 
-from console.watch import lines
-from console.watch.bars import Bars, Row
 from console.watch.events import Event, Finished, Progressed, Resumed, Stalled, Started, TimedOut, Twin
-from console.watch.jsonlines import as_object
+from console.watch.show import lines
+from console.watch.show.bars import Bars, Row
+from console.watch.show.jsonlines import as_object
 
 if TYPE_CHECKING:
     from rich.console import Console

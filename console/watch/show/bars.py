@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
 
-from console.cli.texts import printable
-from console.watch.lines import duration
+from console.cli.output.texts import printable
 from console.watch.pace import UNKNOWN, Estimate
+from console.watch.show.lines import duration
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 from msgspec import Meta, Struct, structs
 
-from precache.contract import fields
 from precache.contract.heartbeat import Heartbeat
 from precache.contract.operation import ImageResult, Operation
 from precache.contract.progress import Progress
+from precache.contract.tables import fields
 
 Record = Progress | Operation | ImageResult | Heartbeat
 
@@ -100,7 +100,7 @@ def keys(shape: type[Struct]) -> Iterator[tuple[str, Any, Meta, bool]]:
 
 
 def role(meta: Meta) -> str:
-    """Return where a key is kept: one of the roles of :mod:`precache.contract.fields`."""
+    """Return where a key is kept: one of the roles of :mod:`precache.contract.tables.fields`."""
     return str((meta.extra or {}).get(fields.ROLE, ""))
 
 

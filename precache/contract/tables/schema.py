@@ -1,6 +1,6 @@
 """The tables of ``docs/schema.md``, written from the records themselves.
 
-``python -m precache.contract.schema docs/schema.md`` writes them between their marks; a test fails when they differ.
+``python -m precache.contract.tables.schema docs/schema.md`` writes them between their marks; a test compares.
 """
 
 import re
@@ -11,10 +11,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from precache.contract import fields
-from precache.contract.measurements import MEASUREMENTS, Measurement, keys, role
 from precache.contract.operation import Operation
 from precache.contract.progress import Progress
+from precache.contract.tables import fields
+from precache.contract.tables.measurements import MEASUREMENTS, Measurement, keys, role
 
 _MARKED: Final = re.compile(r"(<!-- table: (?P<name>[\w.]+) -->\n\n).*?(\n<!-- end of table -->)", re.DOTALL)
 

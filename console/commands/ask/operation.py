@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from console.cli.exits import OK, USAGE, Failure
-from console.cli.output import Listing, Output, aligned, output_of, output_options, write
+from console.cli.output.formats import Listing, Output, aligned, output_of, output_options, write
+from console.cli.output.texts import printable
 from console.cli.store import Store, config_option, emit, open_store
-from console.cli.texts import printable
 
 if TYPE_CHECKING:
     from console.query.operations import HostResult

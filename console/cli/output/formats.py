@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, Literal, TypeVar, get_args
 import click
 
 from console.cli.exits import USAGE, Failure
-from console.cli.texts import escaped_json, json_line, printable
+from console.cli.output.texts import escaped_json, json_line, printable
 
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from keeper.core.declaration import Declaration
-from keeper.core.windows import opening_at
+from keeper.core.moments.windows import opening_at
 
 # However often it failed, it is tried again after so long.
 MAX_BACKOFF_S: Final = 6 * 3_600.0

@@ -6,8 +6,8 @@ from typing import Literal
 
 from keeper.core.declaration import Declaration
 from keeper.core.hosts import HostStanding
+from keeper.core.moments.timing import backoff_s, renewal_s, within_window_s
 from keeper.core.requests import Request
-from keeper.core.timing import backoff_s, renewal_s, within_window_s
 
 # renew: what is resident expires. new: hosts that were not asked yet. retry: hosts that failed. cycle: the same, once
 # all attempts were in vain. refused: Nova never began the last request.

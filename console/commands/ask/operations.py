@@ -6,9 +6,9 @@ from typing import Any, get_args
 
 import click
 
-from console.cli.durations import DURATION
 from console.cli.exits import OK
-from console.cli.output import Listing, output_of, output_options
+from console.cli.output.durations import DURATION
+from console.cli.output.formats import Listing, output_of, output_options
 from console.cli.store import config_option, emit, open_store
 from precache.contract.operation import Status
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import click
 from click.shell_completion import CompletionItem
 
-from console.cli.groups import Group, with_verbose
+from console.cli.shell.groups import Group, with_verbose
 
 
 class Entry(NamedTuple):

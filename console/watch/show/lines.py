@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable
 from typing import Final
 
-from console.cli.texts import printable
+from console.cli.output.texts import printable
 from precache.contract.identity import natural
 from precache.contract.operation import Operation
 from precache.contract.progress import Progress

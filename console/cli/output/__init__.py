@@ -1,0 +1,1 @@
+"""How lists, times, durations and texts are printed, the same for every command."""

@@ -1,0 +1,1 @@
+"""What the shell and its manuals get from the commands: completion, manual pages, groups that load late."""

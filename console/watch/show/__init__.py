@@ -1,0 +1,1 @@
+"""How what a watch sees is shown: lines, objects, bars and tables."""

@@ -1,0 +1,1 @@
+"""When: windows, what is due, deadlines."""
