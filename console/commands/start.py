@@ -98,7 +98,7 @@ def start(
     cloud = targets[0].name
     manner = Manner(timeout_s, Source().resume() if where is None else where.resume(cloud))
     feed = None if where is None else where.feed(Reach(look_back_s=LOOK_BACK_S), cloud, _say)
-    terms = Terms(timeout_s, fail_on_stall, not no_wait, retries, backoff_s)
+    terms = Terms(timeout_s, fail_on_stall, not no_wait, retries, backoff_s, hears=where is not None)
     order = Order(targets, aggregate, images, separate_images, force, terms)
     screen = screen_for(as_json=as_json or output == "json", manner=manner)
     has_past = where is not None and where.is_kafka
@@ -152,9 +152,11 @@ def _operator_clouds(config: Path | None) -> "dict[str, OperatorCloud]":
 
 
 def _mute(where: Source | None) -> "Mute":
-    from console.start.mute import MuteInKafka, MuteOnRabbit
+    from console.start.mute import MuteInKafka, MuteOnRabbit, Unheard
 
-    if where is None or not where.is_kafka:
+    if where is None:
+        return Unheard()
+    if not where.is_kafka:
         return MuteOnRabbit()
     return MuteInKafka(where.kafka_settings())
 

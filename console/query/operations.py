@@ -7,6 +7,7 @@ from msgspec import Struct, to_builtins
 
 from console.cli.output.formats import Column
 from console.cli.output.moments import at, short
+from console.cli.output.texts import counted
 from console.watch.show.lines import duration
 from precache.contract.identity import natural
 from precache.query.records import HostReport, StoredOperation
@@ -76,9 +77,9 @@ def lines(operation: StoredOperation) -> Iterator[tuple[str, str]]:
         yield "ended", short(operation.ended_at) + (" (END never came)" if operation.end_missing else "")
     yield "took", duration(operation.duration_s)
     yield "hosts", f"{operation.hosts_done} of {operation.hosts_total} reported ({operation.percent:.1f}%)"
-    yield "failed", f"{operation.hosts_failed} hosts, {operation.errors} errors"
+    yield "failed", f"{counted(operation.hosts_failed, 'host')}, {counted(operation.errors, 'error')}"
     if operation.is_final:
-        yield "silent", f"{operation.hosts_silent} hosts"
+        yield "silent", counted(operation.hosts_silent, "host")
     yield "images", ", ".join(operation.images)
     yield "request", operation.request_id
     yield "global request", operation.global_request_id or "none"

@@ -100,6 +100,18 @@ def hear(messages: "Iterable[Message]", cloud: str, global_request_id: str, now_
     return Heard(start, None if latest_ms is None else max(0.0, (now_ms - latest_ms) / _MS_PER_S))
 
 
+class Unheard:
+    """Nothing listens to notifications: what became of a request can't be seen from here."""
+
+    def reason(self, request: "Request", manner: "Manner") -> str:
+        """Return where to look."""
+        how = lines.go_on(manner.resume, request.global_request_id)
+        return (
+            "it is unknown whether Nova has the request, and without --config, --kafka or --transport-url nothing"
+            f" listens to its notifications. Look for its id in the log of nova-api, or follow it with: {how}"
+        )
+
+
 class MuteInKafka:
     """Reads `nova.notifications`.
 

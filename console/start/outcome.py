@@ -39,6 +39,7 @@ class Standing:
         ended: the exit code of the operation, once it has ended or is no longer followed.
         heard_since: since when notifications could be heard without a break.
         wait: the operation is to be followed to its end.
+        hears: notifications reach this process; else a response that was lost leaves it unknown what Nova has.
     """
 
     answered_at: float | None = None
@@ -47,6 +48,7 @@ class Standing:
     ended: int | None = None
     heard_since: float = 0.0
     wait: bool = True
+    hears: bool = True
 
 
 def exit_code(standing: Standing, now: float) -> int | None:
@@ -73,6 +75,8 @@ def due_at(standing: Standing) -> float | None:
     """Return when a request is given up that shows no sign of having begun; None when nothing is waited for."""
     if standing.answered_at is None or standing.began or standing.ended is not None:
         return None
+    if not standing.hears:
+        return standing.answered_at
     return max(standing.answered_at, standing.heard_since) + START_WITHIN_S
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from console.cli.output.texts import printable
+from console.cli.output.texts import counted, printable
 from console.watch.board import Entry
 from console.watch.show import lines
 from precache.contract.identity import natural
@@ -68,7 +68,7 @@ def asking(wish: Wish) -> str:
     """Return what is about to be asked for."""
     cloud = f"cloud {printable(wish.cloud)}, " if wish.cloud else ""
     name, count = printable(wish.aggregate.name), len(wish.aggregate.hosts)
-    hosts = "1 host" if count == 1 else f"{count} hosts"
+    hosts = counted(count, "host")
     images = ", ".join(map(_image, wish.images))
     return f"asking Nova to cache {images} on aggregate {name!r} ({wish.aggregate.uuid}), {cloud}{hosts}"
 

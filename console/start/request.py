@@ -32,6 +32,7 @@ class Terms:
         wait: follow it to its end.
         retries: ask again so often where images failed or hosts gave no answer.
         backoff_s: how long to wait before that, in seconds.
+        hears: notifications reach this process.
     """
 
     timeout_s: float | None = None
@@ -39,6 +40,7 @@ class Terms:
     wait: bool = True
     retries: int = 0
     backoff_s: float = 60.0
+    hears: bool = True
 
 
 class Request:
@@ -204,6 +206,7 @@ class Request:
             ended=self._follow.exit_code,
             heard_since=heard_since,
             wait=self.terms.wait,
+            hears=self.terms.hears,
         )
 
     def _noted(self, events: list[Event]) -> list[Event]:

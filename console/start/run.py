@@ -202,8 +202,8 @@ class Start:
 
     def _answered(self, request: Request) -> None:
         if isinstance(request.fault, NoResponseError):
-            waits = f"Waiting for its notifications, by {request.global_request_id}"
-            self._screen.say(f"{request.fault}. {waits}", request.who)
+            waits = f". Waiting for its notifications, by {request.global_request_id}" if request.terms.hears else ""
+            self._screen.say(f"{request.fault}{waits}", request.who)
         elif request.fault is None and not request.operation:
             self._screen.say(f"Nova took it, as its request {request.request_id or 'without an id'}", request.who)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 States: resident; expiring (resident, with less than --expiring left); unsure (it may be there:
 nobody used it, as far as is known, for as long as Nova keeps it); failed; silent (asked, and no
-answer: it may be there); missing (the host was never asked; only where Nova tells the hosts).
+answer: it may be there); missing (the host was never asked; only with --live).
 
 \b
 Examples:
@@ -83,7 +83,10 @@ def residency(
         output.choose(IMAGES)
     found = ask(path, cloud=cloud, aggregate=aggregate, image=image, margin_s=margin_s, since_s=since_s, live=live)
     if is_by_host:
-        output.print(Listing(HOSTS, list(by_host(found, host, wanted))))
+        rows = list(by_host(found, host, wanted))
+        output.print(Listing(HOSTS, rows))
+        if found and not rows:
+            emit("none: no host matches --host, --state or --expiring")
     else:
         output.print(Listing(IMAGES, list(by_image(found))))
     _comment(found, live=live)

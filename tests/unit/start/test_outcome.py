@@ -29,6 +29,8 @@ LATE = 10.0 + START_WITHIN_S
         (Standing(answered_at=10.0, began=True), LATE, None),
         (Standing(answered_at=10.0, fault=LOST), LATE - 0.1, None),
         (Standing(answered_at=10.0, fault=LOST), LATE, 9),
+        (Standing(answered_at=10.0, fault=LOST, hears=False, wait=False), 10.0, 9),
+        (Standing(answered_at=10.0, hears=False, wait=False), 10.0, 0),
         (Standing(answered_at=10.0, fault=LOST, began=True), LATE, None),
         (Standing(began=True), 1000.0, None),
         (Standing(answered_at=10.0, fault=RefusedError("no", 403)), 10.0, 8),
