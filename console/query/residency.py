@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from msgspec import structs
+
 from console.cli.output.formats import Column
 from console.cli.output.moments import at, short
 from precache.query.residency import STATES, HostImage, Residency, State, counts
@@ -74,3 +76,12 @@ def by_host(found: Sequence[Residency], host: str, states: Collection[State]) ->
         for pair in aggregate.pairs:
             if host in {"", pair.host} and (not states or pair.state in states):
                 yield HostRow(aggregate, pair)
+
+
+def of_images(found: Residency, images: Collection[str]) -> Residency:
+    """Return an aggregate's estimate for these images alone."""
+    return structs.replace(
+        found,
+        images=tuple(image for image in found.images if image in images),
+        pairs=tuple(pair for pair in found.pairs if pair.image in images),
+    )

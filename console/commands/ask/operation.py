@@ -63,7 +63,7 @@ def operation(
     output = output_of(**format_)
     output.choose(HOSTS)
     with open_store(path) as store:
-        found = _last(store, cloud, aggregate) if last else _named(store, identity or "")
+        found = _last(store, cloud, aggregate) if last else named(store, identity or "")
         hosts = host_results(found, store.reader.reports(found), which or "")
     _print(output, found, hosts)
     for note in _notes(found):
@@ -81,7 +81,12 @@ def _last(store: Store, cloud: str, aggregate: str) -> "StoredOperation":
     return found[0]
 
 
-def _named(store: Store, identity: str) -> "StoredOperation":
+def named(store: Store, identity: str) -> "StoredOperation":
+    """Return the operation with this id: its own, Nova's request id, or the global request id.
+
+    Raises:
+        Failure: the store has none.
+    """
     found = store.reader.find(identity)
     if not found:
         raise Failure(

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
-from console.cli.exits import OK
+from console.cli.exits import OK, USAGE, Failure
 from console.cli.output.durations import DURATION
 from console.cli.output.formats import Listing, output_of, output_options
 from console.cli.store import config_option, emit, open_store
+from console.commands.ask.operation import named
 
 if TYPE_CHECKING:
     from precache.config.operators import OperatorsBlock
@@ -28,6 +29,7 @@ Examples:
   precache residency --expiring 4h
   precache residency --host cn-7.example.org
   precache residency --aggregate my-application --hosts -o json
+  precache residency --operation req-5f0d8a52-0b5e-4a7e-9d0a-6c1a6a7d0c11 --hosts
   precache residency --cloud paris --aggregate my-application --live --state missing
 
 \b
@@ -45,6 +47,7 @@ _STATES: Final = ("resident", "expiring", "unsure", "failed", "silent", "missing
 @click.option("--aggregate", metavar="NAME|UUID", default="", help="Only this aggregate's.")
 @click.option("--image", metavar="ID", default="", help="Only this image.")
 @click.option("--host", default="", help="List what is on this host.")
+@click.option("--operation", metavar="ID", default="", help="Only the aggregate and the images of this operation.")
 @click.option("--state", "states", type=click.Choice(_STATES), multiple=True, help="List hosts in it; may be repeated.")
 @click.option("--expiring", "margin_s", metavar="D", type=DURATION, help="List hosts with less than this left.")
 @click.option("--hosts", "by_hosts", is_flag=True, help="List each host, instead of counts by image.")
@@ -60,6 +63,7 @@ def residency(
     aggregate: str,
     image: str,
     host: str,
+    operation: str,
     states: tuple[Any, ...],
     margin_s: float | None,
     by_hosts: bool,
@@ -72,7 +76,7 @@ def residency(
     An image is resident from the START of the last operation that cached it, or from the last boot, for as long as Nova
     keeps unused images: `purge_after` of the operator's file, 24h unless it says otherwise.
     """
-    from console.query.residency import HOSTS, IMAGES, by_host, by_image
+    from console.query.residency import HOSTS, IMAGES, by_host, by_image, of_images
 
     output = output_of(**format_)
     wanted = states or (("expiring",) if margin_s is not None else ())
@@ -81,7 +85,16 @@ def residency(
         output.choose(HOSTS)
     else:
         output.choose(IMAGES)
+    images: tuple[str, ...] = ()
+    if operation:
+        if cloud or aggregate:
+            raise Failure("--operation names its cloud and its aggregate: leave --cloud and --aggregate out", USAGE)
+        with open_store(path) as store:
+            known = named(store, operation)
+        cloud, aggregate, images = known.cloud, known.aggregate_uuid, known.images
     found = ask(path, cloud=cloud, aggregate=aggregate, image=image, margin_s=margin_s, since_s=since_s, live=live)
+    if operation:
+        found = [of_images(each, images) for each in found]
     if is_by_host:
         rows = list(by_host(found, host, wanted))
         output.print(Listing(HOSTS, rows))

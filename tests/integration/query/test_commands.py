@@ -110,6 +110,11 @@ def test_residency(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines == ["cn-10"]
     lines, _ = run(capsys, "residency", "--host", "cn-1", "-o", "value", "-c", "state")
     assert lines == ["failed", "expiring"]
+    lines, _ = run(capsys, "residency", "--operation", "req-done", "-o", "value", "-c", "image")
+    assert sorted(lines) == sorted([UBUNTU, DEBIAN])
+    assert "no operation 'req-none'" in run(capsys, "residency", "--operation", "req-none", code=1)[1]
+    assert "leave --cloud" in run(capsys, "residency", "--operation", "req-done", "--cloud", "paris", code=2)[1]
+    assert run(capsys, "residency", "--host", "cn-none")[1].startswith("none: no host matches")
     lines, err = run(capsys, "residency", "--aggregate", "none")
     assert (lines, err) == ([], "nothing is known: no operation of these began within --since\n")
 
