@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import orjson
 
 from console.cli.output.formats import Column
 from console.cli.output.texts import escaped_json, printable
-from precache.contract import deadletters
+from precache.contract.deadletters import DeadLetterHeaders, read_headers
 from precache.contract.times import rfc3339_ms
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Letter:
     """One record of ``precache.deadletters``.
 
@@ -31,6 +32,11 @@ class Letter:
     headers: Mapping[str, str]
     replayed: str = ""
 
+    @cached_property
+    def ours(self) -> DeadLetterHeaders:
+        """Those of the headers that say what is wrong."""
+        return read_headers(self.headers)
+
     @property
     def place(self) -> str:
         """Return ``PARTITION/OFFSET``."""
@@ -39,22 +45,22 @@ class Letter:
     @property
     def time(self) -> str:
         """Return when it was received, else when it was written: RFC 3339."""
-        return self.headers.get(deadletters.RECEIVED_AT) or rfc3339_ms(self.written_ms)
+        return self.ours.received_at or rfc3339_ms(self.written_ms)
 
     @property
     def cloud(self) -> str:
         """Return the cloud's name; ``""`` when it could not be known."""
-        return self.headers.get(deadletters.CLOUD, "")
+        return self.ours.cloud or ""
 
     @property
     def reason(self) -> str:
         """Return the fixed word."""
-        return self.headers.get(deadletters.REASON, "")
+        return self.ours.reason or ""
 
     @property
     def replay_of(self) -> str:
         """Return the place of the dead letter whose replay this record tells; ``""``: it is a dead letter itself."""
-        return self.headers.get(deadletters.REPLAYED, "")
+        return self.ours.replayed or ""
 
 
 LETTERS: Final[tuple[Column[Letter], ...]] = (
@@ -63,8 +69,8 @@ LETTERS: Final[tuple[Column[Letter], ...]] = (
     Column("cloud", lambda each: each.cloud),
     Column("reason", lambda each: each.reason),
     Column("replayed", lambda each: each.replayed),
-    Column("origin", lambda each: each.headers.get(deadletters.ORIGIN, ""), is_long=True),
-    Column("detail", lambda each: each.headers.get(deadletters.DETAIL, ""), is_long=True),
+    Column("origin", lambda each: each.ours.origin or "", is_long=True),
+    Column("detail", lambda each: each.ours.detail or "", is_long=True),
     Column("partition", lambda each: each.partition, is_wide=True),
     Column("offset", lambda each: each.offset, is_wide=True),
     Column("size", lambda each: each.size, is_wide=True),

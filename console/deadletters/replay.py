@@ -12,7 +12,7 @@ from bridge.decode import reasons
 from bridge.decode.message import Decoder, Forward, Route
 from bridge.decode.poison import Poison
 from console.deadletters.letters import Letter
-from precache.contract import cloudevents, deadletters
+from precache.contract import cloudevents
 from precache.contract.nova import CACHE_IMAGES
 from precache.contract.topics import NOVA_TYPE_PREFIX
 from precache.runtime.byte_masking import MASK
@@ -66,10 +66,9 @@ class Judge:
             raise NotReplayableError(_NEVER[letter.reason])
         if letter.reason not in reasons.REASONS and letter.reason not in _OF_PROCESSOR:
             raise NotReplayableError(f"this version does not know the reason {letter.reason!r}")
-        if deadletters.LENGTH in letter.headers:
-            length = letter.headers[deadletters.LENGTH]
-            raise NotReplayableError(f"its body is cut: {len(body)} of {length} bytes are left")
-        topics = letter.headers.get(deadletters.TOPICS, "")
+        if letter.ours.length is not None:
+            raise NotReplayableError(f"its body is cut: {len(body)} of {letter.ours.length} bytes are left")
+        topics = letter.ours.topics or ""
         if topics and self._notifications not in topics.split(","):
             raise NotReplayableError(
                 f"{topics} refused it, to which `forward:` sends it; {self._notifications}, where replays go, took it"
@@ -125,13 +124,13 @@ def _check_masked(letter: Letter, value: bytes) -> None:
 
     A letter of an earlier version does not say whether something was masked: then the mark alone tells.
     """
-    if letter.headers.get(deadletters.MASKED) != "false" and MASK in value:
+    if letter.ours.masked != "false" and MASK in value:
         raise NotReplayableError("credentials were masked in what would be sent")
 
 
 def _properties(letter: Letter) -> dict[str, Any]:
     try:
-        found = orjson.loads(letter.headers.get(deadletters.PROPERTIES, "{}"))
+        found = orjson.loads(letter.ours.properties or "{}")
     except orjson.JSONDecodeError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -5,14 +5,16 @@ headers say the whole length and the SHA-256 of the whole.
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID, uuid4
 
 import orjson
+from msgspec import Struct, convert, to_builtins
 
 from precache.contract import cloudevents
+from precache.contract.tables.fields import record
 from precache.contract.topics import DEADLETTER_TYPE, REPLAY_TYPE
 
 MAX_BYTES: Final = 256 * 1024
@@ -22,19 +24,57 @@ MAX_PROPERTIES_BYTES: Final = 32 * 1024
 # No dead letter is larger than this, key and headers included: what holds it must take it.
 MAX_RECORD_BYTES: Final = 400_000
 
-REASON: Final = "precache_reason"
-DETAIL: Final = "precache_detail"
-CLOUD: Final = "precache_cloud"
-ORIGIN: Final = "precache_origin"
-RECEIVED_AT: Final = "precache_received_at"
-PROPERTIES: Final = "precache_properties"
-LENGTH: Final = "precache_length"
-SHA256: Final = "precache_sha256"
-MASKED: Final = "precache_masked"
-# The topics that refused it, or had not taken it when one refused it: separated by commas. Absent: it was sent to none.
-TOPICS: Final = "precache_topics"
-# Of the record of a replay: the PARTITION/OFFSET of the dead letter that was replayed.
-REPLAYED: Final = "precache_replayed"
+_PREFIX: Final = "precache_"
+
+
+def header(name: str) -> str:
+    """Return the name of a header, of a field's name in :class:`DeadLetterHeaders`."""
+    return _PREFIX + name
+
+
+class DeadLetterHeaders(Struct, frozen=True, kw_only=True, rename=header, omit_defaults=True):
+    """The headers of a dead letter beside those of CloudEvents: each is text, and absent when it is ``None``."""
+
+    reason: Annotated[str | None, record("a fixed word, such as `not-json`, `no-request-id`, `late`")] = None
+    detail: Annotated[str | None, record("one sentence")] = None
+    cloud: Annotated[str | None, record('the cloud; `""` when it is unknown')] = None
+    origin: Annotated[str | None, record("a queue's name, or `topic/partition/offset`")] = None
+    received_at: Annotated[str | None, record("RFC 3339")] = None
+    properties: Annotated[str | None, record("what came beside the body (AMQP properties), as JSON")] = None
+    masked: Annotated[
+        str | None,
+        record(
+            "`true`: credentials were masked in the body; `false`: it is what came. Absent in records of earlier"
+            " versions"
+        ),
+    ] = None
+    length: Annotated[
+        str | None,
+        record(
+            "of the whole body as it came, in bytes. Only if it was cut or not kept; of a compressed body, as far as it"
+            " was unpacked"
+        ),
+    ] = None
+    sha256: Annotated[str | None, record("of the same bytes, credentials included")] = None
+    topics: Annotated[
+        str | None,
+        record(
+            "the topics that refused it, or had not taken it when one refused it, separated by commas. Absent when it"
+            " was sent to none"
+        ),
+    ] = None
+    replayed: Annotated[
+        str | None, record("only in the record of a replay: the PARTITION/OFFSET of the dead letter that was replayed")
+    ] = None
+
+    def encode(self) -> cloudevents.Headers:
+        """Return them as Kafka's, in the order above."""
+        return [(name, value.encode(errors="replace")) for name, value in to_builtins(self).items()]
+
+
+def read_headers(texts: Mapping[str, str]) -> DeadLetterHeaders:
+    """Return a record's headers, of all that it has, as text."""
+    return convert(texts, DeadLetterHeaders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +120,19 @@ class DeadLetter:
         """Return the CloudEvents headers and those that say why, whence and, for a cut body, how long it was."""
         whole = self.body if self.whole is None else self.whole
         is_withheld = bool(whole) and not self.body
-        extra: cloudevents.Headers = [
-            (REASON, self.reason.encode()),
-            (DETAIL, self.detail[:MAX_DETAIL_CHARS].encode(errors="replace")),
-            (CLOUD, self.cloud.encode()),
-            (ORIGIN, self.origin.encode()),
-            (RECEIVED_AT, self.received_at.encode()),
-            (PROPERTIES, _bounded(orjson.dumps(self.properties, default=str))),
-            (MASKED, b"false" if whole.startswith(self.body) and not is_withheld else b"true"),
-        ]
-        if len(whole) > MAX_BYTES or is_withheld:
-            extra.append((LENGTH, str(len(whole)).encode()))
-            extra.append((SHA256, hashlib.sha256(whole).hexdigest().encode()))
-        if self.topics:
-            extra.append((TOPICS, ",".join(sorted(self.topics)).encode()))
+        is_cut = len(whole) > MAX_BYTES or is_withheld
+        ours = DeadLetterHeaders(
+            reason=self.reason,
+            detail=self.detail[:MAX_DETAIL_CHARS],
+            cloud=self.cloud,
+            origin=self.origin,
+            received_at=self.received_at,
+            properties=_bounded(orjson.dumps(self.properties, default=str)).decode(),
+            masked="false" if whole.startswith(self.body) and not is_withheld else "true",
+            length=str(len(whole)) if is_cut else None,
+            sha256=hashlib.sha256(whole).hexdigest() if is_cut else None,
+            topics=",".join(sorted(self.topics)) or None,
+        )
         event = cloudevents.headers(
             event_id=str(_id_of(self.identity) if self.identity else uuid4()),
             source_path=cloudevents.source("precache", self.cloud),
@@ -101,7 +140,7 @@ class DeadLetter:
             subject=self.origin,
             time=self.received_at,
         )
-        return event + extra
+        return event + ours.encode()
 
 
 def replay_record(
@@ -124,7 +163,7 @@ def replay_record(
         time=time,
     )
     value = orjson.dumps({"replayed": place, "message_id": message_id, "topic": topic, "time": time})
-    return cloud.encode(), value, [*headers, (REPLAYED, place.encode()), (CLOUD, cloud.encode())]
+    return cloud.encode(), value, headers + DeadLetterHeaders(replayed=place, cloud=cloud).encode()
 
 
 def _bounded(properties: bytes) -> bytes:

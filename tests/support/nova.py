@@ -12,7 +12,7 @@ import pika
 import pika.exceptions
 
 from tests.support import captures
-from tests.unit.processor.events import Event
+from tests.support.events import Event
 
 PROPERTIES: Final = {"content_type": "application/json", "content_encoding": "utf-8", "delivery_mode": 2, "priority": 0}
 _RETRY_S: Final = 0.2

@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from precache.contract.deadletters import DeadLetterHeaders, header
 from precache.contract.operation import Operation
 from precache.contract.progress import Progress
 from precache.contract.tables import fields
@@ -34,6 +35,13 @@ def record_table(shape: type[Struct]) -> str:
     )
 
 
+def header_table(shape: type[Struct]) -> str:
+    """Return the headers of a record as a table in Markdown."""
+    return _table(
+        ("header", "meaning"), ((f"`{header(name)}`", meta.description or "") for name, _, meta, _ in keys(shape))
+    )
+
+
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "".join("| " + " | ".join(cells).replace("|  |", "| |") + " |\n" for cells in lines)
@@ -42,6 +50,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 TABLES: Final = {measurement.name: measurement_table(measurement) for measurement in MEASUREMENTS} | {
     "precache.progress": record_table(Progress),
     "precache.operations": record_table(Operation),
+    "precache.deadletters": header_table(DeadLetterHeaders),
 }
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from tests.faults.bridge.holding import HoldingProxy
 from tests.faults.processor.proxy import Proxy
-from tests.integration.bridge.poisons import data, envelope, progress
 from tests.integration.bridge.rig import QUORUM, Rig, notifications
 from tests.services import kafka
 from tests.services.testing import Cloud, Topics
 from tests.support.kafka import header
+from tests.support.poisons import data, envelope, progress
 from tests.support.process import Precache, comes_true, wait_until
 
 # Bodies in flight, at most.

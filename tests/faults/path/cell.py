@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.faults.path.oracle import Sent, wait_right
+from tests.support.events import Event, Source
 from tests.support.kafka import follow, header
 from tests.support.nova import Nova, message
 from tests.support.process import Precache, comes_true, wait_until
 from tests.support.stack import Stack
-from tests.unit.processor.events import Event, Source
 
 # From the server's return on. Where more runs than there are processors for, each gets its share alone.
 GOAL_S: Final = 10.0

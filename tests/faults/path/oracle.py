@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from precache.contract.topics import BRIDGE_TYPE
+from tests.support.events import Event
+from tests.support.final_records import comparable, final_record
 from tests.support.kafka import header, read_all
 from tests.support.process import wait_until
 from tests.support.stack import Stack
 from tests.support.store_rows import parsed, tag_in_store
-from tests.unit.processor.events import Event
-from tests.unit.processor.oracle import comparable, final_record
 
 # What a report says of itself; its counts are those of the moment, and checked apart.
 _OF_THE_REPORT: Final = ("cloud", "aggregate_uuid", "aggregate_name", "host", "index", "images_cached", "images_failed")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tests.faults.path.oracle import Sent
-from tests.integration.bridge.poisons import KINDS
+from tests.support.events import Event, Source
 from tests.support.nova import Message, message
-from tests.unit.processor.events import Event, Source
+from tests.support.poisons import KINDS
 
 # So many messages of other operations come between an operation and its late reports.
 _LATE: Final = 60

@@ -29,10 +29,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from tests.faults.processor import runner
 from tests.services.testing import Bucket, Topics
+from tests.support.events import Event
 from tests.support.influx_rows import read_points
 from tests.support.kafka import committed, header, read_all
 from tests.support.process import wait_until
-from tests.unit.processor.events import Event
 
 # Forked from a process that has loaded everything already: a start costs a tenth.
 PROCESSES = multiprocessing.get_context("forkserver")

@@ -9,9 +9,9 @@ import pytest
 
 from tests.faults.processor.arena import Arena, Runner, Stamped
 from tests.services.testing import Bucket
+from tests.support.events import Event, Source
+from tests.support.final_records import comparable, final_record
 from tests.support.process import wait_until
-from tests.unit.processor.events import Event, Source
-from tests.unit.processor.oracle import comparable, final_record
 
 S_MS = 1_000
 PARTITIONS = 4

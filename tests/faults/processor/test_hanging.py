@@ -9,7 +9,7 @@ from tests.faults.processor.arena import Arena
 from tests.faults.processor.impatient import IMPATIENT
 from tests.faults.processor.proxy import Proxy
 from tests.services.kafka import Node
-from tests.unit.processor.events import Source
+from tests.support.events import Source
 
 NOVA = Source()
 HOSTS = ["a", "b"]

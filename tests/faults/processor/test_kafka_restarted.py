@@ -25,9 +25,9 @@ from processor.shutdown import ShutdownGrace
 from tests.services.kafka import Node
 from tests.services.kafka_cluster import Cluster
 from tests.services.testing import Topics
+from tests.support.events import Event, Source
 from tests.support.kafka import read_all
 from tests.support.process import Precache, free_port, wait_until
-from tests.unit.processor.events import Event, Source
 
 Stops = tuple[Callable[[Node], None], Callable[[Node], None]]
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from tests.faults.processor.arena import Arena, Derived, Stamped, together
-from tests.unit.processor.events import Source
-from tests.unit.processor.oracle import final_record
+from tests.support.events import Source
+from tests.support.final_records import final_record
 
 S_MS = 1_000
 TIMERS = {"grace_period": "1s", "stall_after": "600s", "abandon_after": "700s", "allowed_lateness": "20s"}

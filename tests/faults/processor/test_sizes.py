@@ -9,8 +9,8 @@ import pytest
 from confluent_kafka import KafkaException, Producer
 
 from tests.faults.processor.arena import Arena, Runner
+from tests.support.events import Source
 from tests.support.process import wait_until
-from tests.unit.processor.events import Source
 
 pytestmark = pytest.mark.timeout(1_800)
 

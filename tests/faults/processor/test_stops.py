@@ -7,8 +7,8 @@ from typing import Any
 
 from tests.faults.processor.arena import Arena, together
 from tests.services.testing import Bucket
+from tests.support.events import Source
 from tests.support.process import wait_until
-from tests.unit.processor.events import Source
 
 S_MS = 1_000
 NOVA = Source()

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from tests.faults.processor.arena import Arena
 from tests.faults.processor.proxy import Proxy
+from tests.support.events import Source
 from tests.support.process import free_port, wait_until
-from tests.unit.processor.events import Source
 
 NOVA = Source()
 HOSTS = ["a", "b"]

@@ -17,8 +17,8 @@ import pytest
 
 from tests.faults.processor.arena import Arena
 from tests.services.testing import Bucket, Servers
+from tests.support.events import Event, Source
 from tests.support.process import Precache, free_port, wait_until
-from tests.unit.processor.events import Event, Source
 
 NOTHING = Event(b"paris", {"event_type": "something.else"})
 NOVA, OTHER = Source(), Source(request="req-2")

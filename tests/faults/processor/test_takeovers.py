@@ -10,8 +10,8 @@ from confluent_kafka.admin import AdminClient
 from processor.group import commit_metadata as commits
 from tests.faults.processor.arena import Arena
 from tests.faults.processor.proxy import Proxy
+from tests.support.events import Event, Source
 from tests.support.process import wait_until
-from tests.unit.processor.events import Event, Source
 
 S_MS = 1_000
 NOVA, OTHER = Source(), Source(request="req-2")

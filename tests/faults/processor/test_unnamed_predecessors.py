@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from tests.faults.processor.arena import Arena
-from tests.unit.processor.events import Event
+from tests.support.events import Event
 
 S_MS = 1_000
 NOTHING = Event(b"paris", {"event_type": "something.else"})

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bridge.decode import reasons
 from precache.contract.deadletters import MAX_BYTES
-from tests.integration.bridge.poisons import JSON, envelope, progress
+from tests.support.poisons import JSON, envelope, progress
 
 FORWARDED: Final = "forwarded"
 SECRET: Final = "hunter2"

@@ -25,10 +25,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from precache.contract.topics import BRIDGE_TYPE
-from tests.integration.bridge.poisons import JSON, data, envelope, progress
 from tests.services.testing import Cloud, Topics
 from tests.support import captures
 from tests.support.kafka import follow, header, read_all
+from tests.support.poisons import JSON, data, envelope, progress
 from tests.support.process import Precache, free_port, wait_until
 
 SOURCES: Final = ("rabbit", "oslo")

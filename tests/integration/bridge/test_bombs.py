@@ -10,7 +10,6 @@ from math import ceil
 import pika
 import pytest
 
-from precache.contract.deadletters import PROPERTIES, REASON
 from tests.integration.bridge import bombs
 from tests.integration.bridge.rig import Rig, notifications
 from tests.support.kafka import header
@@ -79,7 +78,10 @@ def found(rig: Rig) -> Counter[tuple[str, str]]:
     dead = rig.dead()
     for record in dead:
         assert bombs.SECRET.encode() not in (record.value() or b"").replace(b"\0", b"")
-    outcomes = Counter((header(record, PROPERTIES).partition("id=")[2][:36], header(record, REASON)) for record in dead)
+    outcomes = Counter(
+        (header(record, "precache_properties").partition("id=")[2][:36], header(record, "precache_reason"))
+        for record in dead
+    )
     return outcomes + Counter({(message_id, bombs.FORWARDED): times for message_id, times in rig.message_ids().items()})
 
 

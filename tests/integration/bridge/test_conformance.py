@@ -16,10 +16,10 @@ from bridge.source.api import Delivery, Source
 from bridge.source.oslo import CANNOT, POISON
 from precache.contract import nova
 from precache.runtime.shutdown import Stop
-from tests.integration.bridge.poisons import JSON, KINDS, envelope, progress
 from tests.integration.bridge.rig import SOURCES, Rig, notifications
 from tests.support import captures
 from tests.support.kafka import header
+from tests.support.poisons import JSON, KINDS, envelope, progress
 from tests.support.process import comes_true, wait_until
 
 

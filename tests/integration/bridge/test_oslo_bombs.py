@@ -4,8 +4,8 @@ import zlib
 from pathlib import Path
 from typing import Final
 
-from tests.integration.bridge.poisons import JSON
 from tests.integration.bridge.rig import Rig, notifications
+from tests.support.poisons import JSON
 from tests.support.process import Precache
 
 # Of zeros; 1 MB of it takes 1 kB.

@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from tests.integration.bridge.poisons import envelope, progress
 from tests.integration.bridge.rig import Rig
+from tests.support.poisons import envelope, progress
 from tests.support.process import Precache, free_port
 
 ALL_MARKS = "p@ss/wo#r?d:%41,&=é [x]+ ${Y}"

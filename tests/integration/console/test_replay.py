@@ -24,10 +24,10 @@ from console.deadletters import sending
 from console.deadletters.find import Place, several
 from console.deadletters.replay import Judge
 from precache.contract.deadletters import DeadLetter
-from tests.integration.bridge.poisons import data, envelope, progress
 from tests.integration.console.derived import make_topics
 from tests.services.testing import Servers, Topics
 from tests.support.kafka import header, read_all
+from tests.support.poisons import data, envelope, progress
 from tests.support.process import Precache
 
 

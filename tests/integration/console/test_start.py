@@ -21,7 +21,7 @@ from tests.integration.console.derived import Derived, make_topics
 from tests.services.testing import Servers, Topics
 from tests.support.openstack import AGGREGATE, IMAGE, OTHER_IMAGE, Answer, Asked, FakeOpenStack, refusal
 from tests.support.process import PRECACHE, Precache, wait_until
-from tests.unit.console.build import completed, operation, progress
+from tests.support.watched import completed, operation, progress
 
 ASK = "POST /compute/v2.1/os-aggregates/1/images"
 Start = Callable[..., Precache]

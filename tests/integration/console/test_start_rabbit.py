@@ -8,10 +8,10 @@ import pytest
 
 from tests.services.testing import Cloud
 from tests.support.captures import declare_as_nova
+from tests.support.events import Event, Source
 from tests.support.nova import Nova, message
 from tests.support.openstack import IMAGE, Answer, Asked, FakeOpenStack
 from tests.support.process import Precache
-from tests.unit.processor.events import Event, Source
 
 ASK = "POST /compute/v2.1/os-aggregates/1/images"
 HOSTS = ["host1", "host2", "host3"]

@@ -15,7 +15,7 @@ from precache.contract.progress import Progress
 from precache.contract.topics import OPERATION_TYPE, PROGRESS_TYPE
 from tests.integration.console.derived import make_topics
 from tests.services.testing import Servers, Topics
-from tests.unit.console.build import OPERATION, completed, operation, progress
+from tests.support.watched import OPERATION, completed, operation, progress
 
 AHEAD_MS = 20 * 60_000
 

@@ -18,7 +18,7 @@ from tests.services.kafka import Node
 from tests.services.testing import Topics
 from tests.support.openstack import AGGREGATE, FakeOpenStack
 from tests.support.process import Precache, free_port
-from tests.unit.console.build import completed, operation, progress
+from tests.support.watched import completed, operation, progress
 
 TOPICS = Topics("test")
 # Everybody is allowed everything that no rule is about.

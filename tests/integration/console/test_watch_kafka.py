@@ -29,7 +29,7 @@ from precache.contract.topics import PROGRESS_TYPE
 from tests.integration.console.derived import Derived, make_topics
 from tests.services.testing import Servers, Topics
 from tests.support.process import PRECACHE, Precache
-from tests.unit.console.build import IMAGE, OPERATION, completed, counts, operation, progress
+from tests.support.watched import IMAGE, OPERATION, completed, counts, operation, progress
 
 Watch = Callable[..., Precache]
 OTHER = "rome/0f6f0b9e-5f0e-4a39-8f0d-1c1f3b1f7d18/req-9"

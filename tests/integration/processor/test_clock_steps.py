@@ -9,8 +9,8 @@ from processor import service, wall_time
 from processor.wall_time import SteadyWall
 from tests.faults.processor.arena import Arena
 from tests.integration.processor.running import named, now_ms, running
+from tests.support.events import Source
 from tests.support.process import wait_until
-from tests.unit.processor.events import Source
 
 NOVA, ENDED, SILENT = Source(), Source(request="req-2"), Source(request="req-3")
 HOSTS: Final = ["a", "b"]

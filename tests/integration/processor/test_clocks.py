@@ -9,8 +9,8 @@ from processor import metrics
 from processor.group import commit_metadata as commits
 from tests.faults.processor.arena import Arena
 from tests.integration.processor.running import named, now_ms, run_to, running, set_offset
+from tests.support.events import Source
 from tests.support.kafka import committed
-from tests.unit.processor.events import Source
 
 NOVA, OTHER = Source(), Source(request="req-2")
 HOSTS = ["a", "b"]

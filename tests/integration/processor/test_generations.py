@@ -10,8 +10,8 @@ from confluent_kafka.admin import AdminClient
 from processor.fault_points import FaultPoints
 from tests.faults.processor.arena import Arena
 from tests.integration.processor.running import named, now_ms, running, set_offset
+from tests.support.events import Source
 from tests.support.process import wait_until
-from tests.unit.processor.events import Source
 
 NOVA = Source()
 HOSTS = ["a", "b"]

@@ -10,7 +10,7 @@ from precache.kafka import clients
 from tests.faults.processor.arena import Arena
 from tests.integration.processor.running import named, now_ms, running
 from tests.services.network import HOST, free_ports
-from tests.unit.processor.events import Source
+from tests.support.events import Source
 
 NOVA = Source()
 

@@ -8,8 +8,8 @@ from confluent_kafka import Producer
 
 from tests.faults.processor.arena import Arena
 from tests.integration.processor.running import named, now_ms, run_to, running
+from tests.support.events import Source
 from tests.support.process import wait_until
-from tests.unit.processor.events import Source
 
 NOVA, OTHER = Source(), Source(request="req-2")
 HOSTS = [f"compute-{number:04}" for number in range(3_000)]

@@ -11,8 +11,8 @@ from confluent_kafka import Producer
 from processor.errors import Fatal
 from tests.faults.processor.arena import Arena
 from tests.integration.processor.running import TUNING, Running, named, now_ms, run_to, running
+from tests.support.events import Event, Source
 from tests.support.process import wait_until
-from tests.unit.processor.events import Event, Source
 
 NOVA, LONDON = Source(), Source(cloud="london", request="req-2")
 HOSTS = ["a", "b"]

@@ -12,8 +12,8 @@ from processor import metrics
 from processor.errors import Fatal
 from tests.faults.processor.arena import Arena
 from tests.integration.processor.running import Running, named, now_ms, run_to, running, set_offset
+from tests.support.events import Event, Source
 from tests.support.process import wait_until
-from tests.unit.processor.events import Event, Source
 
 NOVA, OTHER = Source(), Source(request="req-2")
 HOSTS = ["a", "b", "c"]

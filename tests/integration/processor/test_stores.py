@@ -21,10 +21,10 @@ from tests.faults.processor.arena import MEASUREMENTS, Arena
 from tests.integration.processor.running import TUNING, Running, named, now_ms, run_to, running
 from tests.services.network import call
 from tests.services.testing import Bucket
+from tests.support.events import BASE_NS, Event, Source
 from tests.support.influx_rows import read_table
 from tests.support.kafka import read_all
 from tests.support.process import wait_until
-from tests.unit.processor.events import BASE_NS, Event, Source
 
 NOVA, OLD = Source(), Source(request="req-old")
 HOUR_US = 3_600 * 1_000_000

@@ -15,8 +15,8 @@ from bridge.decode.message import Decoder, Forward, Route, _timestamp
 from bridge.decode.poison import Poison
 from precache.contract import cloudevents, nova, topics
 from precache.contract.times import rfc3339_from_nova
-from tests.integration.bridge.poisons import KINDS, changed, data, envelope, progress
 from tests.support import captures
+from tests.support.poisons import KINDS, changed, data, envelope, progress
 
 TO = "nova.notifications"
 DECODER = Decoder("paris", [Route(TO, ("aggregate.cache_images.*",))])

@@ -18,7 +18,7 @@ from bridge.delivery.producer import CloudProducer
 from bridge.metrics import CloudMetrics
 from bridge.source.api import Delivery
 from precache.kafka.connection import Connection
-from tests.integration.bridge.poisons import envelope, progress
+from tests.support.poisons import envelope, progress
 
 DEAD = "dead"
 TOPICS = ("a", "b", "c")

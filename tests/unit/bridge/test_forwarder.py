@@ -18,9 +18,8 @@ from bridge.delivery.in_flight import InFlight
 from bridge.delivery.producer import CloudProducer
 from bridge.metrics import CloudMetrics
 from bridge.source.api import Delivery
-from precache.contract.deadletters import TOPICS
 from precache.kafka.connection import Connection
-from tests.integration.bridge.poisons import envelope, progress
+from tests.support.poisons import envelope, progress
 from tests.unit.bridge.fakes import FakeProducer
 
 DEAD = "dead"
@@ -347,4 +346,4 @@ def test_a_dead_letter_names_the_topics_that_had_not_taken_the_message(error: st
     while message.poison is None:
         bench.rounds(1)
     letter = bench.letters.letter(message.delivery, message.poison)
-    assert dict(letter.headers)[TOPICS] == topics
+    assert dict(letter.headers)["precache_topics"] == topics

@@ -14,7 +14,7 @@ from bridge.delivery.dead_letters import Letters
 from bridge.delivery.heartbeat_record import Record
 from bridge.source.amqp import properties
 from bridge.source.api import Delivery
-from precache.contract.deadletters import MAX_RECORD_BYTES, PROPERTIES
+from precache.contract.deadletters import MAX_RECORD_BYTES
 
 
 def letter(body: bytes, headers: dict[str, Any], queue: str = "queue", detail: str = "why") -> Record:
@@ -23,7 +23,7 @@ def letter(body: bytes, headers: dict[str, Any], queue: str = "queue", detail: s
 
 
 def shown(record: Record) -> Any:
-    return orjson.loads(dict(record.headers)[PROPERTIES])
+    return orjson.loads(dict(record.headers)["precache_properties"])
 
 
 def nested(levels: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from precache.kafka.connection import Connection
 from precache.runtime.health import Health
 from precache.runtime.shutdown import Stop
 from precache.runtime.watchdog import Watched
-from tests.integration.bridge.poisons import envelope, progress
+from tests.support.poisons import envelope, progress
 from tests.unit.bridge.fakes import Clock, FakeProducer, FakeSource
 
 TOPIC = "nova.notifications"

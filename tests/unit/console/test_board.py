@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from console.watch.board import Board
 from precache.contract.operation import Operation
-from tests.unit.console.build import IMAGE, OPERATION, completed, operation, progress
+from tests.support.watched import IMAGE, OPERATION, completed, operation, progress
 
 RECORDS = [operation(1, "running", images=[]), operation(2, "stalled", images=[]), progress(1), progress(2, errors=1)]
 

@@ -8,7 +8,7 @@ from console.watch.every import Every
 from console.watch.feeds.api import OperationRecord, ProgressRecord, Record
 from console.watch.follow import Want
 from console.watch.show.screens import Manner, PlainScreen
-from tests.unit.console.build import OPERATION, completed, operation, progress
+from tests.support.watched import OPERATION, completed, operation, progress
 
 ROME = "rome/0f6f0b9e-5f0e-4a39-8f0d-1c1f3b1f7d18/req-9"
 

@@ -10,7 +10,7 @@ from console.watch.events import Event, Finished, Progressed, Resumed, Stalled, 
 from console.watch.follow import GRACE_S, MAX_EARLY_REPORTS, Follow, Want
 from precache.contract.operation import Operation
 from precache.contract.progress import Progress
-from tests.unit.console.build import OPERATION, completed, operation, progress
+from tests.support.watched import OPERATION, completed, operation, progress
 
 OTHER = "paris/ccf82bd4-a15e-43c5-83ad-b23970338139/req-2"
 

@@ -9,7 +9,7 @@ from msgspec import convert, to_builtins
 from console.watch.history import History, seconds_a_host
 from precache.query.records import StoredOperation
 from tests.support.process import wait_until
-from tests.unit.console.build import IMAGE, completed
+from tests.support.watched import IMAGE, completed
 
 
 def former(duration_s: float, **changes: Any) -> StoredOperation:

@@ -10,7 +10,7 @@ from console.watch.events import Finished, Progressed, Resumed, Stalled, Started
 from console.watch.show import lines
 from console.watch.show.jsonlines import as_object
 from precache.contract.identity import natural
-from tests.unit.console.build import IMAGE, OPERATION, completed, counts, operation, progress
+from tests.support.watched import IMAGE, OPERATION, completed, counts, operation, progress
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from processor.group import commit_metadata as commits
 from processor.group.assigned_partition import AssignedPartition
 from processor.output.rows import operation_rows
 from processor.stores.api import WriteReport
-from tests.unit.processor.events import Event, Source
+from tests.support.events import Event, Source
 
 TIMERS = Timers(grace_period_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, allowed_lateness_ms=100_000_000)
 SHORT = Timers(

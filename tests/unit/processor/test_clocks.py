@@ -9,7 +9,7 @@ from processor.core.effects import Effects
 from processor.core.partition import MAX_AHEAD_MS, Partition, believed_ms
 from processor.core.settings import Timers
 from processor.wall_time import SteadyWall
-from tests.unit.processor.events import Source
+from tests.support.events import Source
 
 NOVA, OTHER = Source(), Source(request="req-2")
 DAY_MS = 86_400_000

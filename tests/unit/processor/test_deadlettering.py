@@ -8,7 +8,7 @@ from processor.core.partition import Partition
 from processor.core.settings import Timers
 from processor.output.dead_letters import of_record, of_row
 from processor.stores.api import RefusedRow
-from tests.unit.processor.events import Source
+from tests.support.events import Source
 
 NOVA = Source()
 

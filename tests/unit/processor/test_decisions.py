@@ -11,7 +11,7 @@ from processor.core.effects import Effects
 from processor.core.partition import Partition
 from processor.core.settings import Timers
 from processor.group.recovery import Decisions
-from tests.unit.processor.events import Source
+from tests.support.events import Source
 
 TIMERS = Timers(allowed_lateness_ms=10)
 

@@ -12,7 +12,7 @@ from processor.core.effects import Effects
 from processor.core.explain import Unreadable
 from processor.core.partition import Partition
 from processor.core.settings import Timers
-from tests.unit.processor.events import AGGREGATE, Source
+from tests.support.events import AGGREGATE, Source
 
 NOVA = Source()
 GOOD = NOVA.report("a", ["x"], ["y"])

@@ -12,7 +12,7 @@ from processor.core.settings import Timers
 from processor.gauges import Gauges
 from processor.group.assigned_partition import AssignedPartition
 from processor.group.membership import Membership
-from tests.unit.processor.events import Source
+from tests.support.events import Source
 
 
 class Clock:

@@ -11,7 +11,7 @@ from processor.core.operation import Operation
 from processor.core.partition import Partition
 from processor.core.records import operation_record
 from processor.core.settings import Timers
-from tests.unit.processor.events import AGGREGATE, Event, Source
+from tests.support.events import AGGREGATE, Event, Source
 
 NOVA = Source()
 TIMERS = Timers(grace_period_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, allowed_lateness_ms=1_000_000)

@@ -17,7 +17,7 @@ from processor.output import dead_letters
 from processor.output.encode import Encoder, Output
 from processor.output.rows import operation_rows
 from processor.stores.api import RefusedRow
-from tests.unit.processor.events import Event, Source
+from tests.support.events import Event, Source
 
 # Takes six bytes of JSON for each of its own.
 WORST = "\x01" * MAX_NAME_BYTES

@@ -12,7 +12,7 @@ from precache.runtime.shutdown import Stop
 from precache.runtime.watchdog import Watched
 from processor.config import ProcessorConfig
 from processor.maintenance.rebuild_store import StoreRebuild
-from tests.unit.processor.events import Source
+from tests.support.events import Source
 from tests.unit.processor.stories import SHORT, Step, Table, Written, play, stories
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from processor.core.partition import Partition
 from processor.core.settings import Timers
 from processor.group import commit_metadata as commits
 from processor.group.assigned_partition import AssignedPartition
-from tests.unit.processor.events import Event, Source
+from tests.support.events import Event, Source
 
 NOVA, OTHER = Source(), Source(request="req-2")
 TIMERS = Timers(grace_period_ms=5_000, stall_after_ms=60_000, abandon_after_ms=300_000, allowed_lateness_ms=100_000)

@@ -8,7 +8,7 @@ from processor.core.partition import Partition
 from processor.core.settings import Timers
 from processor.group import commit_metadata as commits
 from processor.group.assigned_partition import AssignedPartition
-from tests.unit.processor.events import Event, Source
+from tests.support.events import Event, Source
 
 NOW = 1_790_000_000_000
 HOUR_MS = 3_600_000

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from precache.runtime.byte_masking import mask, mask_beginning
-from tests.integration.bridge.poisons import KINDS
+from tests.support.poisons import KINDS
 
 SECRET = "hunter2"
 

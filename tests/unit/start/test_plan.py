@@ -7,7 +7,7 @@ import pytest
 from console.start.plan import Wish, check, separate, some
 from console.watch.board import Board, Entry
 from precache.openstack.api import Aggregate, ComputeHost, Image
-from tests.unit.console.build import IMAGE, OPERATION, operation, progress
+from tests.support.watched import IMAGE, OPERATION, operation, progress
 
 UUID = OPERATION.split("/")[1]
 ACTIVE = Image(IMAGE, "ubuntu", "active")

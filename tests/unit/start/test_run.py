@@ -22,7 +22,7 @@ from precache.openstack.api import (
     OpenStackError,
     RefusedError,
 )
-from tests.unit.console.build import IMAGE, OPERATION, completed, operation, progress
+from tests.support.watched import IMAGE, OPERATION, completed, operation, progress
 
 UUID = OPERATION.split("/")[1]
 MANNER = Manner(resume="precache watch --kafka k:1")

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from msgspec import structs
+
 from precache.contract import deadletters, topics
 from precache.contract.tables.measurements import MEASUREMENTS, Kind
 from precache.contract.tables.schema import TABLES, written
@@ -69,6 +71,5 @@ def test_the_topics_have_their_types_and_retention() -> None:
 
 
 def test_the_headers_of_dead_letters_are_documented() -> None:
-    names = {name for row in table("`precache.deadletters`") for name in re.findall(r"`(precache_\w+)`", row[0])}
-    code = {value for value in vars(deadletters).values() if isinstance(value, str) and value.startswith("precache_")}
-    assert names == code
+    names = [row[0].strip("`") for row in table("`precache.deadletters`")]
+    assert names == [field.encode_name for field in structs.fields(deadletters.DeadLetterHeaders)]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from tests.unit.processor.events import Event
+from tests.support.events import Event
 
 # How the events came decides these; all others are decided by the set of events.
 ORDER_DEPENDENT = frozenset({"revision", "sequence", "first_offset", "final_at", "aggregate_name", "time"})
