@@ -195,7 +195,7 @@ def _taken(cloud: Mapping[str, Any], topics: TopicsBlock | None, *, is_twin: boo
 
 
 def _add_errors(block: Mapping[str, Any], found: Iterable[Found]) -> None:
-    """Note faults at the keys of a file's block.
+    """Note errors at the keys of a file's block.
 
     Raises:
         ValueError: there are some, and the block is not a file's.

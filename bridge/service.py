@@ -1,4 +1,4 @@
-"""Runs the bridge: one worker for each cloud, so that one cloud's faults stay its own."""
+"""Runs the bridge: one worker for each cloud, so that one cloud's errors stay its own."""
 
 import threading
 from collections.abc import Callable

@@ -82,7 +82,7 @@ class CloudSettings:
 
 
 class Worker:
-    """See the module. ``run`` returns when the stop is requested and all is settled, or its time is over."""
+    """See the module. ``run`` returns when the stop is requested and all is settled, or its time is up."""
 
     def __init__(
         self,

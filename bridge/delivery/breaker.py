@@ -53,7 +53,7 @@ class Breaker:
         self._limits = limits
         self.why = ""
         self._state: State = "closed"
-        self._due_s = 0.0  # when the pause is over, or a probe without an unreadable message has lasted long enough
+        self._due_s = 0.0  # when the pause has ended, or a probe without an unreadable message has lasted long enough
         self._seen = 0
         self._unreadable: deque[tuple[int, str]] = deque()  # of the window: the message's number, and the reason
 
@@ -92,7 +92,7 @@ class Breaker:
         return stays
 
     def pause_left_s(self, now_s: float) -> float:
-        """Return for how long the queue has to stay closed; once the pause is over, a probe begins."""
+        """Return for how long the queue has to stay closed; once the pause has ended, a probe begins."""
         if self.is_open and now_s >= self._due_s:
             self._state = "probing"
         return self._due_s - now_s if self.is_open else 0.0

@@ -1,4 +1,4 @@
-"""Waits until Kafka is probed: it has confirmed a record of ours, not merely answered a question.
+"""Waits until Kafka is probed: it has confirmed a record of precache, not merely answered a question.
 
 A broker can answer for its metadata and still refuse or time out on every record. To open the queue on such an answer
 would requeue all messages again after `hold`, and each time counts against a quorum queue's delivery limit.

@@ -169,7 +169,7 @@ class CloudProducer:
         self.generation += 1
 
     def flush(self, timeout_s: float) -> None:
-        """Wait until every record has its report, or the time is over."""
+        """Wait until every record has its report, or the time is up."""
         self._flush(Deadline.after(timeout_s))
 
     def _flush(self, deadline: Deadline) -> None:

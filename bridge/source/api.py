@@ -114,7 +114,7 @@ class Source(Protocol):
         ...
 
     def serve(self, timeout_s: float) -> None:
-        """Keep the connection alive for so long without consuming, if there is one.
+        """Keep the connection alive for that long without consuming, if there is one.
 
         Raises:
             SourceError: as of ``receive``.

@@ -31,7 +31,7 @@ _READ_OTHERWISE: Final = (
     "30-megabytes",
 )
 # What becomes of messages with this source, where it is not what the bridge does with them otherwise, by the names in
-# the conformance suite: `lost` (the listener rejects it before anything of ours sees it; nothing but its log tells),
+# the conformance suite: `lost` (the listener rejects it before precache sees it; only its log has it),
 # `forwarded` although it should not be, or the reason in the dead letter when it is another one.
 POISON: Final[dict[str, str]] = {
     **dict.fromkeys(
@@ -137,13 +137,13 @@ class OsloSource:
 
     @property
     def trouble(self) -> str:
-        """oslo.messaging connects again by itself, and tells nobody: so its connection is looked at."""
+        """oslo.messaging connects again by itself, and reports it to nobody: so its connection is looked at."""
         if self._server is None or _is_connected(self._server):
             return ""
         return "oslo.messaging has lost its connection, and tries to connect again: its own log has the reason"
 
     def open(self, *, singly: bool = False) -> None:
-        """Make a listener and start it, in a thread of its own: oslo.messaging tries to connect for ever."""
+        """Make a listener and start it, in a thread of its own: oslo.messaging tries to connect forever."""
         self._dispatcher = _Dispatcher()
         self._open_batches, self._next_tag, self._acked, self._throttled = [], 1, set(), False
         try:
@@ -225,7 +225,7 @@ class OsloSource:
         transport_, self._transport = self._transport, None
         if server is None:
             return
-        # A thread, for oslo.messaging waits for ever: for a connection it can't make, for a thread that can't end.
+        # A thread, for oslo.messaging waits forever: for a connection it can't make, for a thread that can't end.
         ending = threading.Thread(target=self._end, args=(server, transport_), name="oslo-stop", daemon=True)
         ending.start()
         time.sleep(0)
@@ -271,7 +271,7 @@ def _forget_nothing(server: Any) -> None:
 
 
 def _is_connected(server: Any) -> bool:
-    """Whether an AMQP driver's connection stands; of other drivers, and of none that is known, nothing is told."""
+    """Whether an AMQP driver's connection stands; of other drivers, and of none that is known, nothing is reported."""
     found: Any = server.listener
     for name in ("_poll_style_listener", "conn", "connection", "connection"):
         found = getattr(found, name, None)

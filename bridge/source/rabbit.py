@@ -40,7 +40,7 @@ class RabbitSource:
     """
 
     def __init__(self, name: str, transport: Transport, listening: Listening, stopped: Callable[[], bool]) -> None:
-        # Each of its faults comes to us as an exception, and is told once, in words.
+        # Each of its errors comes to us as an exception, and is reported once, in words.
         logging.getLogger("pika").setLevel(logging.CRITICAL)
         self._transport = transport
         self._listening = listening
@@ -259,7 +259,7 @@ class RabbitSource:
 
 
 def lasting(transport: Transport) -> dict[str, Any]:
-    """Return with what flags a pool's queue is declared: durable unless told otherwise, or a quorum queue."""
+    """Return with what flags a pool's queue is declared: durable unless the options differ, or a quorum queue."""
     options = transport.options
     arguments: dict[str, Any] = {}
     if options["rabbit_quorum_queue"]:

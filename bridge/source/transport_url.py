@@ -108,7 +108,7 @@ class Transport:
 def oslo() -> Any:
     """Return the modules of oslo.messaging and oslo.config that are used, imported on the first call.
 
-    They take a second, and warn of libraries that they themselves are about to leave: nothing that a user could mend.
+    They take a second, and warn of libraries that they themselves are about to leave: nothing that a user could fix.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

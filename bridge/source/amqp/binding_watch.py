@@ -1,7 +1,7 @@
 """Notices that a pool's queue lost its binding, and binds it again.
 
 When RabbitMQ restarts, or somebody removes it, a non-durable exchange is made anew by Nova's next notification:
-without our binding, while our consumer stays open and hears nothing. No event tells so, hence the look every few
+without our binding, while our consumer stays open and receives nothing. No event reports that, hence a look every few
 seconds.
 """
 

@@ -43,7 +43,7 @@ class PulledConnection(pika.connection.Connection):  # type: ignore[misc]
     """A connection over a socket that is connected already (and has done its TLS handshake).
 
     Attributes:
-        lost: why the connection is over; ``None`` while it is not.
+        lost: why the connection has ended; ``None`` while it is not.
     """
 
     def __init__(self, parameters: pika.ConnectionParameters, sock: socket.socket) -> None:
@@ -64,13 +64,13 @@ class PulledConnection(pika.connection.Connection):  # type: ignore[misc]
         self.lost = error
 
     def read(self, *, on: bool, most: int = _MAX_READS * _READ_BYTES) -> None:
-        """Read from the socket, at most so many bytes in one go; or leave there what comes."""
+        """Read from the socket, at most that many bytes in one go; or leave there what comes."""
         self._may_read = on
         self._most = most
 
     @property
     def is_over(self) -> bool:
-        """Whether the connection is over."""
+        """Whether the connection has ended."""
         return self.lost is not None
 
     @property
@@ -80,7 +80,7 @@ class PulledConnection(pika.connection.Connection):  # type: ignore[misc]
 
     @property
     def _heartbeat_s(self) -> float:
-        """How long the other end may be silent; 0: for ever."""
+        """How long the other end may be silent; 0: forever."""
         return float(self.params.heartbeat or 0) if self.is_open else 0.0
 
     def serve(self, timeout_s: float) -> None:

@@ -48,7 +48,7 @@ class Connector:
         """Connect to the next host.
 
         Raises:
-            SourceFault: it can't be reached, does not answer, or refuses.
+            SourceError: it can't be reached, does not answer, or refuses.
         """
         host = self._hosts[0]
         self._hosts.append(self._hosts.pop(0))  # the next attempt goes to the next host
