@@ -5,7 +5,7 @@ from threading import Event, Thread
 from time import monotonic
 
 from precache.runtime.logs import log
-from precache.runtime.shutdown import Stop
+from precache.runtime.shutdown import HANDLERS_S, Stop
 
 
 class ShutdownGrace:
@@ -52,7 +52,8 @@ def finish_within(work: Callable[[], None], stop: Stop, shutdown_s: float) -> bo
 
     for target in (run, watch):
         Thread(target=target, name=target.__name__, daemon=True).start()
-    over.wait()
+    while not over.wait(HANDLERS_S):
+        pass
     if not errors:
         log.warning("processor.hanging", seconds=shutdown_s, why="a server does not answer; nothing is lost by it")
         return False

@@ -10,6 +10,9 @@ from typing import Final, Self
 
 _MS_PER_S: Final = 1_000
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+# The kernel may give a signal to any thread, but Python runs its handlers in the main thread, and only while that one
+# runs Python's code: a main thread that waits must wake as often as this, in seconds.
+HANDLERS_S: Final = 0.25
 # `timeout`, and some supervisors, signal both a process and its group: that is one request.
 _SAME_S: Final = 1.0
 _AT_ONCE: Final = b"second signal: ending at once, what was in flight will be done again at the next start\n"
@@ -47,11 +50,14 @@ class Stop:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until a stop is requested, at most ``timeout`` seconds; return whether it is."""
-        if self._requested or (timeout is not None and timeout <= 0):
-            return self._requested
         poll = select.poll()
         poll.register(self._read_end, select.POLLIN)
-        poll.poll(None if timeout is None else timeout * _MS_PER_S)
+        end_s = None if timeout is None else monotonic() + timeout
+        while not self._requested:
+            left_s = HANDLERS_S if end_s is None else min(HANDLERS_S, end_s - monotonic())
+            if left_s <= 0:
+                break
+            poll.poll(left_s * _MS_PER_S)
         return self._requested
 
     def on_signals(self) -> Self:
