@@ -84,8 +84,11 @@ class Runner:
 
     def wait_stopped(self, timeout_s: float = 40.0) -> None:
         """Wait until the process lies stopped."""
-        stat = Path(f"/proc/{self._pid()}/stat")
-        wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", f"{self.name} to stop", timeout_s)
+        wait_until(self.is_stopped, f"{self.name} to stop", timeout_s)
+
+    def is_stopped(self) -> bool:
+        """Whether the process lies stopped, by SIGSTOP."""
+        return Path(f"/proc/{self._pid()}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
     def _end(self, timeout_s: float) -> int | None:
         self.process.join(timeout_s)
