@@ -24,7 +24,7 @@ def test_a_killed_bridge_misses_nothing(rig: Rig, source: str) -> None:
         rig.wait_empty()
 
 
-def test_a_deaf_pool_is_bound_again(rig: Rig) -> None:
+def test_an_unbound_pool_is_bound_again(rig: Rig) -> None:
     shared = "versioned_notifications.info"
     sent = notifications(20)
     with rig.bridge(pool="mine") as bridge:

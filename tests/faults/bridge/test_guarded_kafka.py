@@ -130,7 +130,7 @@ def actionable(bridge: Precache, event: str, word: str) -> list[dict[str, Any]]:
     return [found for found in bridge.events(event) if found["level"] == "error" and word in str(found)]
 
 
-def test_refused_credentials_and_rights_are_told_and_mended(tmp_path: Path, node: kafka.Node, cloud: Cloud) -> None:
+def test_refused_credentials_and_rights_are_reported_and_fixed(tmp_path: Path, node: kafka.Node, cloud: Cloud) -> None:
     rig = Rig(tmp_path, node.bootstrap_servers, cloud, Topics(f"test-{uuid.uuid4().hex[:12]}"))
     rig.make_topics()
     rig.declare_as_nova()

@@ -128,7 +128,7 @@ def test_metadata_answers_but_no_record_is_taken(quorum: Rig, proxy: HoldingProx
     assert rig.dead() == []
 
 
-def test_one_topic_refuses_while_the_signs_of_life_get_through(quorum: Rig) -> None:
+def test_one_topic_refuses_while_the_heartbeats_get_through(quorum: Rig) -> None:
     rig, sent = quorum, notifications(30)
     other = f"{rig.topics.prefix}.all"
     rig.make_topics_named(other)
@@ -223,7 +223,7 @@ def test_a_frozen_broker_keeps_the_promise_too(quorum: Rig, node: kafka.Node) ->
 
 
 @pytest.mark.parametrize("kind", [Refusing, Cut])
-def test_a_stop_while_kafka_is_away_gives_back_and_ends_in_time(
+def test_a_stop_while_kafka_is_away_requeues_and_ends_in_time(
     quorum: Rig, proxy: HoldingProxy, kind: type[Refusing]
 ) -> None:
     error, sent = kind(quorum, proxy), notifications(50)

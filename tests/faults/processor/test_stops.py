@@ -65,7 +65,7 @@ def test_stopped_at_any_step_while_another_finishes(
     together(*(partial(sleep_at, place) for place in PLACES))
 
 
-def test_stopped_while_idle_it_tells_no_false_stall(make_arena: Callable[..., Arena]) -> None:
+def test_stopped_while_idle_it_reports_no_false_stall(make_arena: Callable[..., Arena]) -> None:
     hosts = [f"host{number}" for number in range(200)]
     # It keeps its place in the group: the state that it wakes up with is the old one.
     arena = make_arena(

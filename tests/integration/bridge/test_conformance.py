@@ -146,7 +146,7 @@ def test_a_pool_gets_its_own_copy(rig: Rig, source: str) -> None:
             assert rig.depth(shared) == 1
 
 
-def test_the_shared_queue_is_drained_only_when_told_so(rig: Rig, source: str) -> None:
+def test_the_shared_queue_is_drained_only_when_asked_for(rig: Rig, source: str) -> None:
     shared = "versioned_notifications.info"
     rig.declare_as_nova(shared)
     with rig.bridge(**rig.options(source), drain_shared=True):
@@ -170,7 +170,7 @@ def test_a_clean_stop_gives_nothing_back(rig: Rig, source: str) -> None:
     assert set(forwarded.values()) <= {1}
 
 
-def test_signs_of_life(rig: Rig, source: str) -> None:
+def test_heartbeats(rig: Rig, source: str) -> None:
     with rig.bridge(**rig.options(source)) as bridge:
         rig.publish([envelope(progress()), b""], JSON)
         rig.wait_forwarded([progress()["message_id"]])
@@ -198,7 +198,7 @@ def test_what_nova_has_not_declared_is_waited_for(undeclared: Rig, source: str) 
             assert rig.cloud.queue(rig.queue)["durable"] == rig.kind.is_durable
 
 
-def test_a_connection_that_is_lost_is_told_and_so_is_its_return(rig: Rig, source: str) -> None:
+def test_a_connection_that_is_lost_is_reported_and_so_is_its_return(rig: Rig, source: str) -> None:
     with rig.bridge(**rig.options(source)) as bridge:
         assert comes_true(lambda: bool(rig.connections()), 15.0)
         rig.close_connections()
@@ -231,7 +231,7 @@ def received(source: Source, count: int) -> list[Delivery]:
     return found
 
 
-def test_what_is_given_back_comes_again_and_the_connection_stays(rig: Rig, source: str) -> None:
+def test_what_is_requeued_comes_again_and_the_connection_stays(rig: Rig, source: str) -> None:
     rig.publish([envelope(progress())])
     with opened(rig, source) as made:
         received(made, 1)

@@ -70,7 +70,7 @@ def test_what_refuses_connections_from_the_start_is_named_at_once(rig: Rig, away
         assert dead in bridge.ready()[1]
 
 
-def test_a_queue_declared_otherwise_is_told_with_the_remedy(rig: Rig) -> None:
+def test_a_queue_declared_otherwise_is_reported_with_the_remedy(rig: Rig) -> None:
     with rig.channel() as channel:
         channel.queue_declare("mine", durable=False)
     with rig.start(rig.config(rig.paris(pool="mine"))) as bridge:

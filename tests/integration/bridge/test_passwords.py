@@ -87,7 +87,7 @@ def test_a_variable_holds_the_password_as_it_is(user: User) -> None:
 
 
 @pytest.mark.parametrize("user", [LIKE_A_PORT], indirect=True)
-def test_a_password_that_is_wrong_is_told_without_it(user: User) -> None:
+def test_a_password_that_is_wrong_is_reported_without_it(user: User) -> None:
     file = config_file(user, "${PARIS_PASSWORD}")
     env = {"PARIS_PASSWORD": f"{user.password}-not"}
     with Precache(
@@ -99,7 +99,7 @@ def test_a_password_that_is_wrong_is_told_without_it(user: User) -> None:
 
 
 @pytest.mark.parametrize("user", [LIKE_A_PORT, ALL_MARKS], indirect=True)
-def test_a_password_in_the_file_itself_has_to_be_encoded_and_is_not_told(user: User) -> None:
+def test_a_password_in_the_file_itself_has_to_be_encoded_and_is_not_reported(user: User) -> None:
     file = config_file(user, user.password.replace("${", "$${"))
     with Precache(["bridge", "--config", str(file)], user.rig.folder, name="bridge", http=port_of(file)) as bridge:
         assert bridge.wait_end() == 2

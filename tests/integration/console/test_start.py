@@ -239,7 +239,7 @@ def test_what_runs_already_is_not_asked_for_twice(start: Start, derived: Derived
 
 
 @pytest.mark.more
-def test_another_image_on_the_same_aggregate_is_told(start: Start, derived: Derived, nova: FakeOpenStack) -> None:
+def test_another_image_on_the_same_aggregate_is_reported(start: Start, derived: Derived, nova: FakeOpenStack) -> None:
     nova.on_ask = follow(derived)
     running = operation(1, "running", operation=OTHER, aggregate_uuid=AGGREGATE, images=[])
     derived.each([running, progress(1, operation=OTHER, images_cached=[OTHER_IMAGE])])

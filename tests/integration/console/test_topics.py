@@ -58,7 +58,9 @@ def test_made_once_and_checked_after(config: Path, servers: Servers, topics: Top
     assert set(settings(servers, topics.operations)["cleanup.policy"].split(",")) == {"compact", "delete"}
 
 
-def test_a_topic_with_other_settings_is_told_with_the_command(config: Path, servers: Servers, topics: Topics) -> None:
+def test_a_topic_with_other_settings_is_reported_with_the_command(
+    config: Path, servers: Servers, topics: Topics
+) -> None:
     admin = AdminClient({"bootstrap.servers": servers.kafka})
     (future,) = admin.create_topics([NewTopic(topics.notifications, 3, 1)]).values()
     future.result(timeout=30)

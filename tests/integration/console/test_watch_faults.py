@@ -73,7 +73,7 @@ def watch(node: Node, tmp_path: Path) -> Iterator[Precache]:
         yield process
 
 
-def test_an_outage_is_told_and_nothing_is_missed(node: Node, watch: Precache) -> None:
+def test_an_outage_is_reported_and_nothing_is_missed(node: Node, watch: Precache) -> None:
     watch.wait_text("watching ")
     with Derived(node.bootstrap_servers, TOPICS) as derived:
         derived.each([operation(1, "running"), progress(1)])

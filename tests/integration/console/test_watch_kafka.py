@@ -176,7 +176,7 @@ def test_filters(watch: Watch, derived: Derived) -> None:
     assert process.stdout.splitlines() == ["Image cache started on 0 hosts", "Completed 0 hosts, 0 errors in 3s"]
 
 
-def test_what_was_rolled_back_is_not_told(watch: Watch, derived: Derived) -> None:
+def test_what_was_rolled_back_is_not_reported(watch: Watch, derived: Derived) -> None:
     process = watch()
     derived.write(operation(1, "running", operation=OTHER), commit=False)
     operations, reports = whole(1)
@@ -197,7 +197,7 @@ def test_records_that_are_not_known_are_left_alone(watch: Watch, derived: Derive
     assert process.stdout.splitlines()[0] == "Image cache started on 0 hosts"
 
 
-def test_an_operation_that_is_over_is_told_whole(watch: Watch, derived: Derived) -> None:
+def test_an_operation_that_is_over_is_reported_whole(watch: Watch, derived: Derived) -> None:
     operations, reports = whole(failed=["host2"])
     derived.each([*operations[:1], *reports, *operations[1:]])
     derived.each([operation(1, "running", operation=OTHER), progress(1, operation=OTHER)])

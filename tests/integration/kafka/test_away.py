@@ -77,7 +77,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         yield node
 
 
-def test_a_broker_that_goes_away_is_told_once_and_again_when_it_is_back_and_nothing_is_lost(
+def test_a_broker_that_goes_away_is_reported_once_and_again_when_it_is_back_and_nothing_is_lost(
     node: Node, events: list[Any]
 ) -> None:
     block = KafkaBlock.model_validate({"bootstrap.servers": node.bootstrap_servers})
@@ -116,7 +116,7 @@ def guarded_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         yield node
 
 
-def test_a_wrong_password_is_told_aloud_and_not_shown(guarded_node: Node, events: list[Any]) -> None:
+def test_a_wrong_password_is_reported_as_an_error_and_not_shown(guarded_node: Node, events: list[Any]) -> None:
     producer = clients.producer(guarded(guarded_node, "reader", "hush-wrong"), "p")
     until(lambda: named(events, "kafka.refused"), lambda: producer.poll(0.1))
     for _ in range(20):
@@ -134,7 +134,7 @@ def test_a_wrong_password_is_named_when_topics_are_checked(guarded_node: Node) -
     assert "sasl.password" in str(caught.value)
 
 
-def test_a_right_that_is_missing_is_waited_for_aloud(guarded_node: Node) -> None:
+def test_a_right_that_is_missing_is_waited_for_as_an_error(guarded_node: Node) -> None:
     producer = clients.producer(
         guarded(guarded_node, "reader", "hush-reader"), "p", **{"topic.metadata.propagation.max.ms": 500}
     )

@@ -96,7 +96,7 @@ def test_missing_topics_are_named_with_the_command_that_makes_them(admin: client
     assert kafka_topics.partition_counts(admin, [block.progress], soon()) == {}
 
 
-def test_wrong_settings_are_named_and_their_commands_mend_them(admin: clients.Admin, block: TopicsBlock) -> None:
+def test_wrong_settings_are_named_and_their_commands_fix_them(admin: clients.Admin, block: TopicsBlock) -> None:
     make(admin, block.notifications, cleanup_policy="compact", max_message_bytes="50000")
     make(admin, block.progress)
     make(admin, block.operations, cleanup_policy="delete")
@@ -160,12 +160,12 @@ def test_partitions_that_differ_are_named(admin: clients.Admin, block: TopicsBlo
     assert kafka_topics.check(admin, block, ["notifications", "deadletters"], soon()) == []
 
 
-def test_what_kafka_refuses_to_make_is_told(admin: clients.Admin, block: TopicsBlock) -> None:
+def test_what_kafka_refuses_to_make_is_reported(admin: clients.Admin, block: TopicsBlock) -> None:
     with pytest.raises(KafkaFatal, match=rf"^create topic {block.notifications}: .*topics\.replication_factor"):
         kafka_topics.create(admin, block.model_copy(update={"replication_factor": 100}), soon())
 
 
-def test_no_broker_there_is_told_within_the_deadline() -> None:
+def test_no_broker_there_is_reported_within_the_deadline() -> None:
     admin = clients.admin(KafkaBlock.model_validate({"bootstrap.servers": "127.0.0.1:9"}))
     began = time.monotonic()
     with pytest.raises(KafkaRetry) as caught:

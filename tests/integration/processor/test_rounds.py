@@ -19,7 +19,7 @@ HOSTS = ["a", "b"]
 STRATEGIES = ["cooperative-sticky", "range"]
 
 
-def test_offsets_that_are_missing_are_told_and_lose_nothing(
+def test_offsets_that_are_missing_are_reported_and_lose_nothing(
     make_arena: Callable[..., Arena], logged: list[dict[str, Any]]
 ) -> None:
     arena = make_arena(partitions=1)

@@ -110,7 +110,7 @@ def stalled() -> Any:
     return metrics.OPEN.labels("stalled")._value.get()
 
 
-def test_a_stalled_operation_is_told_once(make_arena: Callable[..., Arena], logged: list[dict[str, Any]]) -> None:
+def test_a_stalled_operation_is_reported_once(make_arena: Callable[..., Arena], logged: list[dict[str, Any]]) -> None:
     arena = make_arena(partitions=1, operations={"grace_period": "1s", "stall_after": "1s"})
     arena.send([(now_ms(), 0, NOVA.start(HOSTS))])
     with running(arena):

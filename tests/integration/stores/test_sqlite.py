@@ -167,7 +167,9 @@ def test_a_write_is_whole_or_not_at_all(store: SqliteStore, path: Path) -> None:
     assert len(read_table(path, "precache_image")) == 1
 
 
-def test_a_file_that_was_taken_away_is_told_and_not_written_into_the_void(store: SqliteStore, path: Path) -> None:
+def test_a_file_that_was_taken_away_is_reported_and_nothing_is_written_elsewhere(
+    store: SqliteStore, path: Path
+) -> None:
     store.write([progress()])
     away = path.with_name("away.db")
     path.rename(away)
@@ -205,7 +207,7 @@ def test_a_full_disk_is_actionable_and_passes_when_there_is_room(store: SqliteSt
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-def test_a_file_system_that_refuses_is_told_in_words(tmp_path: Path) -> None:
+def test_a_file_system_that_refuses_is_reported_in_words(tmp_path: Path) -> None:
     link = tmp_path / "precache.db"
     link.symlink_to("/dev/full")
     with pytest.raises((StoreRetry, StoreFatal), match=f"the store {link}"):
@@ -302,7 +304,7 @@ def test_a_newer_schema_is_refused_in_words(store: SqliteStore, path: Path) -> N
     assert len(read_table(path, "precache_progress")) == 1
 
 
-def test_a_damaged_file_is_told_in_words(store: SqliteStore, path: Path) -> None:
+def test_a_damaged_file_is_reported_in_words(store: SqliteStore, path: Path) -> None:
     for _ in range(5):
         store.write([progress(host=f"cn-{number}", images_cached=BIG) for number in range(20)])
     store.close()

@@ -36,7 +36,7 @@ def test_runs_alternate_and_the_ratio_is_the_median_of_the_pairs() -> None:
     assert found.ours.rate == 100.0
 
 
-def test_result_tells_whether_the_goal_was_met() -> None:
+def test_result_reports_whether_the_goal_was_met() -> None:
     for goal, met in ((2.0, True), (2.1, False)):
         ours, theirs = partial(_sample, [], "a", [100.0]), partial(_sample, [], "b", [50.0])
         result = compared("n", "what", "peer", interleave(ours, theirs, 1), goal=goal)

@@ -72,7 +72,7 @@ def test_what_is_not_given_has_the_contracts_defaults(tmp_path: Path) -> None:
         ({"forward": {"bad topic": ["*"]}}, "is no name for a Kafka topic"),
     ],
 )
-def test_each_error_is_told(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+def test_each_error_is_reported(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     cloud = {key: value for key, value in (CLOUD | change).items() if value is not None}
     told = errors(tmp_path, cloud)
     assert len(told) == 1, told

@@ -127,7 +127,7 @@ def test_a_small_body_that_is_huge_when_decompressed_is_too_large() -> None:
     assert outcome.reason == reasons.TOO_LARGE
 
 
-def test_every_reason_is_told_and_tested() -> None:
+def test_every_reason_is_reported_and_tested() -> None:
     tested = {kind.reason for kind in KINDS.values()}
     assert tested | {reasons.REFUSED, reasons.INTERNAL} == reasons.REASONS.keys()
 

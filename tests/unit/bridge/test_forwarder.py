@@ -131,7 +131,7 @@ def test_a_record_that_is_larger_than_its_body_counts_as_it_is() -> None:
     assert bench.in_flight.bytes == 0
 
 
-def test_what_is_given_back_is_proved_by_one_dead_letter_and_decoded_no_further() -> None:
+def test_what_is_requeued_is_probed_by_one_dead_letter_and_decoded_no_further() -> None:
     bench = Bench(lambda _topic, _attempt: "?")
     bench.take(b"not json", GOOD, *[b"not json"] * 10)
     made = bench.letters.made
@@ -207,7 +207,7 @@ def test_two_topics_that_refuse_a_message_make_one_dead_letter(error: str) -> No
 
 
 @pytest.mark.parametrize("error", ["_FENCED", "OUT_OF_ORDER_SEQUENCE_NUMBER"])
-def test_a_void_producer_is_replaced_and_all_is_sent_again(error: str) -> None:
+def test_a_producer_with_a_fatal_error_is_replaced_and_all_is_sent_again(error: str) -> None:
     bench = Bench(lambda _topic, attempt: ("?", error, "?")[attempt] if attempt < 3 else "")
     bench.take(GOOD, GOOD, GOOD)  # one report comes; the two others are still out when the producer is dropped
     bench.producer.poll()

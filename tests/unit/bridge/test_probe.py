@@ -60,7 +60,7 @@ class Bench:
         return self.probe.probe([record(topic) for topic in topics])
 
 
-def test_it_is_proved_by_a_sign_of_life_and_by_what_it_owes() -> None:
+def test_it_is_probed_by_a_heartbeat_and_by_what_it_owes() -> None:
     bench = Bench(lambda _topic, _attempt: "")
     assert bench.run("a", "b")
     assert bench.made[0].sent == [HEARTBEAT]
@@ -68,7 +68,7 @@ def test_it_is_proved_by_a_sign_of_life_and_by_what_it_owes() -> None:
 
 
 @pytest.mark.parametrize("silent", [HEARTBEAT, "a"])
-def test_what_is_not_confirmed_proves_nothing(silent: str) -> None:
+def test_what_is_not_confirmed_shows_nothing(silent: str) -> None:
     bench = Bench(lambda topic, _attempt: "?" if topic == silent else "")
     assert not bench.run("a")
     assert bench.why[-1] == "Kafka does not take records: no answer"
@@ -82,13 +82,13 @@ def test_a_record_that_is_refused_for_good_does_not_hold_up_its_cloud(error: str
 
 
 @pytest.mark.parametrize("refused", [HEARTBEAT, DEAD])
-def test_what_has_to_be_taken_some_day_proves_nothing_when_it_is_refused_for_good(refused: str) -> None:
+def test_what_has_to_be_taken_some_day_shows_nothing_when_it_is_refused_for_good(refused: str) -> None:
     bench = Bench(lambda topic, _attempt: "INVALID_RECORD" if topic == refused else "")
     assert not bench.run("a", DEAD)
     assert "INVALID_RECORD" in bench.why[-1]
 
 
-def test_what_was_dropped_with_its_producer_proves_nothing() -> None:
+def test_what_was_dropped_with_its_producer_shows_nothing() -> None:
     bench = Bench(lambda topic, attempt: "_PURGE_QUEUE" if topic == "a" and not attempt else "")
     assert bench.run("a")
     assert Counter(bench.sent) == {HEARTBEAT: 1, "a": 2}

@@ -103,14 +103,14 @@ EVERY_MINUTE = [(0, "starting"), *((minute * 60, "running") for minute in range(
 
 
 @pytest.mark.parametrize("body", [b"", envelope(progress())])
-def test_a_sign_of_life_comes_every_minute_whether_messages_flow_or_not(body: bytes) -> None:
+def test_a_heartbeat_comes_every_minute_whether_messages_flow_or_not(body: bytes) -> None:
     bench = Bench()
     bench.source.body = body
     assert bench.run() == EVERY_MINUTE
     assert bool(bench.source.acked) == bool(body)
 
 
-def test_signs_of_life_go_on_while_there_is_no_queue() -> None:
+def test_heartbeats_go_on_while_there_is_no_queue() -> None:
     bench = Bench()
     bench.source.opening = SourceWaiting("no queue yet")
     with structlog.testing.capture_logs() as events:
@@ -131,7 +131,7 @@ def test_before_it_reads_again_it_says_so() -> None:
     assert bench.ready[-1][1]
 
 
-def test_a_sign_that_kafka_refuses_is_sent_again_soon_and_told_meanwhile() -> None:
+def test_a_sign_that_kafka_refuses_is_sent_again_soon_and_reported_meanwhile() -> None:
     bench = Bench(lambda _topic, attempt: "TOPIC_AUTHORIZATION_FAILED" if attempt in {1, 2, 3} else "")
     bench.until_s = 150.0
     heartbeats = bench.run()
@@ -140,7 +140,7 @@ def test_a_sign_that_kafka_refuses_is_sent_again_soon_and_told_meanwhile() -> No
     assert "kafka-acls.sh" in bench.why[2]
 
 
-def test_a_sign_that_kafka_does_not_confirm_is_told_after_ten_seconds() -> None:
+def test_a_sign_that_kafka_does_not_confirm_is_reported_after_ten_seconds() -> None:
     bench = Bench(lambda _topic, attempt: "?" if attempt else "")
     bench.until_s = 200.0
     assert bench.run()[:2] == [(0, "starting"), (60, "running")]
@@ -171,7 +171,7 @@ def test_a_producer_that_breaks_while_nothing_flows_is_replaced() -> None:
 BIG = envelope(progress() | {"_context_auth_token": "x" * 1_000_000})
 
 
-def test_what_fills_the_memory_is_given_back_before_its_time() -> None:
+def test_what_fills_the_memory_is_requeued_before_its_time() -> None:
     bench = Bench(lambda _topic, attempt: "?" if attempt else "")
     bench.until_s = 20.0
     bench.source.body = BIG
@@ -204,7 +204,7 @@ def test_the_memory_stays_bounded_while_it_stops(until_s: float) -> None:
     assert 30 <= bench.source.taken <= 35, "of 1 MB each; 32 MiB may be in flight"
 
 
-def test_what_was_refused_once_is_not_told_for_ever() -> None:
+def test_what_was_refused_once_is_not_reported_for_ever() -> None:
     bench = Bench(lambda _topic, attempt: {0: "", 1: "TOPIC_AUTHORIZATION_FAILED", 2: ""}.get(attempt, "?"))
     bench.until_s = 160.0
     bench.run()
@@ -212,7 +212,7 @@ def test_what_was_refused_once_is_not_told_for_ever() -> None:
     assert bench.why[-1] == "Kafka does not confirm what it was sent: no answer"
 
 
-def test_a_refusal_of_credentials_is_told_before_an_older_one() -> None:
+def test_a_refusal_of_credentials_is_reported_before_an_older_one() -> None:
     bench = Bench(lambda _topic, attempt: "" if attempt == 0 and len(bench.made) == 1 else "?")
     bench.source.body = envelope(progress())
     bench.until_s = 28.0
@@ -234,7 +234,7 @@ def test_a_sign_that_went_with_its_producer_is_sent_again() -> None:
 
 
 @pytest.mark.parametrize("since_s", [1.0, 10.0])
-def test_what_kafka_owes_when_rabbitmq_is_lost_is_dropped_and_proves_kafka(since_s: float) -> None:
+def test_what_kafka_owes_when_rabbitmq_is_lost_is_dropped_and_shows_kafka(since_s: float) -> None:
     bench = Bench(lambda _topic, attempt: "?" if attempt else "")
     bench.until_s = 30.0 + since_s
     bench.at[20.0] = lambda: setattr(bench.source, "body", envelope(progress()))
@@ -257,7 +257,7 @@ def test_once_rabbitmq_waits_for_acknowledgements_kafka_is_waited_for(saturated_
     assert max(bench.made[0].polled) == longest_s
 
 
-def test_a_source_that_is_open_and_receives_nothing_is_told_once_and_so_is_its_recovery() -> None:
+def test_a_source_that_is_open_and_receives_nothing_is_reported_once_and_so_is_its_recovery() -> None:
     bench = Bench()
     bench.until_s = 40.0
     bench.at[10.0] = lambda: setattr(bench.source, "trouble", "the exchange is gone")
@@ -299,7 +299,7 @@ def test_a_stop_while_the_breaker_is_open_ends_at_once() -> None:
     assert bench.heartbeats[-1] == (20, "stopping")
 
 
-def test_what_was_sent_is_waited_for_before_the_rest_is_given_back() -> None:
+def test_what_was_sent_is_waited_for_before_the_rest_is_requeued() -> None:
     bench = Bench(lambda topic, _attempt: "?" if topic == "dead" else "", hold_s=6.0)
     bench.source.body = UNREADABLE
     bench.until_s = 20.0

@@ -77,12 +77,12 @@ def errors_of(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_error_is_told_in_these_words(path: Path) -> None:
+def test_every_error_is_reported_in_these_words(path: Path) -> None:
     assert errors_of(path) == path.with_suffix(".txt").read_text().splitlines()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_no_secret_is_told(path: Path) -> None:
+def test_no_secret_is_reported(path: Path) -> None:
     told = "\n".join(errors_of(path))
     assert not [secret for secret in SECRETS if secret in told]
 

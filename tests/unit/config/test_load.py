@@ -113,7 +113,7 @@ def test_anchors_aliases_and_merges(tmp_path: Path) -> None:
     assert [(part.name, part.wait) for part in config.parts] == [("a", 5.0), ("b", 5.0), ("c", 7.0)]
 
 
-def test_an_error_in_an_alias_is_told_where_it_is_used(tmp_path: Path) -> None:
+def test_an_error_in_an_alias_is_reported_where_it_is_used(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         loaded(tmp_path, "table: {a: &a [x]}\nparts:\n  - wanted: *a\n  - name: *a\n")
     assert [(error.line, error.path) for error in caught.value.errors] == [(3, "parts[0].wanted"), (4, "parts[1].name")]

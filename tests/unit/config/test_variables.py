@@ -82,7 +82,7 @@ def test_a_file_takes_the_variable_as_it_is(tmp_path: Path) -> None:
         "rabbit://nova:pw@h1,nova:hidden/x@h2/",
     ],
 )
-def test_no_piece_of_a_url_is_ever_told(url: str) -> None:
+def test_no_piece_of_a_url_is_ever_reported(url: str) -> None:
     with pytest.raises(transport.TransportError) as raised:
         transport.read(url, {})
     assert "is no transport URL" in str(raised.value)

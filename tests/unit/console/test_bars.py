@@ -38,7 +38,7 @@ def test_a_line_each_within_the_width(rows: list[Row], columns: int) -> None:
     assert all(cell_len(line) <= columns for line in lines)
 
 
-def test_what_a_line_tells_in_60_columns() -> None:
+def test_what_a_line_reports_in_60_columns() -> None:
     [line] = drawn([LONG], 60)
     assert "paris my-app" in line
     assert "12340/20000" in line
@@ -47,7 +47,7 @@ def test_what_a_line_tells_in_60_columns() -> None:
     assert "━" in line
 
 
-def test_what_a_line_tells_in_100_columns() -> None:
+def test_what_a_line_reports_in_100_columns() -> None:
     [line] = drawn([LONG], 100)
     assert "72/min" in line
 

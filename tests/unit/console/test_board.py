@@ -11,7 +11,7 @@ RECORDS = [operation(1, "running", images=[]), operation(2, "stalled", images=[]
 
 
 @given(st.permutations(RECORDS))
-def test_any_order_tells_the_same(records: list[object]) -> None:
+def test_any_order_reports_the_same(records: list[object]) -> None:
     board = Board()
     for record in records:
         if isinstance(record, Operation):

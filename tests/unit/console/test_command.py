@@ -96,7 +96,7 @@ def test_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
         ("openstack.connection", "pip install 'nova-precache[openstack]'"),
     ],
 )
-def test_a_missing_extra_is_told_with_the_command_that_installs_it(
+def test_a_missing_extra_is_reported_with_the_command_that_installs_it(
     module: str, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def missing_extra(*_args: object) -> str:
@@ -145,7 +145,7 @@ def test_check_config_of_good_files(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "the demo's" in told[3]
 
 
-def test_check_config_tells_every_error_of_every_file(
+def test_check_config_reports_every_error_of_every_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NOBODY_SET_THIS", raising=False)

@@ -40,7 +40,7 @@ def story(name: str) -> list[Record]:
 
 
 @given(st.data())
-def test_each_is_told_whole_however_they_mix(data: st.DataObject) -> None:
+def test_each_is_reported_whole_however_they_mix(data: st.DataObject) -> None:
     stories = {OPERATION: story(OPERATION), ROME: story(ROME)}
     screen = Recording()
     every = Every(Want(), screen)

@@ -15,7 +15,7 @@ def test_found_in_the_order_of_the_checks() -> None:
     assert [(finding.what, finding.state) for finding in found] == [("slow", "ok"), ("slow", "WARN"), ("quick", "FAIL")]
 
 
-def test_a_check_that_hangs_is_told_and_left() -> None:
+def test_a_check_that_hangs_is_reported_and_left() -> None:
     never = threading.Event()
 
     def hang() -> list[Finding]:

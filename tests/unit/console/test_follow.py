@@ -68,7 +68,7 @@ def test_where_all_is_heard_an_operation_without_its_start_began_before() -> Non
 
 
 @given(st.data())
-def test_any_interleaving_of_the_two_topics_tells_the_same(data: st.DataObject) -> None:
+def test_any_interleaving_of_the_two_topics_reports_the_same(data: st.DataObject) -> None:
     operations, reports = [WHOLE[0], WHOLE[4]], WHOLE[1:4]
     slots = data.draw(st.permutations(["o"] * 2 + ["p"] * 3))
     mixed = [operations.pop(0) if slot == "o" else reports.pop(0) for slot in slots]
@@ -76,7 +76,7 @@ def test_any_interleaving_of_the_two_topics_tells_the_same(data: st.DataObject) 
 
 
 @given(st.permutations(WHOLE[1:4]))
-def test_reports_are_told_by_hosts_done_whatever_their_order(reports: list[Operation | Progress]) -> None:
+def test_reports_are_reported_by_hosts_done_whatever_their_order(reports: list[Operation | Progress]) -> None:
     assert told(feed(Follow(Want()), [WHOLE[0], *reports, WHOLE[4]])) == ["started", "1", "2", "3", "finished/0"]
 
 
@@ -100,7 +100,7 @@ def test_a_gap_in_the_reports_is_waited_for_but_not_for_ever() -> None:
     assert feed(follow, [progress(2, total=9)], now=7.0) == []  # its turn has ended: it would tell of going back
 
 
-def test_held_reports_are_told_before_the_end() -> None:
+def test_held_reports_are_reported_before_the_end() -> None:
     follow = Follow(Want())
     feed(follow, [operation(1, "running"), progress(1), progress(3), completed()])
     assert told(follow.advance(GRACE_S)) == ["3", "finished/0"]
@@ -158,7 +158,7 @@ def test_an_operation_that_opens_and_ends_with_one_event() -> None:
     assert told(feed(Follow(Want()), [completed(total=0, sequence=1)])) == ["started", "finished/0"]
 
 
-def test_a_stall_is_told_once_and_so_is_going_on() -> None:
+def test_a_stall_is_reported_once_and_so_is_going_on() -> None:
     follow = Follow(Want())
     events = feed(
         follow,
@@ -185,19 +185,19 @@ def test_a_stall_ends_the_watch_where_it_is_to_fail_after_its_reports() -> None:
     assert told(feed(follow, [progress(1)])) == ["1", "finished/4"]
 
 
-def test_revisions_after_the_end_are_not_told() -> None:
+def test_revisions_after_the_end_are_not_reported() -> None:
     follow = Follow(Want())
     late = completed(sequence=3, revision=2, failed=["host3"])
     assert told(feed(follow, [*WHOLE[:3], WHOLE[4], late, WHOLE[3]])) == ["started", "1", "2", "3", "finished/0"]
 
 
-def test_a_report_beyond_the_end_is_not_told() -> None:
+def test_a_report_beyond_the_end_is_not_reported() -> None:
     follow = Follow(Want())
     end = operation(2, "completed_with_errors", total=3, done=2, hosts_silent=1, silent_hosts=["host3"])
     assert told(feed(follow, [WHOLE[0], WHOLE[1], end, WHOLE[3], WHOLE[2]])) == ["started", "1", "2", "finished/3"]
 
 
-def test_repeated_records_are_told_once() -> None:
+def test_repeated_records_are_reported_once() -> None:
     follow = Follow(Want())
     assert told(feed(follow, [record for record in WHOLE for _ in range(2)])) == [
         "started",
@@ -245,7 +245,7 @@ def test_early_reports_of_others_cost_bounded_memory() -> None:
     assert len(follow._early) == MAX_EARLY_REPORTS
 
 
-def test_started_tells_the_first_record() -> None:
+def test_started_reports_the_first_record() -> None:
     events = feed(Follow(Want()), WHOLE[:1])
     assert isinstance(events[0], Started)
     assert events[0].operation.hosts_total == 3

@@ -43,7 +43,7 @@ def test_a_long_body_is_cut_and_its_length_and_hash_are_kept() -> None:
     assert headers["precache_sha256"] == hashlib.sha256(body).hexdigest().encode()
 
 
-def test_of_a_body_that_was_cut_before_it_was_masked_the_whole_is_told() -> None:
+def test_of_a_body_that_was_cut_before_it_was_masked_the_whole_is_reported() -> None:
     whole = b"x" * (MAX_BYTES + 10)
     dead = replace(letter(b"masked"), whole=whole)
     assert dead.value() == b"masked"
@@ -57,7 +57,7 @@ def test_each_dead_letter_is_an_event_of_its_own() -> None:
     assert dict(dead.headers())["ce_id"] != dict(dead.headers())["ce_id"]
 
 
-def test_one_that_is_written_again_is_the_same_event_where_it_can_be_told() -> None:
+def test_one_that_is_written_again_is_the_same_event_where_it_can_be_reported() -> None:
     ids = [dict(replace(letter(b"{}"), identity=identity).headers())["ce_id"] for identity in ("a", "a", "b")]
     assert (ids[0] == ids[1], ids[0] == ids[2]) == (True, False)
 

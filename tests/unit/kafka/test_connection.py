@@ -43,7 +43,7 @@ def stats(**states: str) -> str:
     )
 
 
-def test_a_lost_broker_is_told_once_a_minute_and_once_when_it_is_back(clock: Clock, events: list[Any]) -> None:
+def test_a_lost_broker_is_reported_once_a_minute_and_once_when_it_is_back(clock: Clock, events: list[Any]) -> None:
     connection = Connection("c", clock)
     for _ in range(100):
         fail(connection)

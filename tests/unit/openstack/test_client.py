@@ -67,7 +67,7 @@ def test_aggregates_by_name_uuid_and_id(client: CloudClient, wanted: str) -> Non
     assert found.hosts == ("host1", "host2", "host3")
 
 
-def test_aggregates_that_cannot_be_told(fake: FakeOpenStack, client: CloudClient) -> None:
+def test_aggregates_that_cannot_be_reported(fake: FakeOpenStack, client: CloudClient) -> None:
     with pytest.raises(RefusedError, match="did you mean 'foo'"):
         client.aggregate("fop")
     fake.aggregates.append(aggregate(2, "uuid-2", "1", []))
@@ -150,7 +150,7 @@ def test_a_redirection_is_not_followed(fake: FakeOpenStack, client: CloudClient)
 @pytest.mark.parametrize(
     "answer", [Answer(cut=True), Answer(delay_s=1.0, status=202), Answer(502, "<h1>Bad Gateway</h1>"), Answer(500)]
 )
-def test_a_lost_response_is_asked_once_and_told(
+def test_a_lost_response_is_asked_once_and_reported(
     fake: FakeOpenStack, client: CloudClient, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client_module, "_REQUEST_S", 0.5)

@@ -63,7 +63,7 @@ def test_the_first_place_that_has_a_file_is_taken(tmp_path: Path, monkeypatch: p
     assert find(Path("given.yaml"), named) == Path("given.yaml")
 
 
-def test_without_a_file_the_places_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_file_the_places_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(NoFileError) as caught:
         require(None, NOWHERE)
@@ -90,7 +90,7 @@ def test_a_file_of_another_kind_is_refused_by_its_word(tmp_path: Path, text: str
     assert errors_of(written(tmp_path, text, "other.yaml")) == [expected]
 
 
-def test_a_file_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported_as_such(tmp_path: Path) -> None:
     assert errors_of(tmp_path / "precache.yaml") == ["precache.yaml: cannot be read: No such file or directory"]
 
 
@@ -106,7 +106,7 @@ def test_a_secret_that_is_unset_in_the_store_does(tmp_path: Path) -> None:
     ]
 
 
-def test_errors_of_clouds_are_told_with_their_lines(tmp_path: Path) -> None:
+def test_errors_of_clouds_are_reported_with_their_lines(tmp_path: Path) -> None:
     text = SQLITE.replace("{}", "\n  clouds:\n  - {name: Paris}\n  - {name: rome, purge_after: soon}\n  - {nmae: x}")
     assert errors_of(written(tmp_path, text)) == [
         "precache.yaml:4: operators.clouds[0].name: should match pattern '^[a-z0-9-]+$'",

@@ -142,7 +142,7 @@ def test_the_key_must_agree_with_the_payload(key: bytes | None) -> None:
     assert "the record's key is" in out.refused[0].detail
 
 
-def test_a_key_too_long_is_told_by_its_beginning() -> None:
+def test_a_key_too_long_is_reported_by_its_beginning() -> None:
     out = Effects()
     for key in (b"x" * 100_000, b"x" * 4_097 + b"/" + AGGREGATE.encode()):
         Partition(Timers()).apply(5, 7, key, GOOD.value, out)
@@ -156,7 +156,7 @@ def test_other_event_types_are_counted_and_ignored() -> None:
     assert (out.ignored, out.refused) == (1, [])
 
 
-def test_a_sign_of_life() -> None:
+def test_a_heartbeat() -> None:
     out = Effects()
     Partition(Timers()).apply(5, 7, b"paris", json.dumps(HEARTBEAT).encode(), out)
     (row,) = out.heartbeats

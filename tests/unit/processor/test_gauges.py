@@ -43,7 +43,7 @@ def lag(number: int = 3) -> Any:
     }.get(str(number))
 
 
-def test_lag_and_operations_are_told_though_nothing_was_fetched_yet() -> None:
+def test_lag_and_operations_are_reported_though_nothing_was_fetched_yet() -> None:
     partitions = [assigned()]
     Gauges(member(end=105, known=-1001), lambda: partitions, Health(), Clock()).update()
     assert lag() == 100
@@ -51,7 +51,7 @@ def test_lag_and_operations_are_told_though_nothing_was_fetched_yet() -> None:
     assert metrics.OPEN.labels("stalled")._value.get() == 0
 
 
-def test_lag_of_a_partition_that_went_is_not_told_any_more() -> None:
+def test_lag_of_a_partition_that_went_is_not_reported_any_more() -> None:
     clock, partitions = Clock(), [assigned()]
     gauges = Gauges(member(end=6, known=9), lambda: partitions, Health(), clock)
     gauges.update()

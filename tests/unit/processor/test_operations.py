@@ -84,7 +84,7 @@ def test_the_last_host_after_the_end_completes_at_once() -> None:
     assert story.statuses == ["running", "ending", "completed"]
 
 
-def test_stalled_is_told_once_and_taken_back_by_an_event() -> None:
+def test_stalled_is_reported_once_and_taken_back_by_an_event() -> None:
     story = Story().feed(0, NOVA.start(["a", "b"])).wait(60_000).wait(70_000)
     assert story.statuses == ["running", "stalled"]
     story.feed(80_000, NOVA.report("a"))
@@ -180,7 +180,7 @@ def test_after_keep_it_is_closed_and_what_comes_is_late() -> None:
     assert list(story.partition.operations()) == []
 
 
-def test_closing_has_the_rows_written_once_more_and_tells_nothing() -> None:
+def test_closing_has_the_rows_written_once_more_and_reports_nothing() -> None:
     story = Story().feed(0, NOVA.end([]))
     told = len(story.out.decisions)
     story.out.changed.clear()

@@ -90,7 +90,7 @@ def test_a_write_that_is_tried_again_does_the_work_once() -> None:
     assert (len(calls), store.written) == (1, len(ROWS))
 
 
-def test_what_must_not_wait_is_told_once_that_it_will_be_long() -> None:
+def test_what_must_not_wait_is_reported_once_that_it_will_be_long() -> None:
     said: list[str] = []
     store = Script(StoreRetry("no", retry_after_s=0.0), StoreRetry("no", retry_after_s=0.0), WriteReport())
     with writer(store) as target:

@@ -106,7 +106,7 @@ def test_what_happened_last_counts(events: list[tuple[int, str]], state: str) ->
     assert of_host(*reversed(events)).state == state
 
 
-def test_a_touch_tells_when_it_was_and_when_it_expires() -> None:
+def test_a_touch_reports_when_it_was_and_when_it_expires() -> None:
     pair = of_host((30, "cached"), (5, "cached"))
     assert (pair.touched, pair.expires, pair.operation) == (NOW - 5 * HOUR, NOW + 19 * HOUR, "paris/agg/req-1")
     assert of_host((1, "failed")) == HostImage("cn-1", A, "failed", operation="paris/agg/req-0")
@@ -175,7 +175,7 @@ def test_the_hosts_are_those_of_the_last_operation_that_is_over_and_of_what_runs
     }
 
 
-def test_lists_that_were_cut_are_told() -> None:
+def test_lists_that_were_cut_are_reported() -> None:
     cut = operation("paris/web/req-1", NOW - HOUR, silent_hosts=("cn-1",), hosts_silent=5_000)
     (found,) = ask([cut], [])
     assert found.lists_cut

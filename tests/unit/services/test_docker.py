@@ -51,7 +51,7 @@ def test_a_client_without_engine_or_compose_is_no_docker(stub: Callable[[str], N
     assert not docker.usable()
 
 
-def test_compose_is_told_to_wait_for_the_missing_servers_alone(stub: Callable[[str], None], calls: Path) -> None:
+def test_compose_is_reported_to_wait_for_the_missing_servers_alone(stub: Callable[[str], None], calls: Path) -> None:
     stub("exit 0")
     docker.start(["kafka", "influxdb"])
     (call,) = calls.read_text().splitlines()
@@ -67,7 +67,7 @@ def test_the_addresses_are_those_that_compose_was_given(stub: Callable[[str], No
     assert docker.own_addresses()["influxdb"]["PRECACHE_TEST_INFLUX_TOKEN"] == token
 
 
-def test_what_compose_says_when_it_fails_is_told(stub: Callable[[str], None]) -> None:
+def test_what_compose_says_when_it_fails_is_reported(stub: Callable[[str], None]) -> None:
     stub("echo no space left >&2; exit 1")
     with pytest.raises(StartError, match="no space left"):
         docker.start(["kafka"])

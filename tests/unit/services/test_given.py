@@ -48,6 +48,6 @@ def test_the_api_of_a_given_broker_is_its_own() -> None:
     assert given_addresses(RABBITMQ | api, {"rabbitmq": ours}) == {"rabbitmq": RABBITMQ | NO_EXTRAS}
 
 
-def test_without_addresses_tests_are_told_what_to_run() -> None:
+def test_without_addresses_tests_are_reported_what_to_run() -> None:
     with pytest.raises(LookupError, match=r'PRECACHE_TEST_KAFKA not set: run `eval "\$\(make -s services\)"` first$'):
         Servers.from_environment(RABBITMQ | INFLUX)

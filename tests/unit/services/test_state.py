@@ -53,5 +53,5 @@ def test_without_room_data_lies_in_the_cache(memory: Path, monkeypatch: pytest.M
     assert not state.state_dir().is_relative_to(memory)
 
 
-def test_the_kernel_tells_how_much_memory_there_is() -> None:
+def test_the_kernel_reports_how_much_memory_there_is() -> None:
     assert state._available_bytes() > 2**20

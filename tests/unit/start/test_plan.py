@@ -44,7 +44,7 @@ def test_an_aggregate_without_hosts() -> None:
     assert found.refusals == ["aggregate 'foo' has no hosts: there is nothing to cache on"]
 
 
-def test_hosts_that_are_down_are_told() -> None:
+def test_hosts_that_are_down_are_reported() -> None:
     hosts = [UP[0], ComputeHost("host2", up=False, enabled=True), ComputeHost("host3", up=True, enabled=False)]
     assert check(wish(), hosts, []).warnings == ["1 host is down and will fail at once: host2"]
     assert check(wish(), hosts[:1], []).warnings == ["2 of 3 hosts are down and will fail at once: host2, host3"]
@@ -62,13 +62,13 @@ def test_an_operation_for_the_same_images() -> None:
     assert text.startswith(f"{OPERATION} already caches {IMAGE} on this aggregate (2 of 3 hosts)")
 
 
-def test_an_operation_for_other_images_is_told() -> None:
+def test_an_operation_for_other_images_is_reported() -> None:
     found = check(wish(), UP, running(reports=1, images=[OTHER.id]))
     assert found.refusals == []
     assert found.warnings == [f"may be waiting behind what runs on this cloud: {OPERATION} (1 of 3 hosts)"]
 
 
-def test_an_operation_on_another_aggregate_is_told() -> None:
+def test_an_operation_on_another_aggregate_is_reported() -> None:
     found = check(wish(), UP, running(operation=ELSEWHERE))
     assert found.refusals == []
     assert found.warnings == [f"may be waiting behind what runs on this cloud: {ELSEWHERE} (0 of 3 hosts)"]

@@ -181,7 +181,7 @@ def test_several_clouds_end_with_the_worst(capsys: pytest.CaptureFixture[str]) -
     assert "precache: rome: no" in err
 
 
-def test_a_second_operation_with_its_id_is_told_and_not_followed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_operation_with_its_id_is_reported_and_not_followed(capsys: pytest.CaptureFixture[str]) -> None:
     cloud = FakeCloud()
 
     def records(_poll: int) -> list[Record]:

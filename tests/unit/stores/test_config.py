@@ -82,7 +82,7 @@ def test_a_sqlite_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"timeout": 0}, "store.timeout: should be more than 0"),
     ],
 )
-def test_errors_are_told_by_key_and_without_the_value(tmp_path: Path, change: dict[str, Any], error: str) -> None:
+def test_errors_are_reported_by_key_and_without_the_value(tmp_path: Path, change: dict[str, Any], error: str) -> None:
     with pytest.raises(ConfigError) as raised:
         loaded(tmp_path, INFLUX | change)
     (told,) = raised.value.errors
@@ -103,7 +103,7 @@ def test_errors_are_told_by_key_and_without_the_value(tmp_path: Path, change: di
         ({"type": "postgres"}, "store"),
     ],
 )
-def test_other_errors_are_told_by_key(tmp_path: Path, change: dict[str, Any], path: str) -> None:
+def test_other_errors_are_reported_by_key(tmp_path: Path, change: dict[str, Any], path: str) -> None:
     with pytest.raises(ConfigError) as raised:
         loaded(tmp_path, INFLUX | change)
     (told,) = raised.value.errors

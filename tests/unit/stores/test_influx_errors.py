@@ -97,7 +97,7 @@ def test_the_walk_over_urllib3_finds_them() -> None:
     assert {urllib3.exceptions.NewConnectionError, urllib3.exceptions.ReadTimeoutError} < set(urllib3_exceptions())
 
 
-def test_an_exception_that_is_new_is_tried_again_aloud() -> None:
+def test_an_exception_that_is_new_is_tried_again_as_an_error() -> None:
     class NewError(urllib3.exceptions.HTTPError):
         pass
 
@@ -195,7 +195,7 @@ def test_a_tls_error_names_the_ca_file() -> None:
         (400, "partial write: 3 of 5 dropped=3", 0, False),
     ],
 )
-def test_refused_points_are_told_from_refused_requests(
+def test_refused_points_are_reported_from_refused_requests(
     status: int, message: str, dropped: int, *, too_old: bool
 ) -> None:
     decided = answered(status, message, "invalid")
