@@ -42,8 +42,9 @@ def test_stopped_at_any_step_while_another_finishes(
             successor.thaw()
             arena.send([(now + 1, 0, NOVA.report("c")), (now + 2, 0, NOVA.end(HOSTS))])
             arena.wait_final(1)
+            # Rows are written after the commit.
+            wait_until(lambda: statuses(arena.rows()) == ["completed_with_errors"], f"{place}: the row of the result")
             finished = arena.rows()
-            assert statuses(finished) == ["completed_with_errors"]
             sleeper.thaw()
             if place in WINDOW:
                 wait_until(lambda: statuses(arena.rows()) == ["running"], f"{place}: the older row, over the newer")

@@ -11,6 +11,7 @@ import pytest
 from tests.services import influxdb
 from tests.services.network import call
 from tests.services.process import Process, wait_until
+from tests.support.process import wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,7 +53,9 @@ def test_address_and_data_outlast_a_kill(node: influxdb.Node) -> None:
 def test_a_paused_server_is_alive_and_does_not_answer(node: influxdb.Node) -> None:
     node.pause()
     assert node.is_alive()
-    assert call("GET", f"{node.url}/health", timeout_s=0.5) == (0, None)
+    # Its threads stop one after another.
+    silent = (0, None)
+    wait_until(lambda: call("GET", f"{node.url}/health", timeout_s=0.5) == silent, "the server to be silent", 10)
     node.resume()
     assert node.answers()
 
