@@ -11,7 +11,6 @@ import pytest
 from tests.services import influxdb
 from tests.services.network import call
 from tests.services.process import Process, wait_until
-from tests.support.process import wait_until
 
 ROOT = Path(__file__).parents[3]
 
