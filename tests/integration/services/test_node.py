@@ -54,7 +54,7 @@ def test_a_paused_server_is_alive_and_does_not_answer(node: influxdb.Node) -> No
     assert node.is_alive()
     # Its threads stop one after another.
     silent = (0, None)
-    wait_until(lambda: call("GET", f"{node.url}/health", timeout_s=0.5) == silent, "the server to be silent", 10)
+    assert wait_until(lambda: call("GET", f"{node.url}/health", timeout_s=0.5) == silent, 10)
     node.resume()
     assert node.answers()
 
