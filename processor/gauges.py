@@ -23,7 +23,7 @@ class Gauges:
 
     Args:
         membership: asks the broker for the ends of partitions.
-        held: returns the partitions that are ready.
+        assigned: returns the partitions that are ready.
         health: takes whether Kafka answers.
         clock: seconds that only ever grow.
     """

@@ -176,16 +176,8 @@ def _run_loop(
     fault_points = FaultPoints()
     grace = ShutdownGrace(stop, config.shutdown_timeout)
     gauges = Gauges(membership, assignment.assigned.values, health)
-    transactions = Transactions(
-        lambda: _producer(config, tuning, name),
-        transactional_id=name,
-        call_s=tuning.call_s,
-        limit_s=tuning.transaction_timeout_ms / _MS_PER_S,
-        serve=lambda seconds: _serve(membership, gauges, stop, seconds),
-        grace=grace,
-        watched=watched,
-        fault_points=fault_points,
-    )
+    serve = partial(_serve, membership, gauges, stop)
+    transactions = _transactions(config, tuning, serve, grace, watched, fault_points)
     stack.callback(transactions.drop)
     writer = stack.enter_context(
         StoreWriter(
@@ -216,6 +208,27 @@ def _membership(config: ProcessorConfig) -> Membership:
     cooperative = "cooperative" in strategy
     make = partial(clients.consumer, config.kafka, config.transactional_id, **ours)
     return Membership(make, config.topics.notifications, config.instance, cooperative=cooperative)
+
+
+def _transactions(  # noqa: PLR0917 - each is another thing
+    config: ProcessorConfig,
+    tuning: Tuning,
+    serve: Callable[[float], None],
+    grace: ShutdownGrace,
+    watched: Watched,
+    fault_points: FaultPoints,
+) -> Transactions:
+    name = config.transactional_id
+    return Transactions(
+        lambda: _producer(config, tuning, name),
+        transactional_id=name,
+        call_s=tuning.call_s,
+        limit_s=tuning.transaction_timeout_ms / _MS_PER_S,
+        serve=serve,
+        grace=grace,
+        watched=watched,
+        fault_points=fault_points,
+    )
 
 
 def _producer(config: ProcessorConfig, tuning: Tuning, transactional_id: str) -> Producer:

@@ -23,7 +23,7 @@ class HeartbeatSender:
         clock: seconds that only ever grow.
 
     Attributes:
-        state: the bridge's, for the next sign.
+        state: the bridge's, for the next heartbeat.
     """
 
     def __init__(
@@ -33,18 +33,18 @@ class HeartbeatSender:
         self._make = make
         self._clock = clock
         self._last = ProbeResult()
-        self._before: KafkaCallError | None = None  # what was wrong with the sign before the last one
+        self._before: KafkaCallError | None = None  # what was wrong with the heartbeat before the last one
         self._last_at_s = float("-inf")
-        self._generation = producer.generation  # of the producer that the last sign was given to
+        self._generation = producer.generation  # of the producer that the last heartbeat was given to
         self.state: State = "starting"
 
     def send(self, in_flight: int = 0) -> None:
-        """Send a sign."""
+        """Send a heartbeat."""
         before, self._last_at_s, self._generation = self.error, self._clock(), self._producer.generation
         self._last, self._before = self._producer.probe(self._make(self.state, in_flight)), before
 
     def send_if_due(self, in_flight: int = 0) -> None:
-        """Send a sign when it is time, unless the last one still waits for Kafka."""
+        """Send a heartbeat when it is time, unless the last one still waits for Kafka."""
         is_lost = self._last.waiting > 0 and not self.waiting
         pause_s = _AGAIN_S if is_lost or self.error is not None else _EVERY_S
         if not self.waiting and self._clock() - self._last_at_s >= pause_s:
@@ -52,20 +52,20 @@ class HeartbeatSender:
 
     @property
     def delivered(self) -> bool:
-        """Whether Kafka has confirmed the last sign, by the producer that we have now."""
+        """Whether Kafka has confirmed the last heartbeat, by the producer of now."""
         return self._last.delivered and self._generation == self._producer.generation
 
     @property
     def waiting(self) -> bool:
-        """Whether the last sign waits for Kafka's word, and one can still come."""
+        """Whether the last heartbeat waits for Kafka's report, and one can still come."""
         return self._last.waiting > 0 and self._generation == self._producer.generation
 
     @property
     def error(self) -> KafkaCallError | None:
-        """Why Kafka did not take the last sign that it has spoken of; ``None`` if it did."""
+        """Why Kafka did not take the last heartbeat that it reported on; ``None`` if it did."""
         return self._last.error or (self._before if self.waiting else None)
 
     @property
     def waiting_s(self) -> float:
-        """For how long the last sign has been waiting for Kafka's word; 0 if it is not."""
+        """For how long the last heartbeat has been waiting for Kafka's report; 0 if it is not."""
         return self._clock() - self._last_at_s if self.waiting else 0.0

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from keeper.core.declaration import Window
 from keeper.core.hosts import HostStanding
 from keeper.core.moments.due import Due
 
@@ -53,11 +52,6 @@ def due_text(due: Due, attempts: int) -> str:
         "cycle": f"all {attempts} attempts failed; ask again with the next cycle",
         "refused": f"ask again, for the {_ordinal(due.failures)} time",
     }[due.why]
-
-
-def window_text(window: Window) -> str:
-    """Return ``22:00-06:00 Europe/Paris``."""
-    return f"{window.opens:%H:%M}-{window.closes:%H:%M} {window.zone.key}"
 
 
 def moment_text(moment_s: float) -> str:

@@ -1,9 +1,8 @@
 """A declared image on an aggregate: a record of ``precache.wanted``, and a row of ``precache_wanted``."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
-from msgspec import DecodeError, Struct
-from msgspec.json import Decoder
+from msgspec import Struct
 
 from precache.contract.tables.fields import field, record, tag
 
@@ -69,14 +68,3 @@ class Wanted(Struct, frozen=True, kw_only=True):
 def wanted_key(cloud: str, aggregate_uuid: str, image: str) -> str:
     """Return ``CLOUD/AGGREGATE_UUID/IMAGE``."""
     return f"{cloud}/{aggregate_uuid}/{image}"
-
-
-_decode: Final = Decoder(Wanted).decode
-
-
-def read_wanted(value: bytes | None) -> Wanted | None:
-    """Return a record of ``precache.wanted``; ``None`` for what is none: a later version's, or a stranger's."""
-    try:
-        return _decode(value or b"")
-    except (DecodeError, UnicodeDecodeError):
-        return None

@@ -118,7 +118,7 @@ class Partition:
         return self._index.replay_from(next_offset)
 
     def forget(self) -> None:
-        """Let those that were closed no longer hold :meth:`low` back."""
+        """Let those that were closed no longer hold :meth:`replay_from` back."""
         self._index.forget()
 
     def operations(self) -> Iterator[Operation]:

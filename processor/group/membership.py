@@ -197,7 +197,7 @@ class Membership:
         """Raise as ours what the client raises; what it can't recover from is fatal.
 
         Raises:
-            KafkaFault: one of its kinds.
+            KafkaCallError: one of its kinds.
             Fatal: the client is of no use any more.
         """
         try:

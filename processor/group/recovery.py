@@ -56,11 +56,11 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Decisions:
-    """What ``precache.operations`` tells of a partition: all of 90 days, so that what has ended must cost little.
+    """What ``precache.operations`` holds of a partition: 90 days of it, so finished operations must cost little.
 
     Attributes:
-        low: where the first operation in memory begins.
-        end: none of precache's begins there or later: the log of notifications ends there.
+        replay_from: where the first operation in memory begins.
+        end: where the log of notifications ends: no operation begins there or later.
         records: the last record of each operation that began there or later, by its id.
         closed: the digests of those that began before.
         unreadable: records that are not ours.

@@ -1,4 +1,4 @@
-"""A decoder that fails on every message, and garbage at the head of the queue: nothing is buried in masses, or lost."""
+"""A decoder that fails on every message, and garbage at the head of the queue: few dead letters, nothing lost."""
 
 import sys
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def test_an_error_in_the_decoder_stops_the_cloud_and_loses_nothing(rig: Rig) -> 
     with errory(rig, prefetch=100) as (bridge, error):
         wait_until(lambda: "stopped: 5 of the last 5 messages" in bridge.ready()[1], "the breaker to open")
         assert "internal-error 5" in bridge.ready()[1]
-        # Four buried at once, then one a probe: each of more than two probes would cost the limit if it requeued.
+        # Four dead letters at once, then one a probe: each of more than two probes would cost the limit if it requeued.
         dead = rig.wait_dead(4 + 4)
         assert {header(record, "precache_reason") for record in dead} == {"internal-error"}
         assert len(dead) <= 4 + 10

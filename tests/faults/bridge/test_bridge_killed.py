@@ -1,4 +1,4 @@
-"""Killed bridges, two that share a queue, queues that go deaf or away: nothing of a durable queue is missing."""
+"""Killed bridges, two that share a queue, queues that lose their binding: nothing of a durable queue is missing."""
 
 import signal
 import threading

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from pika.exceptions import ChannelClosedByBroker, ChannelClosedByClient
 
-from bridge.source.amqp import binding_watch as deaf
+from bridge.source.amqp import binding_watch
 
 if TYPE_CHECKING:
     from bridge.source.amqp.connection import PulledConnection
@@ -40,9 +40,11 @@ class FakeConnection:
     ],
 )
 def test_what_a_failed_look_says(reason: Exception, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deaf, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(binding_watch, "LOOK_EVERY_S", 0.0)
     connection = FakeConnection()
-    watch = deaf.BindingWatch(cast("PulledConnection", connection), "nova", "pool", "versioned_notifications.info")
+    watch = binding_watch.BindingWatch(
+        cast("PulledConnection", connection), "nova", "pool", "versioned_notifications.info"
+    )
     watch.tick()
     connection.end(connection, reason)
     assert words in watch.trouble
