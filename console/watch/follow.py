@@ -2,7 +2,7 @@
 
 The records of one operation come from two topics, in any order between the two. What is printed is in order:
 the opening first; each host's report by its ``hosts_done``; the end last, after the reports that it counts. Nothing is
-waited for longer than :data:`PATIENCE_S`: a record that was lost to retention must not silence those that are there.
+waited for longer than :data:`GRACE_S`: a record that was lost to retention must not silence those that are there.
 """
 
 from collections import deque
