@@ -52,6 +52,7 @@ def importable(programs: Path, *modules: str) -> list[str]:
     return told.stdout.split()
 
 
+@pytest.mark.more
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("extras", "there", "missing"),
