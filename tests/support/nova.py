@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pika
 import pika.exceptions
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from tests.support import captures
 from tests.support.events import Event
@@ -62,7 +63,7 @@ class Nova(threading.Thread):
             self._ended = True
             self._more.notify()
         self.join(timeout_s)
-        assert not self.is_alive(), f"{len(self._left)} messages that RabbitMQ does not take"
+        assert not self._left, f"{len(self._left)} messages that RabbitMQ does not take"
 
     def run(self) -> None:
         while True:
@@ -70,7 +71,7 @@ class Nova(threading.Thread):
                 with captures.channel(self._url) as channel:
                     self._publish(channel)
                     return
-            except (pika.exceptions.AMQPError, OSError):
+            except (pika.exceptions.AMQPError, AMQPConnectorException, OSError):
                 time.sleep(_RETRY_S)
 
     def _publish(self, channel: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pika.exceptions
 import pytest
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from tests.integration.bridge.places import BROKERS, LASTING, NODES
 from tests.integration.bridge.rig import SOURCES, Rig, notifications
@@ -44,7 +45,7 @@ def publish_whatever_happens(rig: Rig, sent: list[tuple[str, bytes]], pause_s: f
                     )
                     left.pop()
                     time.sleep(pause_s)
-        except (pika.exceptions.AMQPError, OSError):
+        except (pika.exceptions.AMQPError, AMQPConnectorException, OSError):
             time.sleep(0.2)
 
 
