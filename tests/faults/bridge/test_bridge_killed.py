@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from tests.integration.bridge.rig import SOURCES, Rig, notifications
+from tests.integration.bridge.rig import SOURCES_OF_LONG_TESTS, Rig, notifications
 from tests.support.process import wait_until
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", SOURCES_OF_LONG_TESTS)
 def test_a_killed_bridge_misses_nothing(rig: Rig, source: str) -> None:
     sent = notifications(3000)
     rig.publish([body for _, body in sent])

@@ -14,7 +14,7 @@ import pytest
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from tests.integration.bridge.places import BROKERS, LASTING, NODES
-from tests.integration.bridge.rig import SOURCES, Rig, notifications
+from tests.integration.bridge.rig import SOURCES_OF_LONG_TESTS, Rig, notifications
 from tests.services import kafka, rabbitmq
 from tests.services.testing import Cloud, Topics
 from tests.support.process import Precache, wait_until
@@ -112,14 +112,14 @@ def rig_of_nodes(request: pytest.FixtureRequest, tmp_path: Path, nodes: tuple[ra
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", SOURCES_OF_LONG_TESTS)
 def test_nothing_is_missing(rig_of_nodes: Rig, nodes: tuple[rabbitmq.Node, kafka.Node], source: str) -> None:
     torment(rig_of_nodes, nodes, rig_of_nodes.options(source) | {"prefetch": 100}, count=2_000, pause_s=0.01)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1_200)
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", SOURCES_OF_LONG_TESTS)
 def test_nothing_is_missing_of_twenty_thousand(
     rig_of_nodes: Rig, nodes: tuple[rabbitmq.Node, kafka.Node], source: str
 ) -> None:

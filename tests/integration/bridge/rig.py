@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import pika
+import pytest
 import yaml
 from confluent_kafka import Message
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -32,6 +33,8 @@ from tests.support.poisons import JSON, data, envelope, progress
 from tests.support.process import Precache, free_port, wait_until
 
 SOURCES: Final = ("rabbit", "oslo")
+# For tests that take a minute each: oslo.messaging handles a tenth of the messages in that time.
+SOURCES_OF_LONG_TESTS: Final = ("rabbit", pytest.param("oslo", marks=pytest.mark.more))
 
 
 @dataclass(frozen=True)
