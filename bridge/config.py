@@ -60,7 +60,7 @@ Found = tuple[tuple[str, ...], str]
 
 
 class BreakerBlock(Block):
-    """When a cloud is stopped whose messages can't be read: see :class:`bridge.delivery.breaker.Limits`."""
+    """When a cloud is stopped whose messages can't be read: see :class:`bridge.delivery.breaker.BreakerLimits`."""
 
     share: float = Field(default=breaker.DEFAULT.share, gt=0, le=1)
     window: int = Field(default=breaker.DEFAULT.window, ge=1, le=1_000_000)
@@ -76,9 +76,9 @@ class BreakerBlock(Block):
         return minimum
 
     @property
-    def limits(self) -> breaker.Limits:
+    def limits(self) -> breaker.BreakerLimits:
         """Return the limits."""
-        return breaker.Limits(self.share, self.window, self.minimum, self.pause)
+        return breaker.BreakerLimits(self.share, self.window, self.minimum, self.pause)
 
 
 class CloudBlock(Block):

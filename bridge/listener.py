@@ -12,7 +12,7 @@ from uuid import uuid4
 from bridge.config import DEFAULT_EVENTS
 from bridge.decode.message import Decoder, Forward, Route
 from bridge.source import transport_url as transport
-from bridge.source.api import Source, SourceError
+from bridge.source.api import MessageSource, SourceError
 from bridge.source.listening import SHARED_TOPIC, Listening
 from bridge.source.oslo import OsloSource
 from bridge.source.rabbit import RabbitSource
@@ -75,7 +75,7 @@ def listen(
         source.close()
 
 
-def _listen(source: Source, decoder: Decoder, stop: Stop, tick_s: float) -> Iterator[Received | None]:
+def _listen(source: MessageSource, decoder: Decoder, stop: Stop, tick_s: float) -> Iterator[Received | None]:
     while not stop.requested:
         deliveries = source.receive(tick_s)
         now_ms = time.time_ns() // 1_000_000
@@ -89,7 +89,7 @@ def _listen(source: Source, decoder: Decoder, stop: Stop, tick_s: float) -> Iter
             yield None
 
 
-def _source(url: str, exchange: str, topic: str, options: Mapping[str, Any], stop: Stop) -> Source:
+def _source(url: str, exchange: str, topic: str, options: Mapping[str, Any], stop: Stop) -> MessageSource:
     read = transport.read(url, options)
     name = f"precache-watch-{uuid4()}"
     if not read.is_rabbit:

@@ -14,7 +14,7 @@ from bridge.delivery.forwarder import Forwarder
 from bridge.delivery.producer import CloudProducer
 from bridge.metrics import CloudMetrics
 from bridge.source import transport_url as transport
-from bridge.source.api import Source
+from bridge.source.api import MessageSource
 from bridge.source.oslo import OsloSource
 from bridge.source.rabbit import RabbitSource
 from bridge.worker import CloudSettings, Worker
@@ -26,14 +26,14 @@ from precache.runtime.http import HttpServer
 from precache.runtime.logs import log
 from precache.runtime.metrics import build_info
 from precache.runtime.shutdown import Stop
-from precache.runtime.watchdog import Limits, Watchdog, Watched
+from precache.runtime.watchdog import WatchdogLimits, Watchdog, Watched
 
 _CRASH_PAUSE_S: Final = 5.0
 # What fifty clouds and more get.
 _MOST_LINGER_MS: Final = 20
 
 
-def run(config: BridgeConfig, stop: Stop, limits: Limits | None = None) -> None:
+def run(config: BridgeConfig, stop: Stop, limits: WatchdogLimits | None = None) -> None:
     """Bridge every cloud of the configuration until the stop is requested.
 
     Args:
@@ -150,7 +150,7 @@ def linger_ms(clouds: int) -> int:
     return max(clients.LINGER_MS, min(_MOST_LINGER_MS, clouds * 2 // 5))
 
 
-def make_source(name: str, cloud: CloudBlock, read: transport.Transport, stopped: Callable[[], bool]) -> Source:
+def make_source(name: str, cloud: CloudBlock, read: transport.Transport, stopped: Callable[[], bool]) -> MessageSource:
     """Return the source that a cloud's configuration asks for; it waits for nothing once ``stopped`` says so."""
     if cloud.source == "oslo":
         url = cloud.transport_url.get_secret_value()

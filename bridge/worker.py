@@ -29,7 +29,7 @@ from bridge.delivery.probe import SLOW_S, KafkaProbe
 from bridge.delivery.producer import PURGED, CloudProducer
 from bridge.metrics import CloudMetrics
 from bridge.reconnect import Reconnect
-from bridge.source.api import Source, SourceError
+from bridge.source.api import MessageSource, SourceError
 from precache.contract.heartbeat import State
 from precache.kafka.errors import KafkaCallError
 from precache.runtime.health import Health
@@ -88,7 +88,7 @@ class Worker:
         self,
         *,
         settings: CloudSettings,
-        source: Source,
+        source: MessageSource,
         forwarder: Forwarder,
         producer: CloudProducer,
         breaker: Breaker,

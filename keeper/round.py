@@ -28,7 +28,7 @@ MAX_INTENT_AGE_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CloudDeclarations:
     """All that is declared for one cloud."""
 
     cloud: str
@@ -62,7 +62,7 @@ class Round:
         self._goes_on = goes_on
         self._on_reply = on_reply
 
-    def run(self, wishes: Sequence[Wish]) -> Mapping[str, Plan]:
+    def run(self, wishes: Sequence[CloudDeclarations]) -> Mapping[str, Plan]:
         """Carry out one round; return each cloud's plan, as it was before its requests were made."""
         self._forget({wish.cloud for wish in wishes})
         return {wish.cloud: self._plan(wish) for wish in wishes if self._goes_on()}
@@ -74,7 +74,7 @@ class Round:
         if gone:
             self._memory.write([structs.replace(removed_record(each), time=rfc3339(self._clock())) for each in gone])
 
-    def _plan(self, wish: Wish) -> Plan:
+    def _plan(self, wish: CloudDeclarations) -> Plan:
         everything = self._memory.read()
         records = {key: record for key, record in everything.items() if record.cloud == wish.cloud}
         view = self._clouds.look(wish.cloud, records)

@@ -23,7 +23,7 @@ from precache.runtime.health import Health
 from precache.runtime.http import HttpServer
 from precache.runtime.logs import log
 from precache.runtime.shutdown import Stop
-from precache.runtime.watchdog import Limits, Watchdog, Watched
+from precache.runtime.watchdog import WatchdogLimits, Watchdog, Watched
 from processor import metrics
 from processor.config import ProcessorConfig
 from processor.errors import Fatal, Replaced, StartOver
@@ -34,7 +34,7 @@ from processor.group.assignment import PART as PARTITIONS_PART
 from processor.group.assignment import Assignment
 from processor.group.membership import Membership
 from processor.group.predecessors import Predecessors
-from processor.group.recovery import Place, Rebuilder
+from processor.group.recovery import PartitionPlace, Rebuilder
 from processor.group.rejoin import Rejoin
 from processor.maintenance.rebuild_store import StoreRebuild
 from processor.output.store_writer import PART as STORE_PART
@@ -45,7 +45,7 @@ from processor.round.loop import Loop
 from processor.round.steps import Steps
 from processor.round.tuning import Tuning
 from processor.shutdown import ShutdownGrace, finish_within
-from processor.stores.api import Store, StoreRetry
+from processor.stores.api import RowStore, StoreRetry
 from processor.stores.opening import open_store
 from processor.wall_time import SteadyWall
 
@@ -151,7 +151,7 @@ def _run_loop(
     *,
     tuning: Tuning,
     health: Health,
-    store: Store,
+    store: RowStore,
     stack: ExitStack,
     watched: Watched,
 ) -> None:
@@ -171,7 +171,7 @@ def _run_loop(
         on_replay=_log_replay,
         wall=wall.now,
     )
-    place = Place(config.topics.notifications, config.topics.operations, 0, config.group)
+    place = PartitionPlace(config.topics.notifications, config.topics.operations, 0, config.group)
     assignment = Assignment(membership, rebuilder, health, place)
     fault_points = FaultPoints()
     grace = ShutdownGrace(stop, config.shutdown_timeout)
@@ -255,7 +255,7 @@ def _patient_s(config: ProcessorConfig, tuning: Tuning) -> float:
     return min(max_poll_ms / 4, tuning.transaction_timeout_ms / 3) / _MS_PER_S
 
 
-def _limits(config: ProcessorConfig, tuning: Tuning) -> Limits:
+def _limits(config: ProcessorConfig, tuning: Tuning) -> WatchdogLimits:
     """Return how long the loop may be silent: longer than a call of a store that was given more time may take."""
     limits, store = tuning.limits, config.store
     longest_s = _REQUESTS * store.timeout if isinstance(store, InfluxStoreConfig) else 0.0

@@ -18,7 +18,7 @@ State = Literal["closed", "open", "probing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BreakerLimits:
     """When to stop.
 
     Attributes:
@@ -34,7 +34,7 @@ class Limits:
     pause_s: float = 60.0
 
 
-DEFAULT: Final = Limits()
+DEFAULT: Final = BreakerLimits()
 
 
 class Breaker:
@@ -48,7 +48,7 @@ class Breaker:
         why: what is wrong and what to do; ``""`` while the breaker is closed.
     """
 
-    def __init__(self, cloud: str, limits: Limits) -> None:
+    def __init__(self, cloud: str, limits: BreakerLimits) -> None:
         self._cloud = cloud
         self._limits = limits
         self.why = ""

@@ -12,7 +12,7 @@ from bridge.decode.poison import Poison
 from bridge.delivery.breaker import Breaker
 from bridge.delivery.dead_letters import Letters
 from bridge.delivery.heartbeat_record import Record
-from bridge.delivery.in_flight import Failure, InFlight
+from bridge.delivery.in_flight import FailedRecord, InFlight
 from bridge.delivery.producer import PURGED, CloudProducer
 from bridge.delivery.records import Records, refusal
 from bridge.delivery.transitions import PendingMessage
@@ -135,9 +135,9 @@ class Forwarder:
     def _not_queued(self, in_flight: InFlight, message: PendingMessage, topic: str, error: KafkaCallError) -> None:
         if isinstance(error, KafkaRejected) and topic != self._records.letter_topic:
             message.apply(topic, "invalid")
-            self._refused(in_flight, Failure(message, topic, error), now_s=0.0)
+            self._refused(in_flight, FailedRecord(message, topic, error), now_s=0.0)
         else:
-            in_flight.failures.append(Failure(message, topic, error))
+            in_flight.failures.append(FailedRecord(message, topic, error))
 
     # What Kafka reported
 
@@ -176,7 +176,7 @@ class Forwarder:
                 if isinstance(error, KafkaFenced | KafkaFatal):
                     self._producer.fatal_error = self._producer.fatal_error or error
 
-    def _refused(self, in_flight: InFlight, failure: Failure, now_s: float) -> None:
+    def _refused(self, in_flight: InFlight, failure: FailedRecord, now_s: float) -> None:
         """Have a message sent to the dead letters that a topic refuses: once, however many topics do."""
         message = failure.message
         if message.poison is None:

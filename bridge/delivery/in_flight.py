@@ -16,7 +16,7 @@ from bridge.source.api import Delivery
 from precache.kafka.errors import KafkaCallError, translate
 
 
-class Failure(NamedTuple):
+class FailedRecord(NamedTuple):
     """A record that Kafka did not take."""
 
     message: PendingMessage
@@ -24,7 +24,7 @@ class Failure(NamedTuple):
     error: KafkaCallError
 
 
-class Retry(NamedTuple):
+class DueRetry(NamedTuple):
     """A record that must be sent again, not before ``due_s``."""
 
     due_s: float
@@ -51,12 +51,12 @@ class InFlight:
 
     def __init__(self) -> None:
         self.pending: dict[int, PendingMessage] = {}
-        self.failures: list[Failure] = []
+        self.failures: list[FailedRecord] = []
         self.retried = 0
         self.bytes = 0
         self._waiting: Sequence[Delivery] = ()
         self._confirmed: list[PendingMessage] = []
-        self._retries: list[Retry] = []
+        self._retries: list[DueRetry] = []
         self._acks = AckTracker()
         self._batches: deque[tuple[int, float]] = deque()  # the last tag of each batch, and when it came
 
@@ -103,7 +103,7 @@ class InFlight:
     def report(self, message: PendingMessage, topic: str, error: KafkaError | None, _message: Any) -> None:
         """Take Kafka's report of one record."""
         if error is not None:
-            self.failures.append(Failure(message, topic, translate(error, "produce")))
+            self.failures.append(FailedRecord(message, topic, translate(error, "produce")))
             return
         message.apply(topic, "confirmed")
         self.settle_if_done(message)
@@ -143,16 +143,16 @@ class InFlight:
         if not message.attempts:
             self.retried += 1
         message.attempts += 1
-        self._retries.append(Retry(due_s, message, topic))
+        self._retries.append(DueRetry(due_s, message, topic))
 
-    def take_due(self, now_s: float) -> list[Retry]:
+    def take_due(self, now_s: float) -> list[DueRetry]:
         """Return the records that must be sent again now, once."""
         due = [retry for retry in self._retries if retry.due_s <= now_s]
         if due:
             self._retries = [retry for retry in self._retries if retry.due_s > now_s]
         return due
 
-    def postpone(self, retries: Sequence[Retry]) -> None:
+    def postpone(self, retries: Sequence[DueRetry]) -> None:
         """Take back due records that there was no time for."""
         self._retries += retries
 

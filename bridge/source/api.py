@@ -47,7 +47,7 @@ class SourceRefused(SourceError):
     actionable = True
 
 
-class Source(Protocol):
+class MessageSource(Protocol):
     """One cloud's queue. Used by one thread.
 
     The order of calls is ``open``, then ``receive`` and ``ack`` in any order, then ``release`` or ``close``; after

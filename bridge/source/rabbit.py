@@ -56,9 +56,9 @@ class RabbitSource:
         self._trickled_at = 0.0
         self._cancelled = False
 
-    def _place_of(self, host: Host) -> errors.Place:
+    def _place_of(self, host: Host) -> errors.QueuePlace:
         place = self._listening
-        return errors.Place(host.username, self._transport.virtual_host, place.exchange, place.queue, bool(place.pool))
+        return errors.QueuePlace(host.username, self._transport.virtual_host, place.exchange, place.queue, bool(place.pool))
 
     @property
     def queue(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, TypeVar
 import click
 from pydantic import BaseModel, ValidationError
 
-from console.cli.exits import USAGE, Failure
+from console.cli.exits import USAGE, CommandError
 from precache.config import Block, ConfigError, TopicsBlock, load, top_level_keys
 from precache.config.kinds import ALL_KEYS, FILE_OF, Kind, kind_of_keys
 from precache.config.partial import Lenient, load_blocks
@@ -57,7 +57,7 @@ def model_of(kind: Kind) -> type[Block]:
         from processor.config import ProcessorConfig
 
         return ProcessorConfig
-    raise Failure(f"{FILE_OF[kind]} is for a command that this version does not have", USAGE)
+    raise CommandError(f"{FILE_OF[kind]} is for a command that this version does not have", USAGE)
 
 
 def load_or_fail(path: Path, model: type[Model]) -> Model:
@@ -69,7 +69,7 @@ def load_or_fail(path: Path, model: type[Model]) -> Model:
     try:
         return load(path, model)
     except ConfigError as error:
-        raise Failure(told(path, error), USAGE) from error
+        raise CommandError(told(path, error), USAGE) from error
 
 
 def load_kafka(path: Path) -> KafkaSettings:
@@ -81,7 +81,7 @@ def load_kafka(path: Path) -> KafkaSettings:
     try:
         return load_blocks(path, KafkaSettings, {"kafka", "topics"})
     except ConfigError as error:
-        raise Failure(told(path, error), USAGE) from error
+        raise CommandError(told(path, error), USAGE) from error
 
 
 def abandon_after_s(path: Path) -> float:
@@ -107,7 +107,7 @@ def kafka_at(bootstrap: str) -> KafkaSettings:
     try:
         return KafkaSettings.model_validate({"kafka": {"bootstrap.servers": bootstrap}})
     except ValidationError as error:
-        raise Failure(f"--kafka should be HOST:PORT[,HOST:PORT...], not {bootstrap!r}", USAGE) from error
+        raise CommandError(f"--kafka should be HOST:PORT[,HOST:PORT...], not {bootstrap!r}", USAGE) from error
 
 
 def told(path: Path, error: ConfigError) -> str:

@@ -15,7 +15,7 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM came: what is open is closed, and the terminal put right, as after Ctrl-C."""
 
 
-class Failure(click.ClickException):
+class CommandError(click.ClickException):
     """Ends the command with a text that says what is wrong and what to do about it.
 
     Args:

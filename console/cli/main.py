@@ -19,24 +19,24 @@ from console.cli.exits import FATAL, INTERRUPTED, OK, TERMINATED, USAGE, Termina
 from console.cli.extras import missing
 from console.cli.invocation import Invocation, LogFormat
 from console.cli.shell.completion import answer, is_asked_for
-from console.cli.shell.lazy import Entry, LazyGroup
+from console.cli.shell.lazy import CommandEntry, LazyGroup
 
 _COMMANDS: Final = {
-    "bridge": Entry("console.commands.bridge", "bridge", "Run the bridge, beside each cloud: RabbitMQ to Kafka."),
-    "processor": Entry("console.commands.processor", "processor", "Run the processor, centrally: Kafka to the store."),
-    "start": Entry("console.commands.start", "start", "Ask Nova to cache images, and follow it to its end."),
-    "watch": Entry("console.commands.watch", "watch", "Follow one operation; the exit code tells how it went."),
-    "operations": Entry("console.commands.ask.operations", "operations", "List operations, the newest first."),
-    "operation": Entry("console.commands.ask.operation", "operation", "Show one operation with its hosts."),
-    "residency": Entry("console.commands.ask.residency", "residency", "Estimate which images are on which hosts."),
-    "boots": Entry("console.commands.ask.boots", "boots", "Compare times to boot with and without the image resident."),
-    "doctor": Entry("console.commands.doctor", "doctor", "Check what a configuration needs, with remedies."),
-    "deadletters": Entry("console.commands.deadletters", "deadletters", "List, show and replay what was unusable."),
-    "demo": Entry("console.commands.demo", "demo", "The whole path on three simulated clouds, no server."),
-    "completion": Entry("console.commands.completion", "completion", "Print a shell's script for completion."),
-    "man": Entry("console.commands.man", "man", "Write the manual pages."),
-    "check-config": Entry("console.commands.check_config", "check_config", "Tell every fault of configuration files."),
-    "topics": Entry("console.commands.topics", "topics", "Create and check the Kafka topics."),
+    "bridge": CommandEntry("console.commands.bridge", "bridge", "Run the bridge, beside each cloud: RabbitMQ to Kafka."),
+    "processor": CommandEntry("console.commands.processor", "processor", "Run the processor, centrally: Kafka to the store."),
+    "start": CommandEntry("console.commands.start", "start", "Ask Nova to cache images, and follow it to its end."),
+    "watch": CommandEntry("console.commands.watch", "watch", "Follow one operation; the exit code tells how it went."),
+    "operations": CommandEntry("console.commands.ask.operations", "operations", "List operations, the newest first."),
+    "operation": CommandEntry("console.commands.ask.operation", "operation", "Show one operation with its hosts."),
+    "residency": CommandEntry("console.commands.ask.residency", "residency", "Estimate which images are on which hosts."),
+    "boots": CommandEntry("console.commands.ask.boots", "boots", "Compare times to boot with and without the image resident."),
+    "doctor": CommandEntry("console.commands.doctor", "doctor", "Check what a configuration needs, with remedies."),
+    "deadletters": CommandEntry("console.commands.deadletters", "deadletters", "List, show and replay what was unusable."),
+    "demo": CommandEntry("console.commands.demo", "demo", "The whole path on three simulated clouds, no server."),
+    "completion": CommandEntry("console.commands.completion", "completion", "Print a shell's script for completion."),
+    "man": CommandEntry("console.commands.man", "man", "Write the manual pages."),
+    "check-config": CommandEntry("console.commands.check_config", "check_config", "Tell every fault of configuration files."),
+    "topics": CommandEntry("console.commands.topics", "topics", "Create and check the Kafka topics."),
 }
 
 # What the contract has for "cannot go on", where it is not the usual 1.

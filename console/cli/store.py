@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from console.cli.exits import USAGE, Failure
+from console.cli.exits import USAGE, CommandError
 
 if TYPE_CHECKING:
     from precache.config.operators import OperatorsBlock
     from precache.query.api import Reader
 
 
-class Store(NamedTuple):
+class OpenStore(NamedTuple):
     """An open store, and what the operator's file says of the clouds."""
 
     reader: "Reader"
@@ -33,7 +33,7 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def open_store(path: Path | None) -> Iterator[Store]:
+def open_store(path: Path | None) -> Iterator[OpenStore]:
     """Open the store that the operator's file names.
 
     Raises:
@@ -47,14 +47,14 @@ def open_store(path: Path | None) -> Iterator[Store]:
     try:
         settings = load_store_settings(path)
     except NoFileError as error:
-        raise Failure(str(error), USAGE) from error
+        raise CommandError(str(error), USAGE) from error
     except ConfigError as error:
         from console.cli.configs import told
 
-        raise Failure(told(find(path) or Path(), error), USAGE) from error
+        raise CommandError(told(find(path) or Path(), error), USAGE) from error
     reader = open_reader(settings.store)
     try:
-        yield Store(reader, settings.operators)
+        yield OpenStore(reader, settings.operators)
     finally:
         reader.close()
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from console.cli.exits import USAGE, Failure
+from console.cli.exits import USAGE, CommandError
 
 VARIABLE: Final = "PRECACHE_TRANSPORT_URL"
 _MAX_CHARS: Final = 64 * 1024
@@ -17,7 +17,7 @@ def given(url: str | None, file: Path | None) -> str | None:
         Failure: both are given, or the file can't be read or is empty.
     """
     if url is not None and file is not None:
-        raise Failure("give either --transport-url or --transport-url-file, not both", USAGE)
+        raise CommandError("give either --transport-url or --transport-url-file, not both", USAGE)
     if file is not None:
         return from_file(file)
     return url or os.environ.get(VARIABLE) or None
@@ -33,9 +33,9 @@ def from_file(file: Path) -> str:
         with file.open(encoding="utf-8") as stream:
             text = stream.read(_MAX_CHARS).strip()
     except OSError as error:
-        raise Failure(f"--transport-url-file {file} cannot be read: {error.strerror}", USAGE) from error
+        raise CommandError(f"--transport-url-file {file} cannot be read: {error.strerror}", USAGE) from error
     except UnicodeDecodeError as error:
-        raise Failure(f"--transport-url-file {file} does not hold UTF-8 text", USAGE) from error
+        raise CommandError(f"--transport-url-file {file} does not hold UTF-8 text", USAGE) from error
     if not text:
-        raise Failure(f"--transport-url-file {file} is empty", USAGE)
+        raise CommandError(f"--transport-url-file {file} is empty", USAGE)
     return text

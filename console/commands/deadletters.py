@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from console.cli.configs import CONFIG_PATH, kafka_at, load_kafka
-from console.cli.exits import OK, USAGE, Failure
+from console.cli.exits import OK, USAGE, CommandError
 from console.cli.invocation import Invocation
 from console.cli.output.durations import DURATION
 from console.cli.output.formats import Listing, output_of, output_options
@@ -132,7 +132,7 @@ def show(invocation: Invocation, place: str, path: Path | None, kafka: str | Non
     letter, body = one(settings, partition, offset, _say)
     if raw:
         if sys.stdout.isatty():
-            raise Failure("--raw could command this terminal: send it to a file, or leave --raw out", USAGE)
+            raise CommandError("--raw could command this terminal: send it to a file, or leave --raw out", USAGE)
         sys.stdout.buffer.write(body)
         sys.stdout.buffer.flush()
         return OK
@@ -176,7 +176,7 @@ def replay(  # noqa: PLR0917 - click's options
     """
     invocation.configure_logs(default_level="error")
     if bool(places) == bool(cloud or reason or since_s is not None):
-        raise Failure("Choose dead letters: PARTITION/OFFSET..., or --cloud, --reason and --since", USAGE)
+        raise CommandError("Choose dead letters: PARTITION/OFFSET..., or --cloud, --reason and --since", USAGE)
     asked = [_place_of(place) for place in places]
     settings = _settings(path, kafka)
     from console.deadletters.letters import Filter
@@ -194,13 +194,13 @@ def replay(  # noqa: PLR0917 - click's options
 def _place_of(text: str) -> tuple[int, int]:
     match = _PLACE.fullmatch(text)
     if match is None:
-        raise Failure(f"{text!r} should be PARTITION/OFFSET, as `precache deadletters list` shows it", USAGE)
+        raise CommandError(f"{text!r} should be PARTITION/OFFSET, as `precache deadletters list` shows it", USAGE)
     return int(match[1]), int(match[2])
 
 
 def _settings(path: Path | None, kafka: str | None) -> "KafkaSettings":
     if (path is None) == (kafka is None):
-        raise Failure("give either --config FILE or --kafka HOST:PORT", USAGE)
+        raise CommandError("give either --config FILE or --kafka HOST:PORT", USAGE)
     return load_kafka(path) if path is not None else kafka_at(kafka or "")
 
 

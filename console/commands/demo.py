@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from console.cli.exits import USAGE, Failure
+from console.cli.exits import USAGE, CommandError
 from console.cli.invocation import Invocation
 
 _EPILOG = """\b
@@ -39,8 +39,8 @@ def demo(invocation: Invocation, fast: bool, store: Path | None, as_json: bool) 
 
     file = store or Path(tempfile.mkdtemp(prefix="precache-demo-")) / "demo.sqlite"
     if file.exists():
-        raise Failure(f"{file} is there already, and the demo overwrites nothing: name a new file", USAGE)
+        raise CommandError(f"{file} is there already, and the demo overwrites nothing: name a new file", USAGE)
     if not file.parent.is_dir():
-        raise Failure(f"{file.parent} is no folder: make it, or name another file", USAGE)
+        raise CommandError(f"{file.parent} is no folder: make it, or name another file", USAGE)
     screen = JsonDemo() if as_json else TerminalDemo() if sys.stdout.isatty() else PlainDemo()
     return run(file, screen, fast=fast)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from console.cli.configs import CONFIG_PATH, kind_of, load_or_fail, model_of
-from console.cli.exits import FATAL, OK, USAGE, Failure
+from console.cli.exits import FATAL, OK, USAGE, CommandError
 from console.cli.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _checks(path: Path) -> "list[Check]":
         from console.doctor.run import processor_checks
 
         return processor_checks(config, str(path))  # type: ignore[arg-type]
-    raise Failure(f"{path} is neither a bridge's file (`clouds:`) nor a processor's (`store:`)", USAGE)
+    raise CommandError(f"{path} is neither a bridge's file (`clouds:`) nor a processor's (`store:`)", USAGE)
 
 
 def _line(finding: "Finding") -> str:

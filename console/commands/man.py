@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from console.cli.exits import FATAL, OK, Failure
+from console.cli.exits import FATAL, OK, CommandError
 
 _EPILOG = """\b
 Examples:
@@ -33,6 +33,6 @@ def man(folder: Path) -> int:
         for name, text in made.items():
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise Failure(f"{folder} can't be written: {error.strerror}: choose another folder", FATAL) from error
+        raise CommandError(f"{folder} can't be written: {error.strerror}: choose another folder", FATAL) from error
     click.echo(f"{len(made)} pages in {folder}", err=True)
     return OK

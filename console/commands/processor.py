@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from console.cli.configs import CONFIG_PATH, load_or_fail
-from console.cli.exits import FATAL, OK, Failure
+from console.cli.exits import FATAL, OK, CommandError
 from console.cli.invocation import Invocation
 
 _EPILOG = """\b
@@ -48,7 +48,7 @@ def processor(invocation: Invocation, path: Path, rebuild_store: bool) -> int:  
         return OK
     _end(service.rebuild(config, stop, lambda text: click.echo(text, err=True)), FATAL)
     if stop.requested:
-        raise Failure("stopped before the log's end: the store is not whole; run it again")
+        raise CommandError("stopped before the log's end: the store is not whole; run it again")
     return OK
 
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from console.cli.exits import USAGE, Failure
+from console.cli.exits import USAGE, CommandError
 from console.cli.invocation import Invocation
 from console.cli.output.durations import DURATION
-from console.watch.feeds.source import LOCAL, Source, required, source, source_options
+from console.watch.feeds.source import LOCAL, WatchSource, required, source, source_options
 
 if TYPE_CHECKING:
-    from console.start.clouds import Place
+    from console.start.clouds import CloudAccess
     from console.start.mute import Mute
     from precache.config.operators import OperatorCloud
 
@@ -84,7 +84,7 @@ def start(
     AGGREGATE and IMAGE are names or ids.
     """
     from console.start.request import Terms
-    from console.start.run import Order, Start
+    from console.start.run import Order, StartRun
     from console.watch.feeds.kafka import Reach
     from console.watch.feeds.recent import LOOK_BACK_S
     from console.watch.history import History
@@ -96,40 +96,40 @@ def start(
     targets = _targets(clouds, os_cloud, where, places["path"])
     invocation.configure_logs(default_level="error")
     cloud = targets[0].name
-    manner = Manner(timeout_s, Source().resume() if where is None else where.resume(cloud))
+    manner = Manner(timeout_s, WatchSource().resume() if where is None else where.resume(cloud))
     feed = None if where is None else where.feed(Reach(look_back_s=LOOK_BACK_S), cloud, _say)
     terms = Terms(timeout_s, fail_on_stall, not no_wait, retries, backoff_s, hears=where is not None)
     order = Order(targets, aggregate, images, separate_images, force, terms)
     screen = screen_for(as_json=as_json or output == "json", manner=manner)
     has_past = where is not None and where.is_kafka
     with screen:
-        return Start(
+        return StartRun(
             order, feed, screen, manner, mute=_mute(where), history=History(places["path"]), has_past=has_past
         ).run()
 
 
-def _targets(clouds: tuple[str, ...], os_cloud: str | None, where: Source | None, config: Path | None) -> "list[Place]":
+def _targets(clouds: tuple[str, ...], os_cloud: str | None, where: WatchSource | None, config: Path | None) -> "list[CloudAccess]":
     """Return how to reach each cloud that was named; or the only one that the operator's file names.
 
     Raises:
         Failure: that can't be known.
     """
-    from console.start.clouds import Place
+    from console.start.clouds import CloudAccess
 
     known = _operator_clouds(config)
     names = list(dict.fromkeys(clouds)) or ([next(iter(known))] if len(known) == 1 and os_cloud is None else [""])
     on_rabbit = where is not None and not where.is_kafka
     if len(names) > 1 and (os_cloud is not None or on_rabbit):
         option = "--os-cloud" if os_cloud is not None else "--transport-url"
-        raise Failure(f"{option} is for one cloud: give one --cloud, or run one command for each cloud", USAGE)
+        raise CommandError(f"{option} is for one cloud: give one --cloud, or run one command for each cloud", USAGE)
     unknown = [name for name in names if name not in known]
     if len(names) > 1 and unknown:
-        raise Failure(f"precache.yaml has no entry for {', '.join(unknown)} under operators.clouds", USAGE)
+        raise CommandError(f"precache.yaml has no entry for {', '.join(unknown)} under operators.clouds", USAGE)
     found = []
     for name in names:
         entry = known.get(name)
         entry_cloud, region = (None, None) if entry is None else (entry.os_cloud, entry.region)
-        found.append(Place(name or (LOCAL if on_rabbit else ""), os_cloud or entry_cloud, None if os_cloud else region))
+        found.append(CloudAccess(name or (LOCAL if on_rabbit else ""), os_cloud or entry_cloud, None if os_cloud else region))
     return found
 
 
@@ -147,11 +147,11 @@ def _operator_clouds(config: Path | None) -> "dict[str, OperatorCloud]":
     try:
         clouds = load_blocks(path, OperatorConfig, {"operators"}).operators.clouds
     except ConfigError as error:
-        raise Failure(told(path, error), USAGE) from error
+        raise CommandError(told(path, error), USAGE) from error
     return {cloud.name: cloud for cloud in clouds}
 
 
-def _mute(where: Source | None) -> "Mute":
+def _mute(where: WatchSource | None) -> "Mute":
     from console.start.mute import MuteInKafka, MuteOnRabbit, Unheard
 
     if where is None:

@@ -4,10 +4,10 @@ from typing import Any
 
 import click
 
-from console.cli.exits import USAGE, Failure
+from console.cli.exits import USAGE, CommandError
 from console.cli.invocation import Invocation
 from console.cli.output.durations import DURATION
-from console.watch.feeds.source import Source, required, source, source_options
+from console.watch.feeds.source import WatchSource, required, source, source_options
 from console.watch.follow import Want
 from precache.contract.identity import SEPARATOR
 from precache.contract.request_ids import is_global_request_id
@@ -75,7 +75,7 @@ def watch(
 
     where = required(source(**places))
     if sum([everything, last, bool(operation)]) > 1:
-        raise Failure("Choose one of --all, --last and --operation", USAGE)
+        raise CommandError("Choose one of --all, --last and --operation", USAGE)
     want = _want(cloud, aggregate, operation, from_start=not where.is_kafka)
     invocation.configure_logs(default_level="error")
     manner = Manner(timeout_s, where.resume(cloud))
@@ -88,7 +88,7 @@ def watch(
     return run(feed, want, screen, manner, history=History(where.path), fail_on_stall=fail_on_stall)
 
 
-def _last(where: Source, want: Want) -> str:
+def _last(where: WatchSource, want: Want) -> str:
     """Return the id of the operation that began last.
 
     Raises:
@@ -101,15 +101,15 @@ def _last(where: Source, want: Want) -> str:
     from console.watch.feeds.recent import LOOK_BACK_S, WHOLE_S
 
     if not where.is_kafka:
-        raise Failure("--last takes Kafka (--config or --kafka): RabbitMQ tells nothing of the past", USAGE)
+        raise CommandError("--last takes Kafka (--config or --kafka): RabbitMQ tells nothing of the past", USAGE)
     try:
         for look_back_s in (LOOK_BACK_S, WHOLE_S):
             found = last_operation(where.feed(Reach(look_back_s=look_back_s), "", _say), want)
             if found:
                 return found
     except CannotWatchError as error:
-        raise Failure(f"cannot watch: {error}", exit_codes.CANNOT_WATCH) from error
-    raise Failure("no operation in Kafka matches: check --cloud and --aggregate", exit_codes.NOTHING_BEGAN)
+        raise CommandError(f"cannot watch: {error}", exit_codes.CANNOT_WATCH) from error
+    raise CommandError("no operation in Kafka matches: check --cloud and --aggregate", exit_codes.NOTHING_BEGAN)
 
 
 def _want(cloud: str, aggregate: str, operation: str, *, from_start: bool) -> Want:
@@ -117,7 +117,7 @@ def _want(cloud: str, aggregate: str, operation: str, *, from_start: bool) -> Wa
         return Want(cloud, aggregate, global_request_id=operation, from_start=from_start)
     if operation and operation.count(SEPARATOR) < 2:  # noqa: PLR2004 - the id's three parts
         text = "--operation should be CLOUD/AGGREGATE_UUID/REQUEST_ID, or a global request id (req-UUID)"
-        raise Failure(f"{text}, not {operation!r}", USAGE)
+        raise CommandError(f"{text}, not {operation!r}", USAGE)
     return Want(cloud, aggregate, operation, from_start=from_start)
 
 

@@ -20,7 +20,7 @@ _QUIET_S: Final = 20.0
 Emit = Callable[[str], None]
 
 
-class Place(NamedTuple):
+class DeadLetterPlace(NamedTuple):
     """Where a dead letter lies, in the order in which they were written."""
 
     written_ms: int
@@ -34,7 +34,7 @@ class Place(NamedTuple):
 class Survey(NamedTuple):
     """The places that are wanted, the oldest first, and when each dead letter was replayed, by its place."""
 
-    places: list[Place]
+    places: list[DeadLetterPlace]
     replayed: dict[str, str]
 
 
@@ -51,7 +51,7 @@ def newest(settings: KafkaSettings, wanted: Filter, *, limit: int, since_ms: int
     Raises:
         CannotReadError: Kafka can't be reached or refuses.
     """
-    kept: list[tuple[Place, Letter]] = []
+    kept: list[tuple[DeadLetterPlace, Letter]] = []
     replayed: dict[str, str] = {}
     for letter in _since(settings, since_ms, emit):
         if letter.replay_of:
@@ -69,7 +69,7 @@ def survey(settings: KafkaSettings, wanted: Callable[[Letter], bool], *, since_m
     Raises:
         CannotReadError: Kafka can't be reached or refuses.
     """
-    places: list[Place] = []
+    places: list[DeadLetterPlace] = []
     replayed: dict[str, str] = {}
     for letter in _since(settings, since_ms, emit):
         if letter.replay_of:
@@ -100,7 +100,7 @@ def one(settings: KafkaSettings, partition: int, offset: int, emit: Emit) -> tup
     raise CannotReadError(f"no letter at {partition}/{offset}: it was rolled back, or is a transaction's mark")
 
 
-def several(settings: KafkaSettings, places: Collection[Place], emit: Emit) -> Iterator[tuple[Letter, bytes]]:
+def several(settings: KafkaSettings, places: Collection[DeadLetterPlace], emit: Emit) -> Iterator[tuple[Letter, bytes]]:
     """Yield the letters at these places, and their bodies; in the order of offsets in each partition.
 
     Raises:
@@ -150,9 +150,9 @@ def _letter(message: Message) -> Letter:
     )
 
 
-def _place(letter: Letter) -> Place:
-    return Place(letter.written_ms, letter.partition, letter.offset)
+def _place(letter: Letter) -> DeadLetterPlace:
+    return DeadLetterPlace(letter.written_ms, letter.partition, letter.offset)
 
 
-def _by_place(entry: tuple[Place, Letter]) -> Place:
+def _by_place(entry: tuple[DeadLetterPlace, Letter]) -> DeadLetterPlace:
     return entry[0]

@@ -16,7 +16,7 @@ from precache.contract import cloudevents
 from precache.contract.nova import CACHE_IMAGES
 from precache.contract.topics import NOVA_TYPE_PREFIX
 from precache.runtime.byte_masking import MASK
-from processor.core.decode import Boundary, Report, read
+from processor.core.decode import Boundary, ProgressReport, read
 from processor.core.explain import Reason, Unreadable
 from processor.core.partition import identity_of
 
@@ -107,7 +107,7 @@ def _record(letter: Letter, body: bytes) -> Replay:
     if said["event_type"] not in CACHE_IMAGES:
         raise NotReplayableError("it is no notification of image pre-caching")
     key = str(_properties(letter).get("key") or "")
-    if isinstance(event, Report | Boundary):
+    if isinstance(event, ProgressReport | Boundary):
         identity_of(key.encode(), event)  # else it would be refused again
     headers = cloudevents.headers(
         event_id=said["message_id"],

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 from console.cli.configs import KafkaSettings
-from console.deadletters.find import Place, Survey, several, survey
+from console.deadletters.find import DeadLetterPlace, Survey, several, survey
 from console.deadletters.letters import Filter, Letter
 from console.deadletters.replay import Judge, NotReplayableError, Replay
 from console.deadletters.sending import Sender
@@ -38,7 +38,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReplayOutcome:
     """What became of one dead letter.
 
     Attributes:
@@ -77,7 +77,7 @@ class Outcome:
         }
 
 
-def replay_all(settings: KafkaSettings, choice: Choice, *, dry_run: bool, emit: Emit) -> Iterator[Outcome]:
+def replay_all(settings: KafkaSettings, choice: Choice, *, dry_run: bool, emit: Emit) -> Iterator[ReplayOutcome]:
     """Replay what is chosen, and yield what became of each.
 
     Args:
@@ -117,9 +117,9 @@ def replay_all(settings: KafkaSettings, choice: Choice, *, dry_run: bool, emit: 
 def _found(settings: KafkaSettings, choice: Choice, emit: Emit) -> Survey:
     if not choice.places:
         return survey(settings, choice.wanted, since_ms=choice.since_ms, emit=emit)
-    places = [Place(0, partition, offset) for partition, offset in dict.fromkeys(choice.places)]
+    places = [DeadLetterPlace(0, partition, offset) for partition, offset in dict.fromkeys(choice.places)]
     letters = [letter for letter, _ in several(settings, places, emit)]
-    there = sorted(Place(letter.written_ms, letter.partition, letter.offset) for letter in letters)
+    there = sorted(DeadLetterPlace(letter.written_ms, letter.partition, letter.offset) for letter in letters)
     if not there:
         return Survey([], {})
     # Their replays were noted after they were written, on the same partition.
@@ -127,7 +127,7 @@ def _found(settings: KafkaSettings, choice: Choice, emit: Emit) -> Survey:
     return Survey(there, notes.replayed)
 
 
-def _batch(judge: Judge, sender: Sender | None, batch: Iterable[tuple[Letter, bytes]]) -> Iterator[Outcome]:
+def _batch(judge: Judge, sender: Sender | None, batch: Iterable[tuple[Letter, bytes]]) -> Iterator[ReplayOutcome]:
     replays: list[tuple[Letter, Replay]] = []
     for letter, body in batch:
         try:
@@ -145,20 +145,20 @@ def _batch(judge: Judge, sender: Sender | None, batch: Iterable[tuple[Letter, by
             yield _outcome(letter, "not-replayed", why=f"Kafka refuses it again: {sent.refused[letter.place]}")
 
 
-def _outcome(letter: Letter, result: str, *, message_id: str = "", why: str = "") -> Outcome:
-    return Outcome(letter.place, result, letter.cloud, letter.reason, message_id, why)
+def _outcome(letter: Letter, result: str, *, message_id: str = "", why: str = "") -> ReplayOutcome:
+    return ReplayOutcome(letter.place, result, letter.cloud, letter.reason, message_id, why)
 
 
-def _already(place: Place, replayed: Mapping[str, str]) -> Outcome:
+def _already(place: DeadLetterPlace, replayed: Mapping[str, str]) -> ReplayOutcome:
     why = f"at {replayed[str(place)]}; once more with --force"
-    return Outcome(str(place), "already-replayed", why=why)
+    return ReplayOutcome(str(place), "already-replayed", why=why)
 
 
-def _missing(choice: Choice, found: Survey) -> Iterator[Outcome]:
+def _missing(choice: Choice, found: Survey) -> Iterator[ReplayOutcome]:
     there = {(place.partition, place.offset) for place in found.places}
     for partition, offset in dict.fromkeys(choice.places):
         if (partition, offset) not in there:
-            yield Outcome(f"{partition}/{offset}", "not-replayed", why="nothing is at that place")
+            yield ReplayOutcome(f"{partition}/{offset}", "not-replayed", why="nothing is at that place")
 
 
 def _events(settings: KafkaSettings) -> dict[str, Sequence[str]]:

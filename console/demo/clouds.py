@@ -14,7 +14,7 @@ NGINX_NEXT: Final = "6b1f4a0d-7a63-4a0f-8a57-0e3f1d9c2b44"
 
 
 @dataclass(frozen=True, slots=True)
-class Aggregate:
+class SimulatedAggregate:
     """A host aggregate, as Nova's notifications name it."""
 
     number: int
@@ -24,7 +24,7 @@ class Aggregate:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SimulatedReport:
     """What one host says of the images it was asked to cache."""
 
     host: str
@@ -33,7 +33,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SimulatedRequest:
     """One call of ``POST /os-aggregates/{id}/images``, and what comes of it.
 
     Attributes:
@@ -45,9 +45,9 @@ class Request:
     """
 
     cloud: str
-    aggregate: Aggregate
+    aggregate: SimulatedAggregate
     images: tuple[str, ...]
-    reports: tuple[Report, ...]
+    reports: tuple[SimulatedReport, ...]
     request_id: str = field(default_factory=lambda: f"req-{uuid4()}")
 
     @property
@@ -62,7 +62,7 @@ class Request:
         return tuple(host for host in self.aggregate.hosts if host not in answered)
 
 
-def requests() -> list[Request]:
+def requests() -> list[SimulatedRequest]:
     """Return what the three clouds do, all at once: fresh request ids, everything else as always."""
     return [_paris(), _rome(), *_oslo()]
 
@@ -71,11 +71,11 @@ def _hosts(prefix: str, count: int) -> tuple[str, ...]:
     return tuple(f"{prefix}{number}" for number in range(1, count + 1))
 
 
-def _all_cached(hosts: Sequence[str], images: tuple[str, ...]) -> tuple[Report, ...]:
-    return tuple(Report(host, images, ()) for host in hosts)
+def _all_cached(hosts: Sequence[str], images: tuple[str, ...]) -> tuple[SimulatedReport, ...]:
+    return tuple(SimulatedReport(host, images, ()) for host in hosts)
 
 
-def _paris() -> Request:
+def _paris() -> SimulatedRequest:
     """95 hosts, one image; eight hosts fail: the example of the feature's author."""
     hosts = _hosts("guaranine", 95)
     failing = {f"guaranine{number}" for number in range(2, 10)}
@@ -83,33 +83,33 @@ def _paris() -> Request:
         replace(report, cached=(), failed=report.cached) if report.host in failing else report
         for report in _all_cached(hosts, (UBUNTU,))
     )
-    return Request(
+    return SimulatedRequest(
         "paris",
-        Aggregate(1, "ccf82bd4-a15e-43c5-83ad-b23970338139", "my-application", hosts),
+        SimulatedAggregate(1, "ccf82bd4-a15e-43c5-83ad-b23970338139", "my-application", hosts),
         (UBUNTU,),
         reports,
     )
 
 
-def _rome() -> Request:
+def _rome() -> SimulatedRequest:
     """24 hosts, two images; one host fails one of them, and one never answers."""
     hosts = _hosts("db", 24)
     reports = {report.host: report for report in _all_cached(hosts, (UBUNTU, POSTGRES))}
     del reports["db12"]
-    reports["db3"] = Report("db3", (UBUNTU,), (POSTGRES,))
-    return Request(
+    reports["db3"] = SimulatedReport("db3", (UBUNTU,), (POSTGRES,))
+    return SimulatedRequest(
         "rome",
-        Aggregate(2, "cf6aa111-cade-4477-a185-a5c869bc3954", "db-tier", hosts),
+        SimulatedAggregate(2, "cf6aa111-cade-4477-a185-a5c869bc3954", "db-tier", hosts),
         (UBUNTU, POSTGRES),
         tuple(reports.values()),
     )
 
 
-def _oslo() -> list[Request]:
+def _oslo() -> list[SimulatedRequest]:
     """Two operations on one aggregate at once, an image each."""
     hosts = _hosts("web", 16)
-    aggregate = Aggregate(3, "3d0b2a7e-6a5e-4a43-a1a0-0d6df4f6c0b5", "web-tier", hosts)
+    aggregate = SimulatedAggregate(3, "3d0b2a7e-6a5e-4a43-a1a0-0d6df4f6c0b5", "web-tier", hosts)
     return [
-        Request("oslo", aggregate, (NGINX,), _all_cached(hosts, (NGINX,))),
-        Request("oslo", aggregate, (NGINX_NEXT,), _all_cached(tuple(reversed(hosts)), (NGINX_NEXT,))),
+        SimulatedRequest("oslo", aggregate, (NGINX,), _all_cached(hosts, (NGINX,))),
+        SimulatedRequest("oslo", aggregate, (NGINX_NEXT,), _all_cached(tuple(reversed(hosts)), (NGINX_NEXT,))),
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from console.demo.clouds import Request
+from console.demo.clouds import SimulatedRequest
 
 Row = dict[str, Any]
 
@@ -24,7 +24,7 @@ class Table:
     rows: dict[tuple[str, ...], Row]
 
 
-def expected(requests: Sequence[Request]) -> list[Table]:
+def expected(requests: Sequence[SimulatedRequest]) -> list[Table]:
     """Return the rows that must be in the store, with the fields that the simulators know."""
     return [
         Table("precache_operation", {(request.operation,): _operation(request) for request in requests}),
@@ -78,7 +78,7 @@ def differences(want: Sequence[Table], have: Sequence[Table]) -> list[str]:
     return [text for table in want for text in _table_differences(table, found.get(table.name, {}))]
 
 
-def _operation(request: Request) -> Row:
+def _operation(request: SimulatedRequest) -> Row:
     failed = [report for report in request.reports if report.failed]
     errors = sum(len(report.failed) for report in failed)
     total, done = len(request.aggregate.hosts), len(request.reports)
@@ -104,7 +104,7 @@ def _operation(request: Request) -> Row:
     }
 
 
-def _image(request: Request, image: str) -> Row:
+def _image(request: SimulatedRequest, image: str) -> Row:
     return {
         "cloud": request.cloud,
         "aggregate_name": request.aggregate.name,

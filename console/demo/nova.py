@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from bridge.source import transport_url as transport
-from console.demo.clouds import Aggregate, Report, Request
+from console.demo.clouds import SimulatedAggregate, SimulatedReport, SimulatedRequest
 from precache.contract import nova
 
 _API: Final = "nova-api:ctrl01"
@@ -61,15 +61,15 @@ class Nova:
         self._transport = messaging.get_notification_transport(transport.new_conf({}), url=transport_url)
         self._notifier = messaging.Notifier(self._transport, driver="messagingv2", topics=[topic])
 
-    def start(self, request: Request) -> None:
+    def start(self, request: SimulatedRequest) -> None:
         """Send the notification that the API sends when it has taken a request."""
         self._send(request, _API, nova.START, _aggregate_payload(request.aggregate))
 
-    def progress(self, request: Request, report: Report, index: int) -> None:
+    def progress(self, request: SimulatedRequest, report: SimulatedReport, index: int) -> None:
         """Send what the conductor sends when a host has answered; ``index`` counts the answers from 1."""
         self._send(request, _CONDUCTOR, nova.PROGRESS, _progress_payload(request.aggregate, report, index))
 
-    def end(self, request: Request) -> None:
+    def end(self, request: SimulatedRequest) -> None:
         """Send the notification that the API's background task sends when no host is left to wait for."""
         self._send(request, _API, nova.END, _aggregate_payload(request.aggregate))
 
@@ -77,7 +77,7 @@ class Nova:
         """Give the transport back."""
         self._transport.cleanup()
 
-    def _send(self, request: Request, publisher: str, event_type: str, payload: dict[str, Any]) -> None:
+    def _send(self, request: SimulatedRequest, publisher: str, event_type: str, payload: dict[str, Any]) -> None:
         notifier = self._notifier.prepare(publisher_id=publisher)
         notifier.info(_Context(request.request_id), event_type, payload)
 
@@ -91,7 +91,7 @@ def _versioned(name: str, version: str, data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _aggregate_payload(aggregate: Aggregate) -> dict[str, Any]:
+def _aggregate_payload(aggregate: SimulatedAggregate) -> dict[str, Any]:
     data = {
         "id": aggregate.number,
         "uuid": aggregate.uuid,
@@ -102,7 +102,7 @@ def _aggregate_payload(aggregate: Aggregate) -> dict[str, Any]:
     return _versioned("AggregatePayload", "1.1", data)
 
 
-def _progress_payload(aggregate: Aggregate, report: Report, index: int) -> dict[str, Any]:
+def _progress_payload(aggregate: SimulatedAggregate, report: SimulatedReport, index: int) -> dict[str, Any]:
     data = {
         "id": aggregate.number,
         "uuid": aggregate.uuid,

@@ -10,12 +10,12 @@ from bridge import service as bridge_service
 from bridge.config import CloudBlock
 from console.cli.configs import KafkaSettings
 from console.demo import clouds, compare, settings
-from console.demo.clouds import Request
+from console.demo.clouds import SimulatedRequest
 from console.demo.mock_kafka import MockKafka
 from console.demo.nova import Nova
 from console.demo.parts import Part, PartError
 from console.demo.schedule import Step, schedule
-from console.demo.screens import DemoScreen, Outcome
+from console.demo.screens import DemoScreen, DemoOutcome
 from console.watch.feeds.api import CONNECT_S, Feed
 from console.watch.feeds.kafka import KafkaFeed, Reach
 from console.watch.follow import Follow, Want
@@ -52,11 +52,11 @@ def run(store: Path, screen: DemoScreen, *, fast: bool) -> int:
     return conclude(store, requests, screen)
 
 
-def conclude(store: Path, requests: Sequence[Request], screen: DemoScreen) -> int:
+def conclude(store: Path, requests: Sequence[SimulatedRequest], screen: DemoScreen) -> int:
     """Compare the store with what was sent, show what came of it, and return the exit code."""
     have = compare.stored(store)
     found = compare.differences(compare.expected(requests), have)
-    screen.end(Outcome(store, requests, compare.operations(have), found))
+    screen.end(DemoOutcome(store, requests, compare.operations(have), found))
     return 1 if found else 0
 
 
@@ -84,7 +84,7 @@ def _feed(config: settings.DemoConfig) -> Iterator[Feed]:
 
 
 def _by_cloud(
-    config: settings.DemoConfig, requests: Sequence[Request], *, fast: bool
+    config: settings.DemoConfig, requests: Sequence[SimulatedRequest], *, fast: bool
 ) -> Iterator[tuple[CloudBlock, list[Step]]]:
     blocks = {cloud.name: cloud for cloud in config.bridge.clouds}
     for name, steps in schedule(requests, fast=fast).items():
@@ -117,7 +117,7 @@ def _send(nova: Nova, step: Step) -> None:
         nova.end(step.request)
 
 
-def _follow(feed: Feed, requests: Sequence[Request], parts: Sequence[Part], screen: DemoScreen) -> None:
+def _follow(feed: Feed, requests: Sequence[SimulatedRequest], parts: Sequence[Part], screen: DemoScreen) -> None:
     """Show every operation until all have ended, as `precache watch --operation` would."""
     follows = {request: Follow(Want(operation=request.operation)) for request in requests}
     limit = time.monotonic() + _LIMIT_S

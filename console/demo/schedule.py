@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from console.demo.clouds import Report, Request
+from console.demo.clouds import SimulatedReport, SimulatedRequest
 
 # How long the hosts of one operation take together, before and after which it starts and ends, in seconds.
 _REPORTS_S: Final = 16.0
@@ -21,13 +21,13 @@ class Step:
     """One notification: when (seconds from the start of the demo), and which."""
 
     at_s: float
-    request: Request
+    request: SimulatedRequest
     kind: Literal["start", "progress", "end"]
-    report: Report | None = None
+    report: SimulatedReport | None = None
     index: int = 0
 
 
-def schedule(requests: Sequence[Request], *, fast: bool = False) -> dict[str, list[Step]]:
+def schedule(requests: Sequence[SimulatedRequest], *, fast: bool = False) -> dict[str, list[Step]]:
     """Return what each cloud sends, in order, by the cloud's name."""
     speed = _FAST if fast else 1.0
     steps: dict[str, list[Step]] = {}
@@ -40,7 +40,7 @@ def schedule(requests: Sequence[Request], *, fast: bool = False) -> dict[str, li
     return {cloud: sorted(cloud_steps, key=lambda step: step.at_s) for cloud, cloud_steps in steps.items()}
 
 
-def _steps(request: Request, begin_s: float, speed: float) -> Iterator[Step]:
+def _steps(request: SimulatedRequest, begin_s: float, speed: float) -> Iterator[Step]:
     yield Step(begin_s, request, "start")
     # As even as hosts are: some answer in a row, some take their time.
     jitter = random.Random(request.aggregate.uuid)  # noqa: S311 - for looks

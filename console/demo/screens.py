@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import click
 
-from console.demo.clouds import Request
+from console.demo.clouds import SimulatedRequest
 from console.watch.events import Event, Finished, Progressed, Started
 from console.watch.show import lines
 from console.watch.show.jsonlines import as_object
@@ -35,7 +35,7 @@ QUERIES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DemoOutcome:
     """What came of the demo.
 
     Attributes:
@@ -46,7 +46,7 @@ class Outcome:
     """
 
     store: Path
-    requests: Sequence[Request]
+    requests: Sequence[SimulatedRequest]
     rows: Mapping[str, Mapping[str, Any]]
     differences: Sequence[str]
 
@@ -54,22 +54,22 @@ class Outcome:
 class DemoScreen(Protocol):
     """Shows the demo."""
 
-    def begin(self, requests: Sequence[Request]) -> None:
+    def begin(self, requests: Sequence[SimulatedRequest]) -> None:
         """Say what is about to happen."""
         ...
 
-    def show(self, request: Request, event: Event) -> None:
+    def show(self, request: SimulatedRequest, event: Event) -> None:
         """Show an event of one operation."""
         ...
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: DemoOutcome) -> None:
         """Show what came of it all."""
         ...
 
 
-def labels(requests: Sequence[Request]) -> dict[Request, str]:
+def labels(requests: Sequence[SimulatedRequest]) -> dict[SimulatedRequest, str]:
     """Return a short name for each operation: its cloud's, numbered where a cloud has several."""
-    by_cloud: dict[str, list[Request]] = {}
+    by_cloud: dict[str, list[SimulatedRequest]] = {}
     for request in requests:
         by_cloud.setdefault(request.cloud, []).append(request)
     return {
@@ -83,17 +83,17 @@ class PlainDemo:
     """Plain lines, each with its operation's name before it."""
 
     def __init__(self) -> None:
-        self._labels: Mapping[Request, str] = {}
-        self._final: dict[Request, Operation] = {}
+        self._labels: Mapping[SimulatedRequest, str] = {}
+        self._final: dict[SimulatedRequest, Operation] = {}
 
-    def begin(self, requests: Sequence[Request]) -> None:
+    def begin(self, requests: Sequence[SimulatedRequest]) -> None:
         """Say what is about to happen."""
         self._labels = labels(requests)
         click.echo("Three simulated clouds -> oslo.messaging -> bridge -> Kafka -> processor -> SQLite; no server.")
         click.echo("paris: 95 hosts, one image, 8 hosts fail.  rome: 24 hosts, two images, one host stays silent.")
         click.echo("oslo: two operations on one aggregate at once.\n")
 
-    def show(self, request: Request, event: Event) -> None:
+    def show(self, request: SimulatedRequest, event: Event) -> None:
         """Show an event of one operation."""
         match event:
             case Started(operation):
@@ -106,11 +106,11 @@ class PlainDemo:
             case _:
                 pass
 
-    def line(self, request: Request, text: str) -> None:
+    def line(self, request: SimulatedRequest, text: str) -> None:
         """Show one line of one operation."""
         click.echo(f"{self._labels[request]}: {text}")
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: DemoOutcome) -> None:
         """Show the watcher's summaries, a table, the comparison, and what to try."""
         for request in outcome.requests:
             operation = self._final.get(request)
@@ -130,9 +130,9 @@ class TerminalDemo(PlainDemo):
     def __init__(self) -> None:
         super().__init__()
         self._bars: Bars | None = None
-        self._tasks: dict[Request, TaskID] = {}
+        self._tasks: dict[SimulatedRequest, TaskID] = {}
 
-    def begin(self, requests: Sequence[Request]) -> None:
+    def begin(self, requests: Sequence[SimulatedRequest]) -> None:
         """Say what is about to happen, and draw a bar for each operation."""
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -151,7 +151,7 @@ class TerminalDemo(PlainDemo):
             )
         self._bars.start()
 
-    def show(self, request: Request, event: Event) -> None:
+    def show(self, request: SimulatedRequest, event: Event) -> None:
         """Move an operation's bar."""
         if self._bars is None:
             return
@@ -169,7 +169,7 @@ class TerminalDemo(PlainDemo):
             case _:
                 pass
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: DemoOutcome) -> None:
         """Let the bars stand, and show the rest below."""
         if self._bars is not None:
             self._bars.stop()
@@ -179,14 +179,14 @@ class TerminalDemo(PlainDemo):
 class JsonDemo:
     """One JSON object a line: the watcher's events, then one called ``demo``."""
 
-    def begin(self, requests: Sequence[Request]) -> None:
+    def begin(self, requests: Sequence[SimulatedRequest]) -> None:
         """Say nothing."""
 
-    def show(self, request: Request, event: Event) -> None:
+    def show(self, request: SimulatedRequest, event: Event) -> None:
         """Show an event of one operation."""
         click.echo(json.dumps(as_object(event) | {"operation": request.operation}))
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: DemoOutcome) -> None:
         """Show what came of it all."""
         told: dict[str, Any] = {
             "event": "demo",
@@ -214,7 +214,7 @@ def _cells(label: str, row: Mapping[str, Any] | None) -> tuple[str, ...]:
     return (label, row["aggregate_name"], row["status"], hosts, *counts, lines.duration(row["duration_s"]))
 
 
-def _show_comparison(outcome: Outcome) -> None:
+def _show_comparison(outcome: DemoOutcome) -> None:
     operations, points = len(outcome.requests), sum(len(request.reports) for request in outcome.requests)
     if not outcome.differences:
         click.echo(f"\nThe store has what the clouds sent: {operations} operations, {points} points, no difference.")

@@ -18,7 +18,7 @@ _MS_PER_S: Final = 1_000
 
 
 @dataclass(slots=True)
-class Cloud:
+class CloudEvents:
     """What was read of one cloud, from the newest record backwards. Times are milliseconds since the epoch.
 
     Attributes:
@@ -72,7 +72,7 @@ def is_nova(kind: Any) -> bool:
     return isinstance(kind, bytes) and kind.startswith(NOVA_TYPE_PREFIX.encode())
 
 
-def finding(name: str, cloud: Cloud, now_ms: int, nova_topic: str = "") -> Finding:
+def finding(name: str, cloud: CloudEvents, now_ms: int, nova_topic: str = "") -> Finding:
     """Return what there is to say of a cloud.
 
     Args:

@@ -9,7 +9,7 @@ from confluent_kafka import Message
 from console.cli.configs import KafkaSettings
 from console.cli.topic_reader import CannotReadError, TopicReader, backwards
 from console.doctor.findings import Check, Finding, warn
-from console.doctor.last_events import Cloud, cloud_of, finding, is_nova
+from console.doctor.last_events import CloudEvents, cloud_of, finding, is_nova
 from precache.contract.topics import BRIDGE_TYPE
 from precache.runtime.deadline import Deadline
 
@@ -32,7 +32,7 @@ def check(settings: KafkaSettings, nova_topics: Mapping[str, str] | None = None)
 
 
 def _look(settings: KafkaSettings, nova_topics: Mapping[str, str] | None) -> list[Finding]:
-    clouds = {name: Cloud() for name in nova_topics or ()}
+    clouds = {name: CloudEvents() for name in nova_topics or ()}
     reader = TopicReader(settings, "precache-doctor", lambda _text: None)
     topic = settings.topics.notifications
     try:
@@ -53,18 +53,18 @@ def _look(settings: KafkaSettings, nova_topics: Mapping[str, str] | None) -> lis
     return [finding(name, cloud, now_ms, topics.get(name, "")) for name, cloud in sorted(clouds.items())]
 
 
-def _read(messages: Iterable[Message], clouds: dict[str, Cloud], wanted: Mapping[str, str] | None) -> bool:
+def _read(messages: Iterable[Message], clouds: dict[str, CloudEvents], wanted: Mapping[str, str] | None) -> bool:
     """Take a part of a partition, the newest record first; return whether what stands before it can't tell more."""
     oldest_ms: int | None = None
     for message in reversed(list(messages)):
         oldest_ms = message.timestamp()[1]
         name = cloud_of(message.key())
         if wanted is None or name in wanted:
-            _take(clouds.setdefault(name, Cloud()), message)
+            _take(clouds.setdefault(name, CloudEvents()), message)
     return oldest_ms is not None and bool(clouds) and all(cloud.is_known(oldest_ms) for cloud in clouds.values())
 
 
-def _take(cloud: Cloud, message: Message) -> None:
+def _take(cloud: CloudEvents, message: Message) -> None:
     kind = dict(message.headers() or []).get("ce_type")
     if kind == _BRIDGE:
         cloud.heartbeat(message.value(), message.timestamp()[1])

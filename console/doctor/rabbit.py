@@ -11,7 +11,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from bridge.config import CloudBlock
 from bridge.source import transport_url as transport
 from bridge.source.amqp import dial, errors
-from bridge.source.amqp.errors import Place
+from bridge.source.amqp.errors import QueuePlace
 from bridge.source.amqp.parameters import parameters
 from bridge.source.rabbit import lasting
 from bridge.source.transport_url import Host, Transport
@@ -74,7 +74,7 @@ def _exchange_and_queue(cloud: CloudBlock, read: Transport, host: Host) -> list[
             connection.close()
 
 
-def _exchange(cloud: CloudBlock, connection: Any, place: Place) -> Finding:
+def _exchange(cloud: CloudBlock, connection: Any, place: QueuePlace) -> Finding:
     what = f"{cloud.name}: exchange {cloud.exchange}"
     try:
         connection.channel().exchange_declare(cloud.exchange, passive=True)
@@ -84,7 +84,7 @@ def _exchange(cloud: CloudBlock, connection: Any, place: Place) -> Finding:
     return ok(what, "is there")
 
 
-def _queue(cloud: CloudBlock, read: Transport, connection: Any, place: Place) -> Finding:
+def _queue(cloud: CloudBlock, read: Transport, connection: Any, place: QueuePlace) -> Finding:
     what = f"{cloud.name}: queue {cloud.listening.queue}"
     try:
         answer = connection.channel().queue_declare(cloud.listening.queue, passive=True).method
@@ -125,14 +125,14 @@ def _connect(cloud: CloudBlock, read: Transport, host: Host) -> Any:
     )
 
 
-def _place(cloud: CloudBlock, read: Transport, host: Host) -> Place:
-    return Place(host.username, read.virtual_host, cloud.exchange, cloud.listening.queue, bool(cloud.pool))
+def _place(cloud: CloudBlock, read: Transport, host: Host) -> QueuePlace:
+    return QueuePlace(host.username, read.virtual_host, cloud.exchange, cloud.listening.queue, bool(cloud.pool))
 
 
 _ERRORS: Final = (exceptions.AMQPError, AMQPConnectorException, OSError, dial.DialError)
 
 
-def _words(error: Exception, place: Place) -> tuple[str, str]:
+def _words(error: Exception, place: QueuePlace) -> tuple[str, str]:
     """Return what is wrong and what to do, in the bridge's own words."""
     if isinstance(error, AMQPConnectorException):
         return "accepts connections but does not answer", _REMEDY

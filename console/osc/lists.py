@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from console.cli.output.formats import Column
-    from console.cli.store import Store
+    from console.cli.store import OpenStore
 
 # As long as `precache residency` looks back by default.
 _SINCE_S: Final = 7 * 86_400.0
@@ -28,7 +28,7 @@ def _parser(parser: argparse.ArgumentParser, **options: str) -> argparse.Argumen
     return parser
 
 
-def _open(path: Path | None) -> "AbstractContextManager[Store]":
+def _open(path: Path | None) -> "AbstractContextManager[OpenStore]":
     from console.cli.store import open_store
 
     return open_store(path)

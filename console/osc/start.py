@@ -9,7 +9,7 @@ _FLAGS = ("--no-wait", "--separate-images", "--force", "--json", "--fail-on-stal
 _VALUES = ("--config", "--kafka", "--transport-url-file", "--retry", "--backoff", "--timeout")
 
 
-class Start(command.Command):
+class StartCommand(command.Command):
     """Ask Nova to cache images on the hosts of an aggregate, and follow it to its end.
 
     The exit code tells how it went: see `precache start --help`.

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-from console.cli.exits import FATAL, Failure
+from console.cli.exits import FATAL, CommandError
 from console.cli.tasks import Task, all_over
-from console.start.clouds import Connect, Place
+from console.start.clouds import Connect, CloudAccess
 from precache.config.operators import OperatorsBlock
 from precache.openstack.api import OpenStackError, RefusedError
 from precache.query.residency import AggregateKey
@@ -27,7 +27,7 @@ def live_hosts(
     try:
         return {key: hosts for task in all_over(tasks) for key, hosts in task.result().items()}
     except OpenStackError as error:
-        raise Failure(f"{error} (without --live, the hosts are those of each last operation)", FATAL) from error
+        raise CommandError(f"{error} (without --live, the hosts are those of each last operation)", FATAL) from error
 
 
 def _asking(
@@ -36,7 +36,7 @@ def _asking(
     entry = operators.cloud(name)
 
     def ask() -> dict[AggregateKey, tuple[str, ...]]:
-        cloud = connect(Place(name, entry.os_cloud, entry.region))
+        cloud = connect(CloudAccess(name, entry.os_cloud, entry.region))
         found: dict[AggregateKey, tuple[str, ...]] = {}
         for aggregate in aggregates:
             try:

@@ -10,7 +10,7 @@ from console.cli.output.moments import at, short
 from precache.query.residency import STATES, HostImage, Residency, State, counts
 
 
-class ImageCounts(NamedTuple):
+class StateCounts(NamedTuple):
     """One image of an aggregate: how many of its hosts are in which state.
 
     Attributes:
@@ -30,11 +30,11 @@ class HostRow(NamedTuple):
     pair: HostImage
 
 
-def _count(state: State) -> Callable[[ImageCounts], int]:
+def _count(state: State) -> Callable[[StateCounts], int]:
     return lambda row: row.states[state]
 
 
-IMAGES: Final[tuple[Column[ImageCounts], ...]] = (
+IMAGES: Final[tuple[Column[StateCounts], ...]] = (
     Column("cloud", lambda row: row.aggregate.cloud),
     Column("aggregate_name", lambda row: row.aggregate.aggregate_name, "aggregate"),
     Column("image", lambda row: row.image),
@@ -59,7 +59,7 @@ HOSTS: Final[tuple[Column[HostRow], ...]] = (
 )
 
 
-def by_image(found: Sequence[Residency]) -> Iterator[ImageCounts]:
+def by_image(found: Sequence[Residency]) -> Iterator[StateCounts]:
     """Yield each image of each aggregate."""
     for aggregate in found:
         pairs: dict[str, list[HostImage]] = {image: [] for image in aggregate.images}
@@ -67,7 +67,7 @@ def by_image(found: Sequence[Residency]) -> Iterator[ImageCounts]:
             pairs[pair.image].append(pair)
         for image, of_image in pairs.items():
             there = [pair.expires for pair in of_image if pair.state in {"resident", "expiring"}]
-            yield ImageCounts(aggregate, image, dict(counts(of_image)), min(there, default=0))
+            yield StateCounts(aggregate, image, dict(counts(of_image)), min(there, default=0))
 
 
 def by_host(found: Sequence[Residency], host: str, states: Collection[State]) -> Iterator[HostRow]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from console.cli.tasks import Task, all_over
-from console.start.plan import Wish
+from console.start.plan import PlannedRequest
 from precache.openstack.api import Cloud, ComputeHost, OpenStackError, RefusedError
 
 
-class Place(NamedTuple):
+class CloudAccess(NamedTuple):
     """How to reach one cloud.
 
     Attributes:
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class Found:
+class ResolvedNames:
     """What a cloud has of what was named.
 
     Attributes:
@@ -40,24 +40,24 @@ class Found:
         hosts: None when this user may not list them.
     """
 
-    place: Place
+    place: CloudAccess
     cloud: Cloud
-    wish: Wish
+    wish: PlannedRequest
     hosts: list[ComputeHost] | None
     lock: threading.Lock
 
 
-Outcome = Found | OpenStackError
-Connect = Callable[[Place], Cloud]
+Outcome = ResolvedNames | OpenStackError
+Connect = Callable[[CloudAccess], Cloud]
 
 
-def look_up(places: Sequence[Place], aggregate: str, images: Sequence[str], connect: Connect) -> list[Outcome]:
+def look_up(places: Sequence[CloudAccess], aggregate: str, images: Sequence[str], connect: Connect) -> list[Outcome]:
     """Return what each cloud has, or why that can't be known, in the order of the places."""
     tasks = [Task(lambda place=place: _look_up(place, aggregate, images, connect)) for place in places]  # type: ignore[misc]
     return [_outcome(task) for task in all_over(tasks)]
 
 
-def connect_to(place: Place) -> Cloud:
+def connect_to(place: CloudAccess) -> Cloud:
     """Log in to a cloud.
 
     Raises:
@@ -68,12 +68,12 @@ def connect_to(place: Place) -> Cloud:
     return connect(place.os_cloud, place.region, place=place.label)
 
 
-def _look_up(place: Place, aggregate: str, images: Sequence[str], connect: Connect) -> Found:
+def _look_up(place: CloudAccess, aggregate: str, images: Sequence[str], connect: Connect) -> ResolvedNames:
     cloud = connect(place)
     where = cloud.aggregate(aggregate)
     # An image that is named twice, by its name and by its id, is one: Nova refuses duplicates.
     what = {image.id: image for image in map(cloud.image, images)}
-    return Found(place, cloud, Wish(place.name, where, tuple(what.values())), _hosts(cloud), threading.Lock())
+    return ResolvedNames(place, cloud, PlannedRequest(place.name, where, tuple(what.values())), _hosts(cloud), threading.Lock())
 
 
 def _hosts(cloud: Cloud) -> list[ComputeHost] | None:
@@ -83,7 +83,7 @@ def _hosts(cloud: Cloud) -> list[ComputeHost] | None:
         return None
 
 
-def _outcome(task: Task[Found]) -> Outcome:
+def _outcome(task: Task[ResolvedNames]) -> Outcome:
     try:
         return task.result()
     except OpenStackError as error:

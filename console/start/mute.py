@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from console.cli.configs import KafkaSettings
-    from console.start.request import Request
+    from console.start.request import StartRequest
     from console.watch.show.screens import Manner
 
 # A bridge writes a heartbeat each minute.
@@ -32,7 +32,7 @@ _NOVA_CONF: Final = (
 class Mute(Protocol):
     """Tells why nothing began."""
 
-    def reason(self, request: "Request", manner: "Manner") -> str:
+    def reason(self, request: "StartRequest", manner: "Manner") -> str:
         """Return what is wrong and what to do, for a person."""
         ...
 
@@ -71,7 +71,7 @@ def explain(heard: Heard | None, *, accepted: bool, cloud: str) -> str:
     return f"The bridge of {name} lives: most likely Nova does not have it. Look for the id in the log of nova-api"
 
 
-def told(cause: str, request: "Request", manner: "Manner") -> str:
+def told(cause: str, request: "StartRequest", manner: "Manner") -> str:
     """Return the whole text: what is known, the cause, and how to follow the operation should it begin after all."""
     accepted = request.fault is None
     what = "Nova took the request, but" if accepted else "it is unknown whether Nova has the request:"
@@ -103,7 +103,7 @@ def hear(messages: "Iterable[Message]", cloud: str, global_request_id: str, now_
 class Unheard:
     """Nothing listens to notifications: what became of a request can't be seen from here."""
 
-    def reason(self, request: "Request", manner: "Manner") -> str:
+    def reason(self, request: "StartRequest", manner: "Manner") -> str:
         """Return where to look."""
         how = lines.go_on(manner.resume, request.global_request_id)
         return (
@@ -122,12 +122,12 @@ class MuteInKafka:
     def __init__(self, settings: "KafkaSettings") -> None:
         self._settings = settings
 
-    def reason(self, request: "Request", manner: "Manner") -> str:
+    def reason(self, request: "StartRequest", manner: "Manner") -> str:
         """Return what is wrong and what to do, for a person."""
         cause = explain(self._heard(request), accepted=request.fault is None, cloud=request.wish.cloud)
         return told(cause, request, manner)
 
-    def _heard(self, request: "Request") -> Heard | None:
+    def _heard(self, request: "StartRequest") -> Heard | None:
         from confluent_kafka import TopicPartition
 
         from console.cli.topic_reader import CannotReadError, TopicReader
@@ -152,6 +152,6 @@ class MuteInKafka:
 class MuteOnRabbit:
     """Has only the cloud's RabbitMQ, or nothing at all."""
 
-    def reason(self, request: "Request", manner: "Manner") -> str:
+    def reason(self, request: "StartRequest", manner: "Manner") -> str:
         """Return what is wrong and what to do, for a person."""
         return told(f"Look {_NOVA_CONF}", request, manner)

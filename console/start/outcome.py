@@ -29,7 +29,7 @@ _WORST_FIRST: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RequestState:
     """What is known of one request. Times are seconds on one clock.
 
     Attributes:
@@ -51,7 +51,7 @@ class Standing:
     hears: bool = True
 
 
-def exit_code(standing: Standing, now: float) -> int | None:
+def exit_code(standing: RequestState, now: float) -> int | None:
     """Return the exit code of a request, or None while it is open.
 
     Nova's notification shows that it has the request, whatever became of the response. Without one, the request is
@@ -71,7 +71,7 @@ def exit_code(standing: Standing, now: float) -> int | None:
     return _of_unfollowed(standing) if due is not None and now >= due else None
 
 
-def due_at(standing: Standing) -> float | None:
+def due_at(standing: RequestState) -> float | None:
     """Return when a request is given up that shows no sign of having begun; None when nothing is waited for."""
     if standing.answered_at is None or standing.began or standing.ended is not None:
         return None
@@ -99,7 +99,7 @@ def is_worth_a_retry(code: int) -> bool:
     return code in {exit_codes.IMAGES_FAILED, exit_codes.HOSTS_SILENT}
 
 
-def _of_unfollowed(standing: Standing) -> int:
+def _of_unfollowed(standing: RequestState) -> int:
     """Return the exit code of a request of which nothing was heard."""
     accepted = standing.answered_at is not None and standing.fault is None
     return exit_codes.NOTHING_BEGAN if accepted else UNKNOWN

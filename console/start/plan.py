@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from console.cli.output.texts import counted, printable
-from console.watch.board import Entry
+from console.watch.board import BoardEntry
 from console.watch.show import lines
 from precache.contract.identity import natural
 from precache.openstack.api import Aggregate, ComputeHost, Image
@@ -16,7 +16,7 @@ _SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PlannedRequest:
     """One request to be made.
 
     Attributes:
@@ -44,7 +44,7 @@ class Findings:
 
 
 def check(
-    wish: Wish, hosts: Sequence[ComputeHost] | None, running: Sequence[Entry] | None, resume: str = "precache watch"
+    wish: PlannedRequest, hosts: Sequence[ComputeHost] | None, running: Sequence[BoardEntry] | None, resume: str = "precache watch"
 ) -> Findings:
     """Return what speaks against a request.
 
@@ -64,7 +64,7 @@ def check(
     return found
 
 
-def asking(wish: Wish) -> str:
+def asking(wish: PlannedRequest) -> str:
     """Return what is about to be asked for."""
     cloud = f"cloud {printable(wish.cloud)}, " if wish.cloud else ""
     name, count = printable(wish.aggregate.name), len(wish.aggregate.hosts)
@@ -73,9 +73,9 @@ def asking(wish: Wish) -> str:
     return f"asking Nova to cache {images} on aggregate {name!r} ({wish.aggregate.uuid}), {cloud}{hosts}"
 
 
-def separate(wish: Wish) -> list[Wish]:
+def separate(wish: PlannedRequest) -> list[PlannedRequest]:
     """Return a request for each image."""
-    return [Wish(wish.cloud, wish.aggregate, (image,)) for image in wish.images]
+    return [PlannedRequest(wish.cloud, wish.aggregate, (image,)) for image in wish.images]
 
 
 def some(names: Iterable[str]) -> str:
@@ -106,7 +106,7 @@ def _check_hosts(aggregate: Aggregate, hosts: Sequence[ComputeHost] | None, foun
         found.warnings.append(f"{count} down and will fail at once: {some(down)}")
 
 
-def _check_running(wish: Wish, running: Sequence[Entry], resume: str, found: Findings) -> None:
+def _check_running(wish: PlannedRequest, running: Sequence[BoardEntry], resume: str, found: Findings) -> None:
     wanted = {image.id for image in wish.images}
     others = []
     for entry in running:
@@ -134,9 +134,9 @@ def _image(image: Image) -> str:
     return f"{printable(image.name)!r} ({image.id})" if image.name else image.id
 
 
-def _name(entry: Entry) -> str:
+def _name(entry: BoardEntry) -> str:
     return printable(entry.operation.operation)
 
 
-def _so_far(entry: Entry) -> str:
+def _so_far(entry: BoardEntry) -> str:
     return f"{entry.hosts_done} of {entry.operation.hosts_total} hosts"

@@ -6,9 +6,9 @@ from typing import Final
 
 from console.cli.tasks import Task
 from console.start import outcome
-from console.start.clouds import Found
-from console.start.outcome import Standing
-from console.start.plan import Wish
+from console.start.clouds import ResolvedNames
+from console.start.outcome import RequestState
+from console.start.plan import PlannedRequest
 from console.watch.board import Board
 from console.watch.events import Event, Progressed
 from console.watch.feeds.api import Record
@@ -43,7 +43,7 @@ class Terms:
     hears: bool = True
 
 
-class Request:
+class StartRequest:
     """A request. Times are seconds on the monotonic clock.
 
     Args:
@@ -59,7 +59,7 @@ class Request:
         code: the exit code, once it has ended.
     """
 
-    def __init__(self, found: Found, wish: Wish, who: str, terms: Terms) -> None:
+    def __init__(self, found: ResolvedNames, wish: PlannedRequest, who: str, terms: Terms) -> None:
         self.wish = wish
         self.who = who
         self.terms = terms
@@ -198,8 +198,8 @@ class Request:
         others = board.running(begun.cloud)
         return [each.operation.aggregate_name for each in others if each.operation.operation != begun.operation]
 
-    def _standing(self, heard_since: float) -> Standing:
-        return Standing(
+    def _standing(self, heard_since: float) -> RequestState:
+        return RequestState(
             answered_at=self._answered_at,
             fault=self.fault,
             began=self.began,

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from console.start import outcome
-from console.start.clouds import Connect, Found, Place, connect_to, look_up
+from console.start.clouds import Connect, ResolvedNames, CloudAccess, connect_to, look_up
 from console.start.mute import Mute
 from console.start.plan import asking, check, separate
-from console.start.request import Request, Terms
+from console.start.request import StartRequest, Terms
 from console.watch import exit_codes
 from console.watch.board import Board
 from console.watch.feeds.api import CannotWatchError, Feed, Record
@@ -21,7 +21,7 @@ from console.watch.feeds.reading import Poll, reading
 from console.watch.history import History
 from console.watch.loop import note, row_of, wait_s
 from console.watch.show import lines
-from console.watch.show.bars import Row
+from console.watch.show.bars import Bar
 from console.watch.show.screens import Manner, Screen
 from precache.openstack.api import NoResponseError
 
@@ -41,7 +41,7 @@ class Order:
         terms: how to follow.
     """
 
-    places: Sequence[Place]
+    places: Sequence[CloudAccess]
     aggregate: str
     images: Sequence[str]
     separate_images: bool
@@ -49,7 +49,7 @@ class Order:
     terms: Terms
 
 
-class Start:
+class StartRun:
     """One run of `precache start`.
 
     Args:
@@ -102,18 +102,18 @@ class Start:
                 self._codes.append(exit_codes.CANNOT_WATCH)
         return outcome.of_all(self._codes)
 
-    def _look_up(self) -> list[Found]:
+    def _look_up(self) -> list[ResolvedNames]:
         found = []
         order = self._order
         answers = look_up(order.places, order.aggregate, order.images, self._connect)
         for answer in answers:
-            if isinstance(answer, Found):
+            if isinstance(answer, ResolvedNames):
                 found.append(answer)
             else:
                 self._fail(str(answer), "", outcome.of_fault(answer))
         return found
 
-    def _ask_and_follow(self, found: Sequence[Found], poll: Poll) -> None:
+    def _ask_and_follow(self, found: Sequence[ResolvedNames], poll: Poll) -> None:
         self._note(poll(0.0), time.monotonic())
         requests = [request for each in found for request in self._requests(each)]
         try:
@@ -129,7 +129,7 @@ class Start:
                     self._screen.say(lines.interrupted(self._manner.resume, request.resume_id), request.who)
             raise
 
-    def _requests(self, found: Found) -> list[Request]:
+    def _requests(self, found: ResolvedNames) -> list[StartRequest]:
         """Return the requests to one cloud, less those that are refused here."""
         several = len(self._order.places) > 1
         wishes = separate(found.wish) if self._order.separate_images else [found.wish]
@@ -147,10 +147,10 @@ class Start:
             if findings.refusals and not self._order.force:
                 self._fail("nothing was asked; --force asks all the same", who, outcome.REFUSED)
                 continue
-            requests.append(Request(found, wish, who, self._order.terms))
+            requests.append(StartRequest(found, wish, who, self._order.terms))
         return requests
 
-    def _prepare(self, request: Request) -> None:
+    def _prepare(self, request: StartRequest) -> None:
         request.prepare(time.monotonic())
         wish = request.wish
         images = [image.id for image in wish.images]
@@ -167,7 +167,7 @@ class Start:
             images=images,
         )
 
-    def _follow(self, requests: Sequence[Request], poll: Poll) -> None:
+    def _follow(self, requests: Sequence[StartRequest], poll: Poll) -> None:
         self._heard_since = time.monotonic()
         while any(request.is_open for request in requests):
             now = time.monotonic()
@@ -183,7 +183,7 @@ class Start:
             self._screen.draw(partial(self._rows, requests, now))
         self._codes += [request.code for request in requests if request.code is not None]
 
-    def _advance(self, request: Request, records: Sequence[Record], now: float) -> None:
+    def _advance(self, request: StartRequest, records: Sequence[Record], now: float) -> None:
         if request.is_due(now):
             self._prepare(request)
             request.ask()
@@ -200,14 +200,14 @@ class Start:
         if request.code is not None:
             self._over(request, request.code, now)
 
-    def _answered(self, request: Request) -> None:
+    def _answered(self, request: StartRequest) -> None:
         if isinstance(request.fault, NoResponseError):
             waits = f". Waiting for its notifications, by {request.global_request_id}" if request.terms.hears else ""
             self._screen.say(f"{request.fault}{waits}", request.who)
         elif request.fault is None and not request.operation:
             self._screen.say(f"Nova took it, as its request {request.request_id or 'without an id'}", request.who)
 
-    def _show_operation(self, request: Request, known: str) -> None:
+    def _show_operation(self, request: StartRequest, known: str) -> None:
         """Give the operation's id once it is known."""
         if not known and request.operation:
             self._screen.answer(
@@ -221,7 +221,7 @@ class Start:
             text = f"warning: its bridge calls this cloud otherwise: the operation is {request.operation}"
             self._screen.say(text, request.who)
 
-    def _over(self, request: Request, code: int, now: float) -> None:
+    def _over(self, request: StartRequest, code: int, now: float) -> None:
         if request.token_may_have_expired:
             self._screen.say(lines.EXPIRED, request.who)
         if code in {exit_codes.NOTHING_BEGAN, outcome.UNKNOWN}:
@@ -242,17 +242,17 @@ class Start:
         for record in records:
             note(self._board, record, now)
 
-    def _rows(self, requests: Sequence[Request], now: float) -> list[Row]:
+    def _rows(self, requests: Sequence[StartRequest], now: float) -> list[Bar]:
         return [self._row(request, now) for request in requests if request.code is None]
 
-    def _row(self, request: Request, now: float) -> Row:
+    def _row(self, request: StartRequest, now: float) -> Bar:
         wish = request.wish
         host_s = self._history.host_s(
             request.label, wish.cloud, wish.aggregate.uuid, [image.id for image in wish.images]
         )
         entry = self._board.entry(request.operation)
         if entry is None:
-            return Row(request.label, 0, len(wish.aggregate.hosts), note="waiting for Nova")
+            return Bar(request.label, 0, len(wish.aggregate.hosts), note="waiting for Nova")
         entry.pace.host_s = host_s
         behind = request.behind(self._board)
         row = row_of(entry, request.label, now)

@@ -11,7 +11,7 @@ from precache.contract.progress import Progress
 
 
 @dataclass(slots=True)
-class Entry:
+class BoardEntry:
     """One operation as far as it is known.
 
     Attributes:
@@ -57,7 +57,7 @@ class Board:
 
     def __init__(self, *, keep_final: bool = False) -> None:
         self._keep_final = keep_final
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, BoardEntry] = {}
         # Reports of operations whose record has not come yet, as it comes from another topic: the oldest are dropped.
         self._early: deque[tuple[Progress, float, float]] = deque(maxlen=MAX_EARLY_REPORTS)
 
@@ -80,11 +80,11 @@ class Board:
         else:
             entry.take_report(report, at_s, now)
 
-    def entry(self, operation: str) -> Entry | None:
+    def entry(self, operation: str) -> BoardEntry | None:
         """Return an operation by its id; None when it is not known."""
         return self._entries.get(operation)
 
-    def entries(self, cloud: str = "", aggregate: str = "") -> list[Entry]:
+    def entries(self, cloud: str = "", aggregate: str = "") -> list[BoardEntry]:
         """Return the operations of a cloud and an aggregate (name or uuid), the first that began first."""
         found = [
             entry
@@ -94,12 +94,12 @@ class Board:
         ]
         return sorted(found, key=lambda entry: (entry.operation.started_at, entry.operation.operation))
 
-    def running(self, cloud: str = "", aggregate: str = "") -> list[Entry]:
+    def running(self, cloud: str = "", aggregate: str = "") -> list[BoardEntry]:
         """Return those of :meth:`entries` that are not over."""
         return [entry for entry in self.entries(cloud, aggregate) if not entry.is_final]
 
     def _add(self, record: Operation) -> None:
-        entry = self._entries[record.operation] = Entry(record)
+        entry = self._entries[record.operation] = BoardEntry(record)
         entry.take_operation(record)
         for report, at_s, now in self._early:
             if report.operation == record.operation:

@@ -9,12 +9,12 @@ import click
 
 from console.cli.output.texts import printable
 from console.watch import exit_codes
-from console.watch.board import Board, Entry
+from console.watch.board import Board, BoardEntry
 from console.watch.feeds.api import CannotWatchError, Feed, Record
 from console.watch.feeds.reading import Poll, reading
 from console.watch.follow import MAX_EARLY_REPORTS, Follow, Want
 from console.watch.loop import POLL_S, name_of, note, row_of, take
-from console.watch.show.bars import Row
+from console.watch.show.bars import Bar
 from console.watch.show.screens import Manner, Screen
 from precache.contract.operation import FINAL_STATUSES
 
@@ -58,7 +58,7 @@ class Every:
             if follow.exit_code is not None:
                 del self._follows[name]
 
-    def rows(self, now: float) -> list[Row]:
+    def rows(self, now: float) -> list[Bar]:
         """Return a bar for each operation that runs."""
         entries = (self._board.entry(name) for name in self._follows)
         return [row_of(entry, _label(entry), now) for entry in entries if entry is not None]
@@ -116,7 +116,7 @@ def last_operation(feed: Feed, want: Want) -> str:
     return found[-1].operation.operation if found else ""
 
 
-def _label(entry: Entry) -> str:
+def _label(entry: BoardEntry) -> str:
     """Return what tells operations of one aggregate apart: the beginnings of their images' ids, once they are known."""
     images = sorted(image[:_ID_CHARS] for image in entry.images)
     return f"{name_of(entry)} {printable(','.join(images))}".rstrip()

@@ -9,7 +9,7 @@ import click
 
 from console.cli.output.texts import printable
 from console.watch import exit_codes
-from console.watch.board import Board, Entry
+from console.watch.board import Board, BoardEntry
 from console.watch.events import Event
 from console.watch.feeds.api import CannotWatchError, Feed, Record
 from console.watch.feeds.reading import Poll, reading
@@ -17,7 +17,7 @@ from console.watch.follow import Follow, Want
 from console.watch.history import History
 from console.watch.pace import UNKNOWN
 from console.watch.show import lines
-from console.watch.show.bars import Row
+from console.watch.show.bars import Bar
 from console.watch.show.screens import Manner, Screen
 
 # Callbacks of the clients are served between polls, and Ctrl-C is heard.
@@ -69,15 +69,15 @@ def wait_s(due: Iterable[float | None], now: float) -> float:
     return min((POLL_S, *(max(0.0, at - now) for at in due if at is not None)))
 
 
-def row_of(entry: Entry, label: str, now: float) -> Row:
+def row_of(entry: BoardEntry, label: str, now: float) -> Bar:
     """Return the bar of an operation."""
     operation = entry.operation
     estimate = UNKNOWN if entry.is_final else entry.pace.estimate(operation.hosts_total, now)
     note_ = "stalled" if operation.status == "stalled" else ""
-    return Row(label, entry.hosts_done, operation.hosts_total, entry.errors, estimate, note_)
+    return Bar(label, entry.hosts_done, operation.hosts_total, entry.errors, estimate, note_)
 
 
-def name_of(entry: Entry) -> str:
+def name_of(entry: BoardEntry) -> str:
     """Return what a person calls an operation: cloud and aggregate."""
     return printable(f"{entry.operation.cloud} {entry.operation.aggregate_name}")
 
@@ -102,7 +102,7 @@ def _follow(poll: Poll, follow: Follow, screen: Screen, manner: Manner, history:
     return follow.exit_code
 
 
-def _rows(board: Board, follow: Follow, history: History, now: float) -> list[Row]:
+def _rows(board: Board, follow: Follow, history: History, now: float) -> list[Bar]:
     begun = follow.begun
     entry = None if begun is None or follow.exit_code is not None else board.entry(begun.operation)
     if begun is None or entry is None:

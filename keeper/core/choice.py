@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from keeper.core.declaration import ImageChoice
-from keeper.core.observed import Aggregate, Image
+from keeper.core.observed import ObservedAggregate, ObservedImage
 
 ACTIVE = "active"
 
 
-def find_aggregate(text: str, aggregates: Sequence[Aggregate]) -> Aggregate | None:
+def find_aggregate(text: str, aggregates: Sequence[ObservedAggregate]) -> ObservedAggregate | None:
     """Return the aggregate with this uuid, name or number, in that order."""
     for told in ("uuid", "name", "id"):
         for aggregate in aggregates:
@@ -17,7 +17,7 @@ def find_aggregate(text: str, aggregates: Sequence[Aggregate]) -> Aggregate | No
     return None
 
 
-def find_images(choice: ImageChoice, images: Sequence[Image]) -> tuple[Sequence[Image], str]:
+def find_images(choice: ImageChoice, images: Sequence[ObservedImage]) -> tuple[Sequence[ObservedImage], str]:
     """Return the images that are meant, newest first, and what is wrong in words, else ``""``."""
     if choice.text:
         found = [image for image in images if image.id == choice.text]
@@ -34,9 +34,9 @@ def find_images(choice: ImageChoice, images: Sequence[Image]) -> tuple[Sequence[
     return [], f"image {choice} is not in Glance"
 
 
-def _has(image: Image, properties: Sequence[tuple[str, str]]) -> bool:
+def _has(image: ObservedImage, properties: Sequence[tuple[str, str]]) -> bool:
     return all(image.properties.get(key) == value for key, value in properties)
 
 
-def _newest(image: Image) -> tuple[str, str]:
+def _newest(image: ObservedImage) -> tuple[str, str]:
     return image.created_at, image.id

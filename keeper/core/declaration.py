@@ -41,7 +41,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
+class RetryPolicy:
     """How often a request is repeated for hosts that failed, and how long to wait before it, the first time."""
 
     attempts: int = 3
@@ -70,7 +70,7 @@ class Declaration:
     margin_s: float = 4 * _HOUR_S
     window: Window | None = None
     deadline_s: float | None = None
-    retry: Retry = Retry()
+    retry: RetryPolicy = RetryPolicy()
     joined_after_s: float = 600.0
     paused: bool = False
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from keeper.core.declaration import Declaration
-from keeper.core.observed import Aggregate, Host, HostImage
+from keeper.core.observed import ObservedAggregate, ObservedHost, ObservedHostImage
 
 HostState = Literal["resident", "expiring", "unsure", "failed", "silent", "missing"]
 
@@ -14,7 +14,7 @@ HostState = Literal["resident", "expiring", "unsure", "failed", "silent", "missi
 class HostStanding:
     """One image on one host; ``expires_s``: when Nova may purge it, ``None`` when it is not known to be there."""
 
-    host: Host
+    host: ObservedHost
     state: HostState
     expires_s: float | None
 
@@ -25,8 +25,8 @@ class HostStanding:
 
 
 def standings(
-    aggregate: Aggregate,
-    reports: Mapping[str, HostImage],
+    aggregate: ObservedAggregate,
+    reports: Mapping[str, ObservedHostImage],
     declaration: Declaration,
     purge_after_s: float,
     now_s: float,
@@ -38,7 +38,7 @@ def standings(
 
 
 def _standing(
-    host: Host, report: HostImage | None, margin_s: float, purge_after_s: float, now_s: float
+    host: ObservedHost, report: ObservedHostImage | None, margin_s: float, purge_after_s: float, now_s: float
 ) -> HostStanding:
     if report is None:
         return HostStanding(host, "missing", None)

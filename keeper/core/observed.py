@@ -9,7 +9,7 @@ Result = Literal["cached", "failed", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class ObservedHost:
     """A host of an aggregate.
 
     Attributes:
@@ -24,17 +24,17 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
-class Aggregate:
+class ObservedAggregate:
     """A host aggregate. ``id`` is the number that the API takes."""
 
     id: int
     uuid: str
     name: str
-    hosts: Sequence[Host]
+    hosts: Sequence[ObservedHost]
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class ObservedImage:
     """An image of Glance. ``created_at`` is RFC 3339: it sorts as text."""
 
     id: str
@@ -45,7 +45,7 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
-class HostImage:
+class ObservedHostImage:
     """What is known of one image on one host, from the last operation that asked for it.
 
     Attributes:
@@ -58,7 +58,7 @@ class HostImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ObservedOperation:
     """An operation of Nova, the keeper's own or another one's.
 
     Attributes:
@@ -103,9 +103,9 @@ class CloudView:
         heard_s: when the last heartbeat was sent that a consuming bridge of this cloud sent; ``None``: never.
     """
 
-    aggregates: Sequence[Aggregate]
-    images: Sequence[Image]
-    residency: Mapping[tuple[str, str], Mapping[str, HostImage]] = field(default_factory=dict)
-    operations: Sequence[Operation] = ()
+    aggregates: Sequence[ObservedAggregate]
+    images: Sequence[ObservedImage]
+    residency: Mapping[tuple[str, str], Mapping[str, ObservedHostImage]] = field(default_factory=dict)
+    operations: Sequence[ObservedOperation] = ()
     heard: AbstractSet[str] = frozenset()
     heard_s: float | None = None

@@ -15,7 +15,7 @@ from keeper.core.declaration import CloudRules, Declaration
 from keeper.core.moments.deadlines import expected_s, seconds_per_host
 from keeper.core.observed import CloudView, Unavailable
 from keeper.core.requests import global_request_id, request_of, rfc3339, with_outcome
-from keeper.core.standing import Standing, is_blind, stand
+from keeper.core.standing import TargetState, is_blind, stand
 from keeper.core.status import (
     Status,
     judge,
@@ -24,7 +24,7 @@ from keeper.core.status import (
     unavailable_record,
     unknown_record,
 )
-from keeper.core.targets import Target, Unknown, expand
+from keeper.core.targets import WantedTarget, Unknown, expand
 from precache.contract.wanted import Answer, Wanted
 
 
@@ -102,7 +102,7 @@ class _CloudPlan:
 
     def made(self) -> Plan:
         found = expand(self.declarations, self.view)
-        standings = self._stand([each for each in found if isinstance(each, Target)])
+        standings = self._stand([each for each in found if isinstance(each, WantedTarget)])
         for standing in standings:
             if standing.working:
                 self.busy_s += self._takes_s(standing)
@@ -123,14 +123,14 @@ class _CloudPlan:
         self.statuses.append(Status(record, in_place, late))
         return record
 
-    def _stand(self, targets: Sequence[Target]) -> Sequence[Standing]:
+    def _stand(self, targets: Sequence[WantedTarget]) -> Sequence[TargetState]:
         operations = {each.global_request_id: each for each in self.view.operations}
         self.now = {key: with_outcome(record, self.view, operations) for key, record in self.records.items()}
         requests = {key: request_of(record, operations) for key, record in self.now.items()}
         self.open = sum(each is not None and each.phase == "open" for each in requests.values())
         return [stand(each, requests.get(each.key), self.view, self.rules, self.now_s) for each in targets]
 
-    def _take(self, standing: Standing) -> None:
+    def _take(self, standing: TargetState) -> None:
         before = self.now.get(standing.target.key)
         in_place = not any(each.host.up for each in standing.lacking) and bool(standing.hosts)
         held_up = self._held_up(standing)
@@ -148,7 +148,7 @@ class _CloudPlan:
             self.calls.append(Call(record, standing.target.aggregate.id))
             self.open += 1
 
-    def _held_up(self, standing: Standing) -> str:
+    def _held_up(self, standing: TargetState) -> str:
         """Return why a request that is due is not made now; ``""`` when it is made, or none is due."""
         if not standing.is_due(self.now_s):
             return ""
@@ -161,7 +161,7 @@ class _CloudPlan:
             return f"waits for its turn: {words.requests_text(self.rules.requests)} at once on this cloud"
         return ""
 
-    def _intent(self, standing: Standing, record: Wanted) -> Wanted:
+    def _intent(self, standing: TargetState, record: Wanted) -> Wanted:
         due, target = standing.due, standing.target
         assert due is not None  # noqa: S101 - for mypy: it is due
         number = record.round + 1
@@ -183,7 +183,7 @@ class _CloudPlan:
             failures=due.failures,
         )
 
-    def _takes_s(self, standing: Standing) -> float:
+    def _takes_s(self, standing: TargetState) -> float:
         """Return how long the open request, or the next one, takes; 0 when nothing tells."""
         target, operation = standing.target, None if standing.last is None else standing.last.operation
         hosts = len(standing.hosts)
@@ -192,7 +192,7 @@ class _CloudPlan:
         per_host_s = seconds_per_host(target.aggregate.uuid, target.image.id, self.view.operations)
         return expected_s(0.0, hosts, per_host_s)
 
-    def _is_late(self, standing: Standing) -> bool | None:
+    def _is_late(self, standing: TargetState) -> bool | None:
         """Return whether the deadline can't be met, as far as rate and history tell; ``None``: there is none."""
         deadline_s = standing.target.declaration.deadline_s
         if deadline_s is None:
@@ -207,7 +207,7 @@ class _CloudPlan:
             begins_s = max(due_s, self.now_s + self.busy_s / self.rules.requests)
         return begins_s + self._takes_s(standing) > deadline_s
 
-    def _with_deadline(self, record: Wanted, standing: Standing) -> Wanted:
+    def _with_deadline(self, record: Wanted, standing: TargetState) -> Wanted:
         deadline_s = standing.target.declaration.deadline_s or 0.0
         text = "was missed" if self.now_s >= deadline_s else "will be missed"
         return structs.replace(record, reason=f"deadline {words.moment_text(deadline_s)} {text}; {record.reason}")
@@ -222,7 +222,7 @@ class _CloudPlan:
                 self.say(before, in_place=True)
 
 
-def _turn(standing: Standing) -> tuple[float, float, str]:
+def _turn(standing: TargetState) -> tuple[float, float, str]:
     """Return what targets are sorted by: whose request is due first, then whose image is purged first."""
     due = standing.due
     if due is None:

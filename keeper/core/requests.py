@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from msgspec import structs
 
-from keeper.core.observed import CloudView, Operation
+from keeper.core.observed import CloudView, ObservedOperation
 from precache.contract.operation import FINAL_STATUSES
 from precache.contract.times import ms_from_rfc3339, rfc3339_ms
 from precache.contract.wanted import Answer, Outcome, Wanted
@@ -29,7 +29,7 @@ Phase = Literal["open", "over", "refused", "unheard", "dead"]  # open, or an out
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class KeeperRequest:
     """A request that was intended, and perhaps sent.
 
     Attributes:
@@ -54,7 +54,7 @@ class Request:
     detail: str
     phase: Phase
     ended_s: float
-    operation: Operation | None
+    operation: ObservedOperation | None
 
     @property
     def whole_failure(self) -> bool:
@@ -70,7 +70,7 @@ def global_request_id(key: str, number: int, asked_s: float) -> str:
     return f"req-{uuid5(NAMESPACE_URL, f'precache:{key}/{number}/{round(asked_s * 1_000)}')}"
 
 
-def request_of(record: Wanted | None, operations: Mapping[str, Operation]) -> Request | None:
+def request_of(record: Wanted | None, operations: Mapping[str, ObservedOperation]) -> KeeperRequest | None:
     """Return the last request of a record; ``None`` when there was none.
 
     Args:
@@ -80,7 +80,7 @@ def request_of(record: Wanted | None, operations: Mapping[str, Operation]) -> Re
     if record is None or not record.global_request_id:
         return None
     asked_s = seconds(record.requested_at)
-    return Request(
+    return KeeperRequest(
         round=record.round,
         global_request_id=record.global_request_id,
         asked_s=asked_s,
@@ -94,7 +94,7 @@ def request_of(record: Wanted | None, operations: Mapping[str, Operation]) -> Re
     )
 
 
-def with_outcome(record: Wanted, view: CloudView, operations: Mapping[str, Operation]) -> Wanted:
+def with_outcome(record: Wanted, view: CloudView, operations: Mapping[str, ObservedOperation]) -> Wanted:
     """Return a record with what has become of its request; once that is known, it stays."""
     if not record.global_request_id or record.outcome:
         return record
@@ -105,7 +105,7 @@ def with_outcome(record: Wanted, view: CloudView, operations: Mapping[str, Opera
     return structs.replace(record, outcome=outcome, ended_at=rfc3339(operation.last_event_s))
 
 
-def _outcome(record: Wanted, operation: Operation | None, view: CloudView) -> Outcome:
+def _outcome(record: Wanted, operation: ObservedOperation | None, view: CloudView) -> Outcome:
     if operation is not None:
         if operation.status in FINAL_STATUSES:
             return "over"
@@ -117,7 +117,7 @@ def _outcome(record: Wanted, operation: Operation | None, view: CloudView) -> Ou
     return "unheard" if view.heard_s >= seconds(record.requested_at) + UNHEARD_AFTER_S else ""
 
 
-def is_dead(operation: Operation, view: CloudView) -> bool:
+def is_dead(operation: ObservedOperation, view: CloudView) -> bool:
     """Return whether an open operation will not go on: the conductor that had it is gone.
 
     Hosts that hang are not reported, and an operation that waits behind others in its conductor is not either. So it is
@@ -136,14 +136,14 @@ def is_dead(operation: Operation, view: CloudView) -> bool:
     return view.heard_s - moved_s >= limit_s
 
 
-def _quiet_s(operation: Operation) -> float:
+def _quiet_s(operation: ObservedOperation) -> float:
     """Return for how long an operation may go on without an event."""
     if operation.status in FINAL_STATUSES:
         return 0.0
     return min(operation.hosts_total - operation.hosts_done, MAX_HANGS) * HANG_S
 
 
-def is_open(operation: Operation, view: CloudView) -> bool:
+def is_open(operation: ObservedOperation, view: CloudView) -> bool:
     """Return whether an operation runs, or may."""
     return operation.status not in FINAL_STATUSES and not is_dead(operation, view)
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from keeper.core.declaration import CloudRules
 from keeper.core.hosts import HostStanding, standings
 from keeper.core.moments.due import Due, next_due
-from keeper.core.observed import CloudView, Operation
-from keeper.core.requests import HEARTBEAT_FRESH_S, Request, is_open
-from keeper.core.targets import Target
+from keeper.core.observed import CloudView, ObservedOperation
+from keeper.core.requests import HEARTBEAT_FRESH_S, KeeperRequest, is_open
+from keeper.core.targets import WantedTarget
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TargetState:
     """A target, now.
 
     Attributes:
@@ -23,11 +23,11 @@ class Standing:
         other: an operation of somebody else that is for this image, or may be.
     """
 
-    target: Target
+    target: WantedTarget
     hosts: Sequence[HostStanding]
-    last: Request | None
+    last: KeeperRequest | None
     due: Due | None
-    other: Operation | None
+    other: ObservedOperation | None
 
     @property
     def working(self) -> bool:
@@ -51,7 +51,7 @@ class Standing:
         return self.due is not None and self.due.at_s <= now_s and not self.target.declaration.paused
 
 
-def stand(target: Target, last: Request | None, view: CloudView, rules: CloudRules, now_s: float) -> Standing:
+def stand(target: WantedTarget, last: KeeperRequest | None, view: CloudView, rules: CloudRules, now_s: float) -> TargetState:
     """Return how a target stands."""
     aggregate, image, declaration = target.aggregate, target.image, target.declaration
     purge_after_s = rules.purge_after(aggregate.name, aggregate.uuid)
@@ -60,10 +60,10 @@ def stand(target: Target, last: Request | None, view: CloudView, rules: CloudRul
     due = None
     if last is None or last.phase != "open":
         due = next_due(hosts, last, declaration, purge_after_s, now_s)
-    return Standing(target, hosts, last, due, _other(target, view))
+    return TargetState(target, hosts, last, due, _other(target, view))
 
 
-def _other(target: Target, view: CloudView) -> Operation | None:
+def _other(target: WantedTarget, view: CloudView) -> ObservedOperation | None:
     """Return an open operation that may ask for the same: START names no images, the first report does."""
     for operation in view.operations:
         here = operation.aggregate_uuid == target.aggregate.uuid

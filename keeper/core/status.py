@@ -9,8 +9,8 @@ from msgspec import structs
 from keeper.core import words
 from keeper.core.moments.due import Due
 from keeper.core.requests import rfc3339
-from keeper.core.standing import Standing
-from keeper.core.targets import Target, Unknown
+from keeper.core.standing import TargetState
+from keeper.core.targets import WantedTarget, Unknown
 from precache.contract.wanted import NextAction, Wanted, WantedState
 
 _NO_HOSTS: Final[dict[str, Any]] = {
@@ -58,7 +58,7 @@ class Verdict:
     reason: str
 
 
-def judge(standing: Standing, held_up: str, now_s: float) -> Verdict:
+def judge(standing: TargetState, held_up: str, now_s: float) -> Verdict:
     """Return what to say of a target.
 
     Args:
@@ -81,7 +81,7 @@ def judge(standing: Standing, held_up: str, now_s: float) -> Verdict:
     return _next_verdict(standing, standing.due, state, lacking, now_s)
 
 
-def _next_verdict(standing: Standing, due: Due, state: WantedState, lacking: str, now_s: float) -> Verdict:
+def _next_verdict(standing: TargetState, due: Due, state: WantedState, lacking: str, now_s: float) -> Verdict:
     at_s = due.at_s if due.at_s > now_s else None
     reason = words.due_text(due, standing.target.declaration.retry.attempts)
     if not standing.lacking and state != "failing":
@@ -89,7 +89,7 @@ def _next_verdict(standing: Standing, due: Due, state: WantedState, lacking: str
     return Verdict(state, "ask", at_s, _joined(_failure_text(standing), lacking, reason))
 
 
-def _is_failing(standing: Standing) -> bool:
+def _is_failing(standing: TargetState) -> bool:
     """Return whether somebody must act: Nova refuses, or all attempts failed."""
     last, due = standing.last, standing.due
     if last is not None and (last.phase == "refused" or (last.whole_failure and _is_spent(standing))):
@@ -97,11 +97,11 @@ def _is_failing(standing: Standing) -> bool:
     return due is not None and due.why == "cycle"
 
 
-def _is_spent(standing: Standing) -> bool:
+def _is_spent(standing: TargetState) -> bool:
     return standing.last is not None and standing.last.failures + 1 >= standing.target.declaration.retry.attempts
 
 
-def _working_text(standing: Standing) -> str:
+def _working_text(standing: TargetState) -> str:
     last = standing.last
     assert last is not None  # noqa: S101 - for mypy: `working` says so
     if last.operation is not None:
@@ -111,7 +111,7 @@ def _working_text(standing: Standing) -> str:
     return f"round {last.round}: it is not known yet whether Nova has the request"
 
 
-def _failure_text(standing: Standing) -> str:
+def _failure_text(standing: TargetState) -> str:
     last = standing.last
     if last is None:
         return ""
@@ -129,7 +129,7 @@ def _joined(*texts: str) -> str:
     return "; ".join(text for text in texts if text)
 
 
-def record_of(standing: Standing, verdict: Verdict, before: Wanted | None) -> Wanted:
+def record_of(standing: TargetState, verdict: Verdict, before: Wanted | None) -> Wanted:
     """Return a target's record, with the request of the one before."""
     counts = Counter(each.state for each in standing.hosts)
     return structs.replace(
@@ -176,7 +176,7 @@ def unavailable_record(before: Wanted, why: str) -> Wanted:
     return structs.replace(before, state=state, next_action="wait", next_at="", reason=why)
 
 
-def _blank(target: Target, before: Wanted | None) -> Wanted:
+def _blank(target: WantedTarget, before: Wanted | None) -> Wanted:
     names: dict[str, Any] = {"aggregate_name": target.aggregate.name, "declared": str(target.choice)}
     if before is not None:
         return structs.replace(before, **names)

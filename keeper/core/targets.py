@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 from keeper.core.choice import find_aggregate, find_images
 from keeper.core.declaration import Declaration, ImageChoice
-from keeper.core.observed import Aggregate, CloudView, Image
+from keeper.core.observed import ObservedAggregate, CloudView, ObservedImage
 from precache.contract.wanted import wanted_key
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class WantedTarget:
     """One image that is to stay on one aggregate."""
 
     declaration: Declaration
     choice: ImageChoice
-    aggregate: Aggregate
-    image: Image
+    aggregate: ObservedAggregate
+    image: ObservedImage
 
     @property
     def key(self) -> str:
@@ -30,7 +30,7 @@ class Unknown:
 
     declaration: Declaration
     choice: ImageChoice
-    aggregate: Aggregate | None
+    aggregate: ObservedAggregate | None
     why: str
 
     @property
@@ -44,9 +44,9 @@ class Unknown:
         return wanted_key(self.declaration.cloud, self.aggregate_uuid, str(self.choice))
 
 
-def expand(declarations: Sequence[Declaration], view: CloudView) -> Sequence[Target | Unknown]:
+def expand(declarations: Sequence[Declaration], view: CloudView) -> Sequence[WantedTarget | Unknown]:
     """Return all that one cloud's declarations mean; what two of them name, the first one has."""
-    found: dict[str, Target | Unknown] = {}
+    found: dict[str, WantedTarget | Unknown] = {}
     for declaration in declarations:
         aggregate = find_aggregate(declaration.aggregate, view.aggregates)
         for choice in declaration.images:
@@ -56,8 +56,8 @@ def expand(declarations: Sequence[Declaration], view: CloudView) -> Sequence[Tar
 
 
 def _expand_one(
-    declaration: Declaration, choice: ImageChoice, aggregate: Aggregate | None, view: CloudView
-) -> Iterator[Target | Unknown]:
+    declaration: Declaration, choice: ImageChoice, aggregate: ObservedAggregate | None, view: CloudView
+) -> Iterator[WantedTarget | Unknown]:
     if aggregate is None:
         yield Unknown(declaration, choice, None, f"aggregate {declaration.aggregate} is not in Nova")
         return
@@ -65,4 +65,4 @@ def _expand_one(
     if why:
         yield Unknown(declaration, choice, aggregate, why)
     for image in images:
-        yield Target(declaration, choice, aggregate, image)
+        yield WantedTarget(declaration, choice, aggregate, image)

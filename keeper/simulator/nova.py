@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from keeper.simulator.timeline import Timeline
 
 if TYPE_CHECKING:
-    from keeper.core.observed import Image
+    from keeper.core.observed import ObservedImage
 
 LONG_RPC_TIMEOUT_S: Final = 1_800.0
 PURGE_EVERY_S: Final = 2_400.0
@@ -60,7 +60,7 @@ class OperationModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Notification:
+class SentNotification:
     """What Nova sends; ``host`` and ``cached`` with a progress."""
 
     kind: Literal["start", "progress", "end"]
@@ -85,7 +85,7 @@ class NovaModel:
         self,
         time: Timeline,
         purge_after_s: float,
-        send: Callable[[Notification], None],
+        send: Callable[[SentNotification], None],
         on_purge: Callable[[str, str, float], None],
         *,
         first_s: float = 60.0,
@@ -94,7 +94,7 @@ class NovaModel:
         self.available = True
         self.hosts: dict[str, HostModel] = {}
         self.aggregates: dict[str, AggregateModel] = {}
-        self.images: dict[str, Image] = {}
+        self.images: dict[str, ObservedImage] = {}
         self.operations: list[OperationModel] = []
         self._time = time
         self._purge_after_s = purge_after_s
@@ -141,7 +141,7 @@ class NovaModel:
         operation = OperationModel(f"req-{number}", global_request_id, aggregate, image, hosts, self._time.now_s)
         operation.lacking = set(hosts)
         self.operations.append(operation)
-        self._send(Notification("start", self._time.now_s, operation))
+        self._send(SentNotification("start", self._time.now_s, operation))
         self._queue.extend((operation, host) for host in hosts)
         if not hosts:
             self._end(operation)
@@ -180,7 +180,7 @@ class NovaModel:
             operation.lacking.discard(host.name)
         if result != "silent":
             cached = result == "cached"
-            self._send(Notification("progress", self._time.now_s, operation, host.name, cached))
+            self._send(SentNotification("progress", self._time.now_s, operation, host.name, cached))
         self._busy = False
         if not any(waiting is operation for waiting, _ in self._queue):
             self._end(operation)
@@ -189,7 +189,7 @@ class NovaModel:
     def _end(self, operation: OperationModel) -> None:
         operation.open = False
         operation.ended_s = self._time.now_s
-        self._send(Notification("end", self._time.now_s, operation))
+        self._send(SentNotification("end", self._time.now_s, operation))
 
     def _purge(self, host: HostModel) -> None:
         if not host.up:

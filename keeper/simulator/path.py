@@ -3,8 +3,8 @@
 from collections import deque
 from typing import Final
 
-from keeper.core.observed import HostImage, Operation
-from keeper.simulator.nova import Notification, OperationModel
+from keeper.core.observed import ObservedHostImage, ObservedOperation
+from keeper.simulator.nova import SentNotification, OperationModel
 from keeper.simulator.timeline import Timeline
 from precache.contract.operation import FINAL_STATUSES
 
@@ -27,9 +27,9 @@ class KnownOperation:
         self.last_event_s = operation.started_s
         self.heard_s = now_s
 
-    def seen(self) -> Operation:
+    def seen(self) -> ObservedOperation:
         """Return it as the keeper sees it."""
-        return Operation(
+        return ObservedOperation(
             id=f"cloud/{self.uuid}/{self.model.request_id}",
             aggregate_uuid=self.uuid,
             global_request_id=self.model.global_request_id,
@@ -54,19 +54,19 @@ class PathModel:
 
     def __init__(self, time: Timeline, uuids: dict[str, str]) -> None:
         self.bridge = self.kafka = self.processor = self.store = True
-        self.residency: dict[tuple[str, str], dict[str, HostImage]] = {}
+        self.residency: dict[tuple[str, str], dict[str, ObservedHostImage]] = {}
         self.heard: set[str] = set()
         self.heard_s: float | None = None
         self._time = time
         self._uuids = uuids
         self._resumed_s = time.now_s
-        self._rabbitmq: deque[Notification] = deque()
-        self._log: deque[Notification | float] = deque()
+        self._rabbitmq: deque[SentNotification] = deque()
+        self._log: deque[SentNotification | float] = deque()
         self._known: dict[str, KnownOperation] = {}
         time.every(_HEARTBEAT_S, self._beat, first_s=7.0)
         time.every(_LOOK_EVERY_S, self._timers, first_s=11.0)
 
-    def send(self, notification: Notification) -> None:
+    def send(self, notification: SentNotification) -> None:
         """Take one of Nova's notifications."""
         self._rabbitmq.append(notification)
         self._time.after(1.0, self.flow)
@@ -82,7 +82,7 @@ class PathModel:
         while self.processor and self.kafka and self.store and self._log:
             self._process(self._log.popleft())
 
-    def operations(self) -> list[Operation]:
+    def operations(self) -> list[ObservedOperation]:
         """Return the open operations, and those that ended not long ago."""
         old_s = self._time.now_s - _KEEP_S
         for request_id, known in list(self._known.items()):
@@ -100,7 +100,7 @@ class PathModel:
             self._log.append(self._time.now_s)
         self.flow()
 
-    def _process(self, entry: Notification | float) -> None:
+    def _process(self, entry: SentNotification | float) -> None:
         if isinstance(entry, float):
             self.heard_s = entry
             return
@@ -141,8 +141,8 @@ class PathModel:
         touched_s = None if before is None else before.touched_s
         if result == "cached":
             touched_s = max(known.model.started_s, touched_s or 0.0)
-            reports[host] = HostImage("cached", touched_s)
+            reports[host] = ObservedHostImage("cached", touched_s)
         elif result == "failed":
-            reports[host] = HostImage("failed", touched_s)
+            reports[host] = ObservedHostImage("failed", touched_s)
         else:
-            reports[host] = HostImage("silent", touched_s)
+            reports[host] = ObservedHostImage("silent", touched_s)

@@ -6,12 +6,12 @@ from typing import Final, Self
 from keeper.api import Reply
 from keeper.core.choice import find_images
 from keeper.core.declaration import Declaration
-from keeper.core.observed import Aggregate, CloudView, Host, Image, Unavailable
+from keeper.core.observed import ObservedAggregate, CloudView, ObservedHost, ObservedImage, Unavailable
 from keeper.core.requests import rfc3339
-from keeper.round import Round, Wish
+from keeper.round import Round, CloudDeclarations
 from keeper.simulator.invariants import Invariants
 from keeper.simulator.mishaps import Mishaps
-from keeper.simulator.nova import AggregateModel, Notification, NovaModel, OperationModel
+from keeper.simulator.nova import AggregateModel, SentNotification, NovaModel, OperationModel
 from keeper.simulator.path import PathModel
 from keeper.simulator.story import DAY_S, MINUTE_S, Kind, Story
 from keeper.simulator.timeline import Timeline
@@ -41,7 +41,7 @@ class World:
         self.time = Timeline(story.start_s)
         self.topic: dict[str, Wanted] = {}
         self.rounds = 0
-        self._wishes = [Wish(CLOUD, story.rules, story.declarations)]
+        self._wishes = [CloudDeclarations(CLOUD, story.rules, story.declarations)]
         self._declared = list(story.declarations)
         self.nova = NovaModel(self.time, story.rules.purge_after_s, self._send, self._on_purge, first_s=story.first_s)
         self.path = PathModel(self.time, {name: f"uuid-{name}" for name in story.aggregates})
@@ -85,10 +85,10 @@ class World:
     def add_image(self, name: str) -> None:
         """Add a newer image of this name."""
         number = len(self.nova.images) + 1
-        image = Image(f"{name}-{number}", name, "active", rfc3339(self.time.now_s + number), {"os_distro": name})
+        image = ObservedImage(f"{name}-{number}", name, "active", rfc3339(self.time.now_s + number), {"os_distro": name})
         self.nova.images[image.id] = image
 
-    def _send(self, notification: Notification) -> None:
+    def _send(self, notification: SentNotification) -> None:
         self.path.send(notification)
 
     def _on_purge(self, host: str, image: str, touched_s: float) -> None:
@@ -124,9 +124,9 @@ class World:
             heard_s=self.path.heard_s,
         )
 
-    def _seen(self, model: AggregateModel) -> Aggregate:
-        hosts = [Host(name, self.nova.hosts[name].up, self._since_s(model.name, name)) for name in model.hosts]
-        return Aggregate(model.id, model.uuid, model.name, hosts)
+    def _seen(self, model: AggregateModel) -> ObservedAggregate:
+        hosts = [ObservedHost(name, self.nova.hosts[name].up, self._since_s(model.name, name)) for name in model.hosts]
+        return ObservedAggregate(model.id, model.uuid, model.name, hosts)
 
     def _since_s(self, aggregate: str, host: str) -> float | None:
         """Return when this keeper first saw a host there and up; ``None`` when it was so at the keeper's start."""
@@ -218,4 +218,4 @@ class World:
     def declare(self, declarations: list[Declaration]) -> None:
         """Change what is declared."""
         self._declared = declarations
-        self._wishes = [Wish(CLOUD, self.story.rules, declarations)]
+        self._wishes = [CloudDeclarations(CLOUD, self.story.rules, declarations)]

@@ -28,7 +28,7 @@ _LOOK_AGAIN_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TopicOutcome:
     """What became of a topic that was to be made."""
 
     topic: str
@@ -70,7 +70,7 @@ def copies_for(admin: Admin, topics: TopicsBlock, deadline: Deadline) -> int:
         raise explained(admin, error, "count the brokers") from error
 
 
-def create(admin: Admin, topics: TopicsBlock, deadline: Deadline, forward: Iterable[str] = ()) -> list[Outcome]:
+def create(admin: Admin, topics: TopicsBlock, deadline: Deadline, forward: Iterable[str] = ()) -> list[TopicOutcome]:
     """Create the topics that are not there; those that are, are left as they are.
 
     Args:
@@ -95,7 +95,7 @@ def create(admin: Admin, topics: TopicsBlock, deadline: Deadline, forward: Itera
     ]
     made = _create(admin, missing, deadline) if missing else frozenset()
     there = _all_there(admin, settings, deadline)
-    return [Outcome(name, name in made, there[name]) for name in settings]
+    return [TopicOutcome(name, name in made, there[name]) for name in settings]
 
 
 def _all_there(admin: Admin, names: Collection[str], deadline: Deadline) -> dict[str, int]:

@@ -49,7 +49,7 @@ class BootFilter(Struct, frozen=True, kw_only=True):
     since_ns: int = 0
 
 
-class Outcome(NamedTuple):
+class HostOutcome(NamedTuple):
     """What one host reported in one operation, less what residency does not ask for. ``time``: nanoseconds."""
 
     time: int
@@ -80,7 +80,7 @@ class Evidence(NamedTuple):
     """
 
     operations: list[StoredOperation]
-    outcomes: Iterable[Outcome]
+    outcomes: Iterable[HostOutcome]
 
 
 class Reader(Protocol):

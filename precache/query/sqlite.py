@@ -14,7 +14,7 @@ import orjson
 from msgspec import Struct
 
 from precache.contract.tables.sqlite_file import APPLICATION_ID, VERSION
-from precache.query.api import BootFilter, Evidence, OperationFilter, Outcome, QueryError, oldest_first, parts_of
+from precache.query.api import BootFilter, Evidence, OperationFilter, HostOutcome, QueryError, oldest_first, parts_of
 from precache.query.periods import ALWAYS, SLACK_NS, Period, period_of
 from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, maker, names_of
 
@@ -99,14 +99,14 @@ class SqliteReader:
         operations = self.operations(OperationFilter(cloud=cloud, since_ns=since_ns))
         return Evidence(operations, self._outcomes(max(0, since_ns - SLACK_NS), operations))
 
-    def _outcomes(self, first_ns: int, operations: Sequence[StoredOperation]) -> Iterator[Outcome]:
+    def _outcomes(self, first_ns: int, operations: Sequence[StoredOperation]) -> Iterator[HostOutcome]:
         known = {each.operation for each in operations}
         text = _BY_HOST.format(columns=", ".join(_OUTCOME))
         for aggregate in sorted({(each.cloud, each.aggregate_uuid, each.aggregate_name) for each in operations}):
             with self._words():
                 for row in self._open().execute(text, [*aggregate, first_ns, ALWAYS.last_ns]):
                     if row[3] in known:
-                        yield Outcome.of(row)
+                        yield HostOutcome.of(row)
 
     def boots(self, wanted: BootFilter) -> list[Boot]:
         """See :meth:`precache.query.api.Reader.boots`."""

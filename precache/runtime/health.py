@@ -14,7 +14,7 @@ class PartReport(TypedDict):
     why: str
 
 
-class Report(TypedDict):
+class HealthReport(TypedDict):
     """The whole process's state: ready when every part is, and there is at least one."""
 
     ready: bool
@@ -57,7 +57,7 @@ class Health:
         """Return what hangs, for ``/healthz``; ``""`` while all goes on."""
         return self._watchdog.sick()
 
-    def report(self) -> Report:
+    def report(self) -> HealthReport:
         """Return the state of all parts at one moment, in the order of their names."""
         with self._lock:
             found = dict(self._parts)

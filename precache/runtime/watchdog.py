@@ -27,7 +27,7 @@ _EXIT_CODE: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class WatchdogLimits:
     """For how long a watched loop may be silent. In seconds.
 
     Attributes:
@@ -124,8 +124,8 @@ class Watchdog:
         end: called with the first one that is silent for too long.
     """
 
-    def __init__(self, limits: Limits | None = None, end: Callable[[Hang], None] = end_process) -> None:
-        self._limits = limits or Limits()
+    def __init__(self, limits: WatchdogLimits | None = None, end: Callable[[Hang], None] = end_process) -> None:
+        self._limits = limits or WatchdogLimits()
         self._end = end
         self._lock = threading.Lock()
         self._watched: list[Watched] = []

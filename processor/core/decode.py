@@ -26,7 +26,7 @@ _known_images: dict[Images, Images] = {}
 _new: Final = tuple.__new__  # a NamedTuple's own constructor takes twice as long
 
 
-class Report(NamedTuple):
+class ProgressReport(NamedTuple):
     """One host's result (a progress notification); ``nth`` is Nova's own count, which may repeat or skip."""
 
     request_id: str
@@ -65,14 +65,14 @@ class HeartbeatEvent(NamedTuple):
     moment: datetime
 
 
-Event = Report | Boundary | HeartbeatEvent
+Event = ProgressReport | Boundary | HeartbeatEvent
 
 # What stands in a record's value. They hold no cycles, so the collector need not look at them.
 _Name = Annotated[str, Meta(min_length=1)]
 _Int64 = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
 
 
-class _Context(Struct, gc=False):
+class _RequestContext(Struct, gc=False):
     request_id: _Name
     project_id: str | None = None
     user_id: str | None = None
@@ -109,7 +109,7 @@ class _Progress(Struct, tag_field="event_type", tag=PROGRESS, gc=False):
     message_id: _Name
     timestamp: datetime
     payload: _ReportPayload
-    context: _Context
+    context: _RequestContext
     publisher_id: str = ""
 
 
@@ -117,14 +117,14 @@ class _Start(Struct, tag_field="event_type", tag=START, gc=False):
     message_id: _Name
     timestamp: datetime
     payload: _BoundaryPayload
-    context: _Context
+    context: _RequestContext
 
 
 class _End(Struct, tag_field="event_type", tag=END, gc=False):
     message_id: _Name
     timestamp: datetime
     payload: _BoundaryPayload
-    context: _Context
+    context: _RequestContext
 
 
 _decode: Final = Decoder(_Progress | _Start | _End | Heartbeat).decode
@@ -157,11 +157,11 @@ def read(value: bytes) -> Event | None:
     return event
 
 
-def _report(decoded: _Progress) -> Report:
+def _report(decoded: _Progress) -> ProgressReport:
     body, context = decoded.payload.body, decoded.context
     _check_version(decoded.payload.version)
     return _new(
-        Report,
+        ProgressReport,
         (
             context.request_id,
             _moment(decoded.timestamp),

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from precache.contract.heartbeat import Heartbeat
-from precache.contract.operation import Operation as OperationRecord
+from precache.contract.operation import OperationState as OperationRecord
 from precache.contract.progress import Progress
 from precache.contract.tables.measurements import Row
 from processor.core.explain import Reason
 
 if TYPE_CHECKING:
-    from processor.core.operation import Operation
+    from processor.core.operation import OperationState
 
 
 class Point(Row, frozen=True, gc=False):
@@ -83,7 +83,7 @@ class Effects:
         self.decisions: list[Decision] = []
         self.refused: list[Refused] = []
         self.heartbeats: list[HeartbeatRow] = []
-        self.changed: dict[Operation, None] = {}
+        self.changed: dict[OperationState, None] = {}
         self.ignored = 0
         self.repeated = 0
         self.ahead = self.ahead_ms = 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sys import intern
 from typing import TYPE_CHECKING
 
-from processor.core.decode import Boundary, Images, Report
+from processor.core.decode import Boundary, Images, ProgressReport
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -83,7 +83,7 @@ class Facts:
         self.whole_ms: int | None = None
         self.project_id = self.user_id = self.global_request_id = self.conductor = ""
 
-    def report(self, ts_ms: int, event: Report) -> bool:
+    def report(self, ts_ms: int, event: ProgressReport) -> bool:
         """Take in one host's result; return whether it brought something new (a host's first report counts)."""
         host, images, total = event[2], event[3], event[5]
         hosts = self.hosts
@@ -136,7 +136,7 @@ class Facts:
         """Return the hosts on which an image failed."""
         return (host for host, tally in self.hosts.items() if tally is not None and tally.errors)
 
-    def _touch(self, ts_ms: int, event: Report | Boundary) -> None:
+    def _touch(self, ts_ms: int, event: ProgressReport | Boundary) -> None:
         moment, done = event.moment, self.done
         if self.listed:
             self.total = total = len(self.hosts)

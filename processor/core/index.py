@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Final
 
 from precache.contract.identity import aggregate_key
-from processor.core.operation import Operation
+from processor.core.operation import OperationState
 
 _DIGEST_BYTES: Final = 16
 
@@ -18,29 +18,29 @@ class OperationIndex:
 
     def __init__(self) -> None:
         # In the order of their first offsets, so that the first one's is the smallest.
-        self._operations: dict[str, Operation] = {}
+        self._operations: dict[str, OperationState] = {}
         # The same ones as an event finds its own: by the record's key, then the request id.
-        self._by_key: dict[bytes, dict[str, Operation]] = {}
+        self._by_key: dict[bytes, dict[str, OperationState]] = {}
         self._closed: set[bytes] = set()
         self._closing: list[int] = []
 
     def __len__(self) -> int:
         return len(self._operations)
 
-    def __iter__(self) -> Iterator[Operation]:
+    def __iter__(self) -> Iterator[OperationState]:
         return iter(self._operations.values())
 
-    def find(self, key: bytes, request_id: str) -> Operation | None:
+    def find(self, key: bytes, request_id: str) -> OperationState | None:
         """Return the operation that an event belongs to, if it is in memory."""
         operations = self._by_key.get(key)
         return operations.get(request_id) if operations is not None else None
 
-    def admit(self, operation: Operation) -> None:
+    def admit(self, operation: OperationState) -> None:
         """Take in an operation; none that is in memory began after it."""
         self._operations[operation.id] = operation
         self._by_key.setdefault(_key(operation), {})[operation.request_id] = operation
 
-    def close(self, operation: Operation) -> None:
+    def close(self, operation: OperationState) -> None:
         """Let an operation leave memory; until :meth:`forget` its events still count as needed."""
         del self._operations[operation.id]
         key = _key(operation)
@@ -73,7 +73,7 @@ class OperationIndex:
         self._closing.clear()
 
 
-def _key(operation: Operation) -> bytes:
+def _key(operation: OperationState) -> bytes:
     return aggregate_key(operation.cloud, operation.aggregate_uuid).encode()
 
 

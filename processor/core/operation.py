@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from precache.contract.identity import operation_id
 from precache.contract.operation import FINAL_STATUSES, Status
-from precache.contract.operation import Operation as OperationRecord
+from precache.contract.operation import OperationState as OperationRecord
 from precache.contract.times import ms_from_rfc3339, ns_from_rfc3339, point_time_ns, spare_digits
 from processor.core.facts import Facts
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from processor.core.transitions import State
 
 
-class Operation:
+class OperationState:
     """Facts come from the log, decisions from ``precache.operations``; this holds both.
 
     Attributes:
@@ -66,7 +66,7 @@ class Operation:
         self.armed_ms: int | None = None
 
     @classmethod
-    def from_record(cls, record: OperationRecord) -> "Operation":
+    def from_record(cls, record: OperationRecord) -> "OperationState":
         """Return an operation with the decision that a record tells, and no facts yet.
 
         Raises:

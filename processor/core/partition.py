@@ -13,15 +13,15 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from precache.contract.identity import SEPARATOR, aggregate_key, operation_id
-from precache.contract.operation import Operation as OperationRecord
+from precache.contract.operation import OperationState as OperationRecord
 from precache.contract.operation import Status
 from precache.contract.progress import Progress
 from precache.contract.times import point_time_ns
-from processor.core.decode import Boundary, HeartbeatEvent, Report, read
+from processor.core.decode import Boundary, HeartbeatEvent, ProgressReport, read
 from processor.core.effects import Decision, Effects, HeartbeatRow, Point, Refused
 from processor.core.explain import MAX_NAME_BYTES, Unreadable, shown
 from processor.core.index import OperationIndex
-from processor.core.operation import Operation
+from processor.core.operation import OperationState
 from processor.core.records import fitted, operation_record, percent, to_ns
 from processor.core.settings import Timers
 from processor.core.timers import NEVER, TimerQueue
@@ -76,7 +76,7 @@ class Partition:
             self._fire(out)
         try:
             event = read(value)
-            if type(event) is Report:
+            if type(event) is ProgressReport:
                 self._on_report(ts_ms, offset, key, event, out)
             elif type(event) is Boundary:
                 self._on_boundary(ts_ms, offset, key, event, out)
@@ -121,7 +121,7 @@ class Partition:
         """Let those that were closed no longer hold :meth:`replay_from` back."""
         self._index.forget()
 
-    def operations(self) -> Iterator[Operation]:
+    def operations(self) -> Iterator[OperationState]:
         """Return the operations in memory, in the order in which they began."""
         return iter(self._index)
 
@@ -140,7 +140,7 @@ class Partition:
             if record.first_offset < replay_from:
                 self._index.mark_closed(record.operation)
             else:
-                self._index.admit(Operation.from_record(record))
+                self._index.admit(OperationState.from_record(record))
 
     def replay(self, ts_ms: int, key: bytes | None, value: bytes, out: Effects | None = None) -> bool:
         """Take in the facts of one record again and decide nothing.
@@ -177,7 +177,7 @@ class Partition:
                 out.points.append(_point(operation, event, NO_OFFSET))
         return True
 
-    def _was_closed(self, operation: Operation) -> bool:
+    def _was_closed(self, operation: OperationState) -> bool:
         """Return whether the next event of an operation came when it had been closed, and became a dead letter.
 
         The events that its last record tells came before that, whatever their stamps. The next one is either in a
@@ -197,7 +197,7 @@ class Partition:
                 self._owe_revision(operation)
             self._queue.arm(operation)
 
-    def _on_report(self, ts_ms: int, offset: int, key: bytes | None, event: Report, out: Effects) -> None:
+    def _on_report(self, ts_ms: int, offset: int, key: bytes | None, event: ProgressReport, out: Effects) -> None:
         operation = self._find(key, event) or self._open(offset, key, event)
         facts = operation.facts
         if not facts.report(ts_ms, event):
@@ -219,17 +219,17 @@ class Partition:
             out.changed[operation] = None
         self._decide(operation, ts_ms, out)
 
-    def _find(self, key: bytes | None, event: Report | Boundary) -> Operation | None:
+    def _find(self, key: bytes | None, event: ProgressReport | Boundary) -> OperationState | None:
         operation = self._index.find(key, event.request_id) if key is not None else None
         if operation is not None and operation.aggregate_uuid != event.aggregate_uuid:
             raise _disagreement(key, event)
         return operation
 
-    def _open(self, offset: int, key: bytes | None, event: Report | Boundary) -> Operation:
+    def _open(self, offset: int, key: bytes | None, event: ProgressReport | Boundary) -> OperationState:
         identity = identity_of(key, event)
         if self._index.is_closed(identity):
             raise Unreadable("late", f"operation {identity} was closed before this came; its last state stands")
-        operation = Operation(
+        operation = OperationState(
             cloud=_cloud(key, event),
             aggregate_uuid=event.aggregate_uuid,
             aggregate_name=event.aggregate_name,
@@ -240,7 +240,7 @@ class Partition:
         self._index.admit(operation)
         return operation
 
-    def _decide(self, operation: Operation, ts_ms: int, out: Effects) -> None:
+    def _decide(self, operation: OperationState, ts_ms: int, out: Effects) -> None:
         """Take the step that the table of states names for an event that brought something new."""
         step = ON_EVENT[operation.status, situation(operation.facts)]
         if step == "final":
@@ -251,7 +251,7 @@ class Partition:
             self._decided(operation, step, None, ts_ms, out)
         self._queue.arm(operation)
 
-    def _owe_revision(self, operation: Operation) -> None:
+    def _owe_revision(self, operation: OperationState) -> None:
         """Have the partition's timer for revisions, started if it does not run, make one of what came late."""
         if operation.revise_at_ms is None:
             if self.revise_at_ms is None or self.revise_at_ms <= self.clock_ms:
@@ -297,19 +297,19 @@ class Partition:
                 self._decided(operation, "stalled", None, due_ms, out)
             self._queue.arm(operation)
 
-    def _revise(self, operation: Operation, at_ms: int, out: Effects) -> None:
+    def _revise(self, operation: OperationState, at_ms: int, out: Effects) -> None:
         """Decide what late events make of a final operation."""
         if operation.final_at_ms is not None and ON_EVENT[operation.status, situation(operation.facts)] == "revise":
             self._finalize(operation, operation.final_at_ms, at_ms, out)
         else:  # only after a restart that could read more than the process before it: the table has the step
             self._decide(operation, at_ms, out)
 
-    def _finalize(self, operation: Operation, final_at_ms: int, at_ms: int, out: Effects) -> None:
+    def _finalize(self, operation: OperationState, final_at_ms: int, at_ms: int, out: Effects) -> None:
         facts = operation.facts
         flawed = facts.errors or facts.total > facts.done
         self._decided(operation, "completed_with_errors" if flawed else "completed", final_at_ms, at_ms, out)
 
-    def _decided(self, operation: Operation, status: Status, final_at_ms: int | None, at_ms: int, out: Effects) -> None:
+    def _decided(self, operation: OperationState, status: Status, final_at_ms: int | None, at_ms: int, out: Effects) -> None:
         operation.become(status, final_at_ms)
         record, value = fitted(operation_record(operation))
         if final_at_ms is not None:
@@ -323,7 +323,7 @@ def believed_ms(clock_ms: int, wall_ms: int) -> int:
     return clock_ms if clock_ms <= wall_ms + MAX_AHEAD_MS else wall_ms
 
 
-def _point(operation: Operation, report: Report, offset: int) -> Point:
+def _point(operation: OperationState, report: ProgressReport, offset: int) -> Point:
     facts = operation.facts
     cached, failed = report.images
     record = Progress(
@@ -348,7 +348,7 @@ def _point(operation: Operation, report: Report, offset: int) -> Point:
     return Point(point_time_ns(to_ns(report.moment), operation.spare), record, report.moment, offset)
 
 
-def _cloud(key: bytes | None, event: Report | Boundary) -> str:
+def _cloud(key: bytes | None, event: ProgressReport | Boundary) -> str:
     """Return the cloud that a record's key names.
 
     Raises:
@@ -368,7 +368,7 @@ def _cloud(key: bytes | None, event: Report | Boundary) -> str:
     return cloud
 
 
-def identity_of(key: bytes | None, event: Report | Boundary) -> str:
+def identity_of(key: bytes | None, event: ProgressReport | Boundary) -> str:
     """Return the id of the operation that a record of ``nova.notifications`` belongs to.
 
     Raises:
@@ -377,7 +377,7 @@ def identity_of(key: bytes | None, event: Report | Boundary) -> str:
     return operation_id(_cloud(key, event), event.aggregate_uuid, event.request_id)
 
 
-def _disagreement(key: bytes | None, event: Report | Boundary) -> Unreadable:
+def _disagreement(key: bytes | None, event: ProgressReport | Boundary) -> Unreadable:
     return Unreadable(
         "undecodable", f"the record's key is {shown(key)}, the payload's uuid {shown(event.aggregate_uuid)}"
     )

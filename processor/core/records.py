@@ -9,12 +9,12 @@ from msgspec.json import Encoder
 
 from precache.contract.identity import natural
 from precache.contract.operation import ImageCounts, Status
-from precache.contract.operation import Operation as OperationRecord
+from precache.contract.operation import OperationState as OperationRecord
 from precache.contract.progress import Progress
 from precache.contract.times import NS_PER_US, rfc3339_ms, rfc3339_ns, rfc3339_us
 from precache.contract.topics import MAX_RECORD_BYTES
 from processor.core.facts import Facts
-from processor.core.operation import Operation
+from processor.core.operation import OperationState
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CUTTABLE: Final = ("images", "failed_hosts", "silent_hosts", "image_counts")
@@ -59,7 +59,7 @@ def _shortened(names: list[Any], excess: int) -> int:
     return excess
 
 
-def operation_record(operation: Operation) -> OperationRecord:
+def operation_record(operation: OperationState) -> OperationRecord:
     """Return the value of a record of ``precache.operations``: facts and decision as they stand, lists whole."""
     facts = operation.facts
     final = operation.final_at_ms is not None
@@ -142,7 +142,7 @@ def _names(record: OperationRecord, name: str) -> list[Any]:
     return list(value.items() if isinstance(value, dict) else value)
 
 
-def _span(operation: Operation, *, final: bool) -> tuple[int, int]:
+def _span(operation: OperationState, *, final: bool) -> tuple[int, int]:
     """Return start and end by Nova's clock, in nanoseconds; of an open operation, the last event stands for the end."""
     facts = operation.facts
     if facts.earliest is None or facts.latest is None:

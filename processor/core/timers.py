@@ -7,7 +7,7 @@ for "not before", and is set right when it comes up. Only a due time that moves 
 from heapq import heappop, heappush, heapreplace
 from typing import Final
 
-from processor.core.operation import Operation
+from processor.core.operation import OperationState
 from processor.core.settings import Timers
 from processor.core.transitions import due_ms
 
@@ -26,10 +26,10 @@ class TimerQueue:
     def __init__(self, timers: Timers) -> None:
         self._timers = timers
         # The id makes the order of equal times the same in every process.
-        self._heap: list[tuple[int, str, Operation]] = []
+        self._heap: list[tuple[int, str, OperationState]] = []
         self.next_ms = NEVER
 
-    def arm(self, operation: Operation) -> None:
+    def arm(self, operation: OperationState) -> None:
         """Note that the operation's due time may be earlier than it was."""
         due = self._due_ms(operation)
         if operation.armed_ms is None or due < operation.armed_ms:
@@ -42,7 +42,7 @@ class TimerQueue:
         self._drop_outdated(NEVER)
         return self._heap[0][0] if self._heap else None
 
-    def take(self, until_ms: int) -> tuple[int, Operation] | None:
+    def take(self, until_ms: int) -> tuple[int, OperationState] | None:
         """Return the first operation that is due by then, with its due time, and disarm it; ``None``: none is."""
         self._drop_outdated(until_ms)
         if self.next_ms > until_ms:
@@ -52,7 +52,7 @@ class TimerQueue:
         self.next_ms = self._heap[0][0] if self._heap else NEVER
         return due, operation
 
-    def _due_ms(self, operation: Operation) -> int:
+    def _due_ms(self, operation: OperationState) -> int:
         return due_ms(operation.facts, operation.status, operation.final_at_ms, operation.revise_at_ms, self._timers)
 
     def _drop_outdated(self, until_ms: int) -> None:

@@ -6,7 +6,7 @@ from precache.runtime.logs import log
 from precache.runtime.throttle import Throttle
 from processor import metrics
 from processor.core.effects import Effects
-from processor.core.operation import Operation
+from processor.core.operation import OperationState
 from processor.core.partition import NOTHING_OWED, Partition
 from processor.group import commit_metadata as commits
 
@@ -108,7 +108,7 @@ class AssignedPartition:
         self.committed = self.next_offset
         self.letters = []
 
-    def touch(self, *operations: Operation) -> None:
+    def touch(self, *operations: OperationState) -> None:
         """Have the rows of these operations written with the next round."""
         for operation in operations:
             self.out.changed[operation] = None

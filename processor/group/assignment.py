@@ -10,7 +10,7 @@ from precache.runtime.health import Health
 from precache.runtime.logs import log
 from processor import metrics
 from processor.group.membership import Membership
-from processor.group.recovery import Place, Rebuilder, Steps
+from processor.group.recovery import PartitionPlace, Rebuilder, Steps
 
 if TYPE_CHECKING:
     from processor.group.assigned_partition import AssignedPartition
@@ -25,7 +25,7 @@ class Assignment:
         held: the partitions that are ready, by number.
     """
 
-    def __init__(self, membership: Membership, rebuilder: Rebuilder, health: Health, place: Place) -> None:
+    def __init__(self, membership: Membership, rebuilder: Rebuilder, health: Health, place: PartitionPlace) -> None:
         self.assigned: dict[int, AssignedPartition] = {}
         self._membership = membership
         self._rebuilder = rebuilder

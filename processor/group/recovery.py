@@ -42,7 +42,7 @@ _NEW_START: Final = (
 )
 
 
-class Place(NamedTuple):
+class PartitionPlace(NamedTuple):
     """Which partition of which topics, in which group."""
 
     notifications: str
@@ -158,7 +158,7 @@ class Rebuilder:
         """Take note of the group's members, whenever it has given out its partitions."""
         self._predecessors.note_members()
 
-    def rebuild(self, place: Place) -> Steps[AssignedPartition]:
+    def rebuild(self, place: PartitionPlace) -> Steps[AssignedPartition]:
         """Return a partition as it stood at the last commit.
 
         Raises:
@@ -202,7 +202,7 @@ class Rebuilder:
         )
         return assigned
 
-    def _begin(self, place: Place, metadata: commits.CommitMetadata | None) -> tuple[Partition, bool]:
+    def _begin(self, place: PartitionPlace, metadata: commits.CommitMetadata | None) -> tuple[Partition, bool]:
         """Return a partition whose clock stands where it was committed, and whether that was too far ahead.
 
         Records that were stamped too far ahead when they were processed lie beyond the committed clock, and only they.
@@ -217,7 +217,7 @@ class Rebuilder:
             log_taken_back(place.number, metadata.clock_ms - clock_ms)
         return Partition(self._timers, clock_ms, metadata.revise_at_ms, wall_ms), clock_ms != metadata.clock_ms
 
-    def _committed(self, place: Place) -> Steps["_Commit"]:
+    def _committed(self, place: PartitionPlace) -> Steps["_Commit"]:
         """Return the committed offset; it ends, or waits out, the open transaction of a processor that was killed."""
         logged_s = monotonic()
         attempts = 0
@@ -236,7 +236,7 @@ class Rebuilder:
             else:
                 return _Commit(found.offset, found.metadata)
 
-    def _check_partitions(self, place: Place, metadata: commits.CommitMetadata | None) -> Steps[int]:
+    def _check_partitions(self, place: PartitionPlace, metadata: commits.CommitMetadata | None) -> Steps[int]:
         """Return how many partitions there are; refuse another number than there was: keys would lie elsewhere."""
         now = self._reader.partitions(place.notifications, self._call_s)
         others = self._reader.partitions(place.operations, self._call_s)
@@ -262,7 +262,7 @@ class Rebuilder:
                 counts.add(metadata.partitions)
         return counts
 
-    def _first(self, place: Place, committed: int) -> Steps[int]:
+    def _first(self, place: PartitionPlace, committed: int) -> Steps[int]:
         """Return where the first operation begins that is open or uncommitted, when no commit metadata tells."""
         if committed < 0:
             return _NOWHERE
@@ -277,7 +277,7 @@ class Rebuilder:
             yield
         return min([committed, *begins.values()])
 
-    def _decisions(self, place: Place, replay_from: int, end_of_log: int) -> Steps[Decisions]:
+    def _decisions(self, place: PartitionPlace, replay_from: int, end_of_log: int) -> Steps[Decisions]:
         """Read the partition's records, up to where the log ended after the commit was read."""
         decisions = Decisions(replay_from, end_of_log)
         start, end = self._reader.bounds(place.operations, place.number, self._call_s)
@@ -288,7 +288,7 @@ class Rebuilder:
         log_unreadable(decisions, place.operations, place.number)
         return decisions
 
-    def _next_offset(self, place: Place, committed: int, start: int, end: int, decisions: Decisions) -> int:
+    def _next_offset(self, place: PartitionPlace, committed: int, start: int, end: int, decisions: Decisions) -> int:
         """Return where to go on; without a commit, only a partition without a past has a place to start from."""
         if committed < 0:
             if decisions:
@@ -314,7 +314,7 @@ class Rebuilder:
         return max(committed, start)
 
     def _replay_from(
-        self, place: Place, metadata: commits.CommitMetadata | None, committed: int, start: int, decisions: Decisions
+        self, place: PartitionPlace, metadata: commits.CommitMetadata | None, committed: int, start: int, decisions: Decisions
     ) -> int:
         """Return the first offset that an operation needs, and log what can no longer be known."""
         open_ones = decisions.open_ones()
@@ -346,7 +346,7 @@ class Rebuilder:
         )
         return max(replay_from, start)
 
-    def _replay(self, place: Place, state: Partition, replay_from: int, next_offset: int) -> Steps[int]:
+    def _replay(self, place: PartitionPlace, state: Partition, replay_from: int, next_offset: int) -> Steps[int]:
         """Take in the facts from ``replay_from`` to the next offset again, silently."""
         replayed = undecided = 0
         replay = state.replay

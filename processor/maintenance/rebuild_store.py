@@ -34,7 +34,7 @@ from processor.group.recovery import Decisions, log_unreadable
 from processor.output import rows
 from processor.output.store_writer import pause_s
 from processor.round.tuning import Tuning
-from processor.stores.api import Store, StoreRetry, WriteReport
+from processor.stores.api import RowStore, StoreRetry, WriteReport
 
 _CALL_S: Final = 15.0
 _EMIT_EVERY_S: Final = 2.0
@@ -63,7 +63,7 @@ class StoreRebuild:
         config: ProcessorConfig,
         reader: LogReader,
         committed: GroupCommits,
-        store: Store,
+        store: RowStore,
         stop: Stop,
         emit: Callable[[str], None],
         watched: Watched,

@@ -27,7 +27,7 @@ _CONTENT_TYPE: Final = ("content-type", cloudevents.CONTENT_TYPE)
 _PROGRESS: Final = ("ce_type", PROGRESS_TYPE.encode())
 
 
-class Output(NamedTuple):
+class OutputRecord(NamedTuple):
     """One record to be written; ``partition`` -1 lets the key decide."""
 
     topic: str
@@ -90,7 +90,7 @@ class Publisher:
             return False
         return True
 
-    def write(self, outputs: Iterable[Output]) -> None:
+    def write(self, outputs: Iterable[OutputRecord]) -> None:
         """Write records into the open transaction.
 
         Raises:
@@ -154,7 +154,7 @@ class Encoder:
         self._topics = topics
         self._origin = topics.notifications
 
-    def progress(self, points: Iterable[Point]) -> Iterator[Output]:
+    def progress(self, points: Iterable[Point]) -> Iterator[OutputRecord]:
         """Return the records of ``precache.progress``: one for each host, so what does not change is made once."""
         topic = self._topics.progress
         for point in points:
@@ -169,9 +169,9 @@ class Encoder:
                 ("ce_time", records.rfc3339(point.moment).encode()),
                 _CONTENT_TYPE,
             ]
-            yield Output(topic, -1, origin.key, records.progress_value(record), headers)
+            yield OutputRecord(topic, -1, origin.key, records.progress_value(record), headers)
 
-    def decisions(self, partition: int, decisions: Iterable[Decision]) -> Iterator[Output]:
+    def decisions(self, partition: int, decisions: Iterable[Decision]) -> Iterator[OutputRecord]:
         """Return the records of ``precache.operations``, on the partition of their input."""
         for decision in decisions:
             record = decision.record
@@ -182,9 +182,9 @@ class Encoder:
                 subject=record.operation,
                 time=rfc3339_ms(decision.at_ms),
             )
-            yield Output(self._topics.operations, partition, record.operation.encode(), decision.value, headers)
+            yield OutputRecord(self._topics.operations, partition, record.operation.encode(), decision.value, headers)
 
-    def letters(self, letters: Iterable[DeadLetter]) -> Iterator[Output]:
+    def letters(self, letters: Iterable[DeadLetter]) -> Iterator[OutputRecord]:
         """Return the records of ``precache.deadletters``."""
         for letter in letters:
-            yield Output(self._topics.deadletters, -1, letter.key(), letter.value(), letter.headers())
+            yield OutputRecord(self._topics.deadletters, -1, letter.key(), letter.value(), letter.headers())

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from precache.contract.operation import ImageResult
-from precache.contract.operation import Operation as OperationRecord
+from precache.contract.operation import OperationState as OperationRecord
 from precache.contract.tables.measurements import Row
 from precache.contract.times import ns_from_rfc3339
-from processor.core.operation import Operation
+from processor.core.operation import OperationState
 from processor.core.records import operation_record
 
 
-def operation_rows(operation: Operation) -> Iterator[Row]:
+def operation_rows(operation: OperationState) -> Iterator[Row]:
     """Return the rows of an operation: a final one's from its last record alone, an open one's from its facts."""
     return record_rows(operation.record or operation_record(operation))
 

@@ -14,7 +14,7 @@ from processor import metrics
 from processor.errors import StartOver
 from processor.group.membership import Membership
 from processor.shutdown import ShutdownGrace
-from processor.stores.api import Store, StoreRetry, WriteReport
+from processor.stores.api import RowStore, StoreRetry, WriteReport
 
 _SERVE_S: Final = 0.2
 _LOOK_S: Final = 1.0
@@ -45,7 +45,7 @@ class StoreWriter:
 
     def __init__(
         self,
-        store: Store,
+        store: RowStore,
         membership: Membership,
         health: Health,
         grace: ShutdownGrace,

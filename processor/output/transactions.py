@@ -13,7 +13,7 @@ from precache.runtime.logs import log
 from precache.runtime.watchdog import Watched
 from processor.errors import StartOver
 from processor.fault_points import FaultPoints
-from processor.output.encode import Output, Publisher
+from processor.output.encode import OutputRecord, Publisher
 from processor.shutdown import ShutdownGrace
 
 # These say that a producer with the same transactional id came after this one, or that Kafka ended the transaction:
@@ -87,7 +87,7 @@ class Transactions:
         """Whether a transaction is open."""
         return self._begun
 
-    def begin(self, outputs: Iterable[Output]) -> None:
+    def begin(self, outputs: Iterable[OutputRecord]) -> None:
         """Open a transaction and write records into it: none is to be read before :meth:`commit`.
 
         Raises:
@@ -106,7 +106,7 @@ class Transactions:
         except KafkaCallError as error:
             self._refused = error
 
-    def commit(self, outputs: Iterable[Output], offsets: list[TopicPartition], group: Any) -> None:
+    def commit(self, outputs: Iterable[OutputRecord], offsets: list[TopicPartition], group: Any) -> None:
         """Write more records, and offsets: with all that was written since :meth:`begin`, all or nothing.
 
         Raises:

@@ -18,7 +18,7 @@ from processor.group.assigned_partition import AssignedPartition
 from processor.group.membership import Membership
 from processor.output import dead_letters, rows
 from processor.output import report as reporting
-from processor.output.encode import Encoder, Output
+from processor.output.encode import Encoder, OutputRecord
 from processor.output.store_writer import StoreWriter, nothing
 from processor.output.transactions import Transactions
 from processor.stores.api import RefusedRow, WriteReport
@@ -160,14 +160,14 @@ class Steps:
                 "processor.row_refused", origin=origin, row=BY_RECORD[type(refused.row.record)].name, why=letter.detail
             )
 
-    def _progress(self, busy: Sequence[AssignedPartition]) -> Iterator[Output]:
+    def _progress(self, busy: Sequence[AssignedPartition]) -> Iterator[OutputRecord]:
         for assigned in busy:
             yield from self._encoder.progress(assigned.out.points)
 
-    def _decisions(self, assigned: AssignedPartition) -> Iterator[Output]:
+    def _decisions(self, assigned: AssignedPartition) -> Iterator[OutputRecord]:
         return self._encoder.decisions(assigned.number, assigned.out.decisions)
 
-    def _letters(self, assigned: AssignedPartition) -> Iterator[Output]:
+    def _letters(self, assigned: AssignedPartition) -> Iterator[OutputRecord]:
         topic = self._topics.notifications
         assigned.add_letters([dead_letters.of_record(one, topic, assigned.number) for one in assigned.out.refused])
         return self._encoder.letters(assigned.letters)

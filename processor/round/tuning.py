@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from precache.runtime.watchdog import Limits
+from precache.runtime.watchdog import WatchdogLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +28,5 @@ class Tuning:
     margin_ms: int = 2_000
     transaction_timeout_ms: int = 30_000
     call_s: float = 2.0
-    limits: Limits = field(default_factory=Limits)
+    limits: WatchdogLimits = field(default_factory=WatchdogLimits)
     replaced_wait_s: float = 10.0

@@ -13,7 +13,7 @@ from precache.contract.tables.measurements import Row
 __all__ = [
     "Numbered",
     "RefusedRow",
-    "Store",
+    "RowStore",
     "StoreError",
     "StoreFatal",
     "StoreRetry",
@@ -83,7 +83,7 @@ class WriteReport:
     dropped_old: int = 0
 
 
-class Store(Protocol):
+class RowStore(Protocol):
     """A place for rows. Not for several threads at once."""
 
     def check(self) -> None:

@@ -33,7 +33,7 @@ class Connector:
         self,
         name: str,
         transport: Transport,
-        place_of: Callable[[Host], errors.Place],
+        place_of: Callable[[Host], errors.QueuePlace],
         stopped: Callable[[], bool],
     ) -> None:
         self._name = name

@@ -33,7 +33,7 @@ _SPECIAL: Final = re.compile(r"[.^$*+?()\[\]{}\\|]")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QueuePlace:
     """What is being read, for texts: the user, the virtual host, the exchange and the queue."""
 
     username: str
@@ -43,7 +43,7 @@ class Place:
     is_pool: bool = False
 
 
-def error_of(error: BaseException, place: Place) -> SourceError:
+def error_of(error: BaseException, place: QueuePlace) -> SourceError:
     """Return what an exception of the AMQP client means for the source."""
     if isinstance(error, exceptions.ChannelClosedByBroker):
         return _channel_closed(error.reply_code, error.reply_text, place)
@@ -59,7 +59,7 @@ def error_of(error: BaseException, place: Place) -> SourceError:
     return SourceLost(f"{type(error).__name__}: {error}")
 
 
-def _connection_closed(code: int, text: str, place: Place) -> SourceError:
+def _connection_closed(code: int, text: str, place: QueuePlace) -> SourceError:
     if code == _ACCESS_REFUSED:
         return _bad_credentials(place)
     if code == _NOT_ALLOWED:
@@ -67,21 +67,21 @@ def _connection_closed(code: int, text: str, place: Place) -> SourceError:
     return SourceLost(f"RabbitMQ closed the connection: {code} {text}")
 
 
-def _bad_credentials(place: Place) -> SourceError:
+def _bad_credentials(place: QueuePlace) -> SourceError:
     return SourceRefused(
         f"RabbitMQ refuses the credentials of user {place.username!r}",
         "correct transport_url (a ${VARIABLE} in it holds the password as it is, not percent-encoded)",
     )
 
 
-def _no_virtual_host(place: Place) -> SourceError:
+def _no_virtual_host(place: QueuePlace) -> SourceError:
     return SourceRefused(
         f"there is no virtual host {place.virtual_host!r}, or user {place.username!r} has no permissions in it",
         f"correct transport_url, or {_grant(place)}",
     )
 
 
-def _channel_closed(code: int, text: str, place: Place) -> SourceError:
+def _channel_closed(code: int, text: str, place: QueuePlace) -> SourceError:
     if code == _NOT_FOUND:
         return _missing(text, place)
     if code == _ACCESS_REFUSED:
@@ -95,7 +95,7 @@ def _channel_closed(code: int, text: str, place: Place) -> SourceError:
     return SourceLost(f"RabbitMQ closed the channel: {code} {text}")
 
 
-def _grant(place: Place) -> str:
+def _grant(place: QueuePlace) -> str:
     """Return the command that gives a user the rights that this takes, and no others (docs/operations.md)."""
     own = "precache-watch-.*" if place.queue.startswith("precache-watch-") else _literal(place.queue)
     makes, reads = (f"^{own}$", f"^({own}|{_literal(place.exchange)})$") if place.is_pool else ("^$", f"^{own}$")
@@ -111,7 +111,7 @@ def _literal(name: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", name)
 
 
-def _missing(text: str, place: Place) -> SourceError:
+def _missing(text: str, place: QueuePlace) -> SourceError:
     what, name = ("exchange", place.exchange) if "no exchange" in text else ("queue", place.queue)
     return SourceWaiting(
         f"{what} {name!r} does not exist in virtual host {place.virtual_host!r}",
@@ -120,7 +120,7 @@ def _missing(text: str, place: Place) -> SourceError:
     )
 
 
-def _mismatch(text: str, place: Place) -> SourceError | None:
+def _mismatch(text: str, place: QueuePlace) -> SourceError | None:
     found = _INEQUIVALENT.search(text)
     if found is None:
         return None
@@ -135,7 +135,7 @@ def _mismatch(text: str, place: Place) -> SourceError | None:
     )
 
 
-def _wrong_protocol(_place: Place) -> SourceError:
+def _wrong_protocol(_place: QueuePlace) -> SourceError:
     return SourceRefused(
         "what answers there does not speak AMQP 0-9-1, or expects TLS (ssl: true)",
         "correct transport_url or the options",
@@ -149,11 +149,11 @@ def _lost_at_the_door() -> SourceError:
     )
 
 
-def _no_heartbeat(_place: Place) -> SourceError:
+def _no_heartbeat(_place: QueuePlace) -> SourceError:
     return SourceLost("no heartbeat from RabbitMQ")
 
 
-_ERRORS: Final[tuple[tuple[tuple[type[Exception], ...], Callable[[Place], SourceError]], ...]] = (
+_ERRORS: Final[tuple[tuple[tuple[type[Exception], ...], Callable[[QueuePlace], SourceError]], ...]] = (
     ((exceptions.ProbableAuthenticationError, exceptions.AuthenticationError), _bad_credentials),
     ((exceptions.ProbableAccessDeniedError,), _no_virtual_host),
     ((exceptions.IncompatibleProtocolError,), _wrong_protocol),

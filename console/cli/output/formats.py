@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, Literal, TypeVar, get_args
 
 import click
 
-from console.cli.exits import USAGE, Failure
+from console.cli.exits import USAGE, CommandError
 from console.cli.output.texts import escaped_json, json_line, printable
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class Listing(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputOptions:
     """What `-o` and `-c` ask for."""
 
     format: Format
@@ -95,7 +95,7 @@ class Output:
         by_name = {name: column for column in columns for name in (column.label or column.name, column.name)}
         for name in self.columns:
             if name not in by_name:
-                raise Failure(f"no column {name!r}: choose from {', '.join(each.name for each in columns)}", USAGE)
+                raise CommandError(f"no column {name!r}: choose from {', '.join(each.name for each in columns)}", USAGE)
         return [by_name[name] for name in self.columns]
 
 
@@ -121,9 +121,9 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def output_of(*, output: Format, columns: tuple[str, ...], as_json: bool) -> Output:
+def output_of(*, output: Format, columns: tuple[str, ...], as_json: bool) -> OutputOptions:
     """Return what the options of :func:`output_options` ask for."""
-    return Output("json" if as_json else output, columns)
+    return OutputOptions("json" if as_json else output, columns)
 
 
 def write(lines: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 from console.cli.shell.groups import Group, with_verbose
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """Where a command lives, and the line that the list of commands says of it."""
 
     module: str
@@ -25,7 +25,7 @@ class LazyGroup(Group):
         lazy: the table, by command name, in the order in which help lists them.
     """
 
-    def __init__(self, *args: object, lazy: Mapping[str, Entry], **kwargs: object) -> None:
+    def __init__(self, *args: object, lazy: Mapping[str, CommandEntry], **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self._lazy = lazy
 

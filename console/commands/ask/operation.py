@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from console.cli.exits import OK, USAGE, Failure
-from console.cli.output.formats import Listing, Output, aligned, output_of, output_options, write
+from console.cli.exits import OK, USAGE, CommandError
+from console.cli.output.formats import Listing, OutputOptions, aligned, output_of, output_options, write
 from console.cli.output.texts import printable
-from console.cli.store import Store, config_option, emit, open_store
+from console.cli.store import OpenStore, config_option, emit, open_store
 
 if TYPE_CHECKING:
     from console.query.operations import HostResult
@@ -59,7 +59,7 @@ def operation(
     from console.query.operations import HOSTS, host_results, where_to_look
 
     if bool(identity) == last:
-        raise Failure("Choose an operation: its ID, or --last", USAGE)
+        raise CommandError("Choose an operation: its ID, or --last", USAGE)
     output = output_of(**format_)
     output.choose(HOSTS)
     with open_store(path) as store:
@@ -72,16 +72,16 @@ def operation(
     return OK
 
 
-def _last(store: Store, cloud: str, aggregate: str) -> "StoredOperation":
+def _last(store: OpenStore, cloud: str, aggregate: str) -> "StoredOperation":
     from precache.query.api import OperationFilter
 
     found = store.reader.operations(OperationFilter(cloud=cloud, aggregate=aggregate, limit=1))
     if not found:
-        raise Failure("no such operation: check --cloud and --aggregate, or see `precache operations`")
+        raise CommandError("no such operation: check --cloud and --aggregate, or see `precache operations`")
     return found[0]
 
 
-def named(store: Store, identity: str) -> "StoredOperation":
+def named(store: OpenStore, identity: str) -> "StoredOperation":
     """Return the operation with this id: its own, Nova's request id, or the global request id.
 
     Raises:
@@ -89,7 +89,7 @@ def named(store: Store, identity: str) -> "StoredOperation":
     """
     found = store.reader.find(identity)
     if not found:
-        raise Failure(
+        raise CommandError(
             f"no operation {identity!r} in the store: it may not have begun, or be older than the store keeps; "
             "see `precache operations`"
         )
@@ -98,7 +98,7 @@ def named(store: Store, identity: str) -> "StoredOperation":
     return found[0]
 
 
-def _print(output: Output, found: "StoredOperation", hosts: "list[HostResult]") -> None:
+def _print(output: OutputOptions, found: "StoredOperation", hosts: "list[HostResult]") -> None:
     from msgspec import to_builtins
 
     from console.query.operations import HOSTS, header, lines

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
-from console.cli.exits import OK, USAGE, Failure
+from console.cli.exits import OK, USAGE, CommandError
 from console.cli.output.durations import DURATION
 from console.cli.output.formats import Listing, output_of, output_options
 from console.cli.store import config_option, emit, open_store
@@ -88,7 +88,7 @@ def residency(
     images: tuple[str, ...] = ()
     if operation:
         if cloud or aggregate:
-            raise Failure("--operation names its cloud and its aggregate: leave --cloud and --aggregate out", USAGE)
+            raise CommandError("--operation names its cloud and its aggregate: leave --cloud and --aggregate out", USAGE)
         with open_store(path) as store:
             known = named(store, operation)
         cloud, aggregate, images = known.cloud, known.aggregate_uuid, known.images

@@ -33,7 +33,7 @@ _OPERATION: Final = OPERATION_TYPE.encode()
 _PROGRESS: Final = PROGRESS_TYPE.encode()
 
 
-class Found(NamedTuple):
+class PastOperation(NamedTuple):
     """The last record of an operation, and when its first and its last were written (milliseconds since the epoch).
 
     ``opened_ms`` is None when compaction has taken the opening.
@@ -116,7 +116,7 @@ class Past:
         self._beat = beat
         self._now_ms = now_ms
 
-    def find(self, topic: str, span: Span) -> Found | None:
+    def find(self, topic: str, span: Span) -> PastOperation | None:
         """Return what ``precache.operations`` holds of the operation; None when it has not begun.
 
         Raises:
@@ -134,10 +134,10 @@ class Past:
             last = last or decided[-1]
             first, opened_ms = decided[0]
             if first.sequence == 1:
-                return Found(last[0], opened_ms, last[1])
-        return None if last is None else Found(last[0], None, last[1])
+                return PastOperation(last[0], opened_ms, last[1])
+        return None if last is None else PastOperation(last[0], None, last[1])
 
-    def records(self, found: Found, topic: str, span: Span) -> list[Record]:
+    def records(self, found: PastOperation, topic: str, span: Span) -> list[Record]:
         """Return the operation's last record, which alone says how it stands, and its reports.
 
         Raises:
@@ -151,7 +151,7 @@ class Past:
     def _reports(self, topic: str, span: Span) -> list[ProgressRecord]:
         return [report for message in self._messages(topic, span) if (report := report_of(message)) is not None]
 
-    def _reports_span(self, found: Found, topic: str, span: Span) -> Span:
+    def _reports_span(self, found: PastOperation, topic: str, span: Span) -> Span:
         deadline = Deadline.after(self._quiet_s)
         # Nobody can have opened it later than now: such a stamp says nothing.
         if found.opened_ms is not None and found.opened_ms <= self._now_ms():

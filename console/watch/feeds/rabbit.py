@@ -12,7 +12,7 @@ import orjson
 from bridge.listener import Received, listen
 from bridge.source.api import SourceError
 from bridge.source.transport_url import TransportError
-from console.cli.exits import USAGE, Failure
+from console.cli.exits import USAGE, CommandError
 from console.watch.feeds.api import CannotWatchError, OperationRecord, ProgressRecord, Record
 from precache.contract.identity import aggregate_key
 from precache.runtime.deadline import Deadline
@@ -84,7 +84,7 @@ class TransportFeed:
         try:
             received = next(self._events, None)
         except TransportError as error:
-            raise Failure(f"--transport-url {error}", USAGE) from error
+            raise CommandError(f"--transport-url {error}", USAGE) from error
         if self._error is not None and self._error.actionable:
             raise CannotWatchError(str(self._error)) from self._error
         out = Effects()

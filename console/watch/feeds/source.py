@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from console.cli.configs import CONFIG_PATH, KafkaSettings, kafka_at, load_kafka
-from console.cli.exits import USAGE, Failure
+from console.cli.exits import USAGE, CommandError
 from console.cli.transport_url import VARIABLE, from_file, given
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def source_options(function: Function) -> Function:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WatchSource:
     """One place to read operations from. Of the first three, one at most is given.
 
     Attributes:
@@ -118,7 +118,7 @@ def source(
     transport_url_file: Path | None,
     exchange: str,
     topic: str,
-) -> Source | None:
+) -> WatchSource | None:
     """Return the one place that the options name, or else the environment, or the operator's file; None for none.
 
     Raises:
@@ -129,25 +129,25 @@ def source(
     else:
         url = transport_url if transport_url_file is None else from_file(transport_url_file)
     if sum(place is not None for place in (path, kafka, url)) > 1:
-        raise Failure("Choose one source: --config, --kafka or --transport-url[-file]", USAGE)
+        raise CommandError("Choose one source: --config, --kafka or --transport-url[-file]", USAGE)
     if url is not None:
         arguments = [*_of_url(transport_url, transport_url_file), *_nova(exchange, topic)]
-        return Source(transport_url=url, exchange=exchange, topic=topic, arguments=tuple(arguments))
+        return WatchSource(transport_url=url, exchange=exchange, topic=topic, arguments=tuple(arguments))
     if kafka is not None:
-        return Source(kafka=kafka, arguments=("--kafka", kafka))
+        return WatchSource(kafka=kafka, arguments=("--kafka", kafka))
     if path is not None:
-        return Source(path, arguments=("--config", str(path)))
+        return WatchSource(path, arguments=("--config", str(path)))
     return _found()
 
 
-def required(found: Source | None) -> Source:
+def required(found: WatchSource | None) -> WatchSource:
     """Return the source.
 
     Raises:
         Failure: there is none.
     """
     if found is None:
-        raise Failure(
+        raise CommandError(
             "Choose a source: --config FILE or --kafka HOST:PORT (what a processor makes of it), or "
             "--transport-url[-file] (a cloud's RabbitMQ, without Kafka); or write a precache.yaml. "
             "`precache watch --help` has examples",
@@ -156,14 +156,14 @@ def required(found: Source | None) -> Source:
     return found
 
 
-def _found() -> Source | None:
+def _found() -> WatchSource | None:
     """Return the operator's file, where it is in one of its usual places and names a Kafka."""
     from precache.config import top_level_keys
     from precache.operator.search import find
 
     path = find()
     # It is found again in the same way.
-    return Source(path) if path is not None and "kafka" in top_level_keys(path) else None
+    return WatchSource(path) if path is not None and "kafka" in top_level_keys(path) else None
 
 
 def _of_url(url: str | None, file: Path | None) -> list[str]:

@@ -26,7 +26,7 @@ _OTHER_LINES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Bar:
     """What one bar shows.
 
     Attributes:
@@ -58,7 +58,7 @@ class Bars:
         self._console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._live: Live | None = None
 
-    def draw(self, rows: Sequence[Row], above: str = "") -> None:
+    def draw(self, rows: Sequence[Bar], above: str = "") -> None:
         """Show these rows, in place of those before, below a line of text."""
         from rich.console import Group
         from rich.live import Live
@@ -85,7 +85,7 @@ class Bars:
             self._live = None
 
 
-def table(rows: Sequence[Row], columns: int) -> "Table":
+def table(rows: Sequence[Bar], columns: int) -> "Table":
     """Return the rows as a table that fits a terminal of that many columns."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -118,12 +118,12 @@ def _widths(room: int, label: int) -> tuple[int, int]:
     return min(label, room - 1 - bar), bar
 
 
-def _filled(row: Row) -> int:
+def _filled(row: Bar) -> int:
     """Return how much of the bar is full; an aggregate without hosts has nothing left to do."""
     return 1 if row.total == 0 else min(row.done, max(1, row.total or 1))
 
 
-def _texts(row: Row, *, with_rate: bool) -> list[str]:
+def _texts(row: Bar, *, with_rate: bool) -> list[str]:
     hosts = f"{row.done}/{'?' if row.total is None else row.total}"
     errors = f"{row.errors} err" if row.errors else ""
     return [hosts, errors, *([rate(row.estimate)] if with_rate else []), row.note or left(row.estimate)]

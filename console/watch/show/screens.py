@@ -12,7 +12,7 @@ import click
 
 from console.watch.events import Event, Finished, Progressed, Resumed, Stalled, Started, TimedOut, Twin
 from console.watch.show import lines
-from console.watch.show.bars import Bars, Row
+from console.watch.show.bars import Bars, Bar
 from console.watch.show.jsonlines import as_object
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Screen(Protocol):
         """Say what went wrong."""
         ...
 
-    def draw(self, rows: Callable[[], Sequence[Row]]) -> None:
+    def draw(self, rows: Callable[[], Sequence[Bar]]) -> None:
         """Show how each operation stands, where that is a terminal."""
         ...
 
@@ -152,7 +152,7 @@ class PlainScreen:
         """Say what went wrong."""
         self.say(f"precache: {_named(text, who)}")
 
-    def draw(self, rows: Callable[[], Sequence[Row]]) -> None:
+    def draw(self, rows: Callable[[], Sequence[Bar]]) -> None:
         """Show how each operation stands."""
         if self._bars is not None:
             self._bars.draw(rows())
@@ -213,7 +213,7 @@ class TerminalScreen(PlainScreen):
         """Write a line on stdout."""
         self._print(text, who, "")
 
-    def draw(self, rows: Callable[[], Sequence[Row]]) -> None:
+    def draw(self, rows: Callable[[], Sequence[Bar]]) -> None:
         """Show how each operation stands, and the line of progress, where there is but one."""
         if self._bars is not None:
             self._bars.draw(rows(), self._line[0])

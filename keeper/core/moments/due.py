@@ -7,7 +7,7 @@ from typing import Literal
 from keeper.core.declaration import Declaration
 from keeper.core.hosts import HostStanding
 from keeper.core.moments.timing import backoff_s, renewal_s, within_window_s
-from keeper.core.requests import Request
+from keeper.core.requests import KeeperRequest
 
 # renew: what is resident expires. new: hosts that were not asked yet. retry: hosts that failed. cycle: the same, once
 # all attempts were in vain. refused: Nova never began the last request.
@@ -35,7 +35,7 @@ class Due:
 
 def next_due(
     hosts: Sequence[HostStanding],
-    last: Request | None,
+    last: KeeperRequest | None,
     declaration: Declaration,
     purge_after_s: float,
     now_s: float,
@@ -65,7 +65,7 @@ def next_due(
     return Due(at_s, why, attempt, 0, expires_s)
 
 
-def _is_new(each: HostStanding, last: Request | None) -> bool:
+def _is_new(each: HostStanding, last: KeeperRequest | None) -> bool:
     """Return whether a host that lacks the image was not asked since it joined, or since it came back up."""
     if each.state not in {"missing", "failed", "silent"}:
         return False
@@ -79,7 +79,7 @@ def _new_s(new: Sequence[HostStanding], declaration: Declaration, now_s: float) 
     return min(now_s if each.host.since_s is None else each.host.since_s + declaration.joined_after_s for each in new)
 
 
-def _retry_s(last: Request | None, declaration: Declaration, purge_after_s: float, now_s: float) -> tuple[float, Why]:
+def _retry_s(last: KeeperRequest | None, declaration: Declaration, purge_after_s: float, now_s: float) -> tuple[float, Why]:
     """Return when hosts that failed are asked again: after the backoff, or once in a cycle when all attempts failed."""
     if last is None or last.whole_failure:
         return now_s, "retry"
@@ -88,7 +88,7 @@ def _retry_s(last: Request | None, declaration: Declaration, purge_after_s: floa
     return last.ended_s + backoff_s(declaration.retry.backoff_s, last.attempt), "retry"
 
 
-def _not_before_s(last: Request | None, declaration: Declaration, *, tried: bool) -> float:
+def _not_before_s(last: KeeperRequest | None, declaration: Declaration, *, tried: bool) -> float:
     """Return the moment before which no reason whatever leads to a request."""
     if last is None:
         return 0.0

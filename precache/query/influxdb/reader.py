@@ -10,7 +10,7 @@ from precache.query.api import (
     BootFilter,
     Evidence,
     OperationFilter,
-    Outcome,
+    HostOutcome,
     newest_first,
     oldest_first,
     parts_of,
@@ -101,7 +101,7 @@ class InfluxReader:
         conditions = [*equal(cloud=cloud), *_within(Period(max(0, since_ns - SLACK_NS), ALWAYS.last_ns))]
         return Evidence(operations, self._outcomes(conditions, {each.operation: each for each in operations}))
 
-    def _outcomes(self, conditions: Sequence[str], known: Mapping[str, StoredOperation]) -> Iterator[Outcome]:
+    def _outcomes(self, conditions: Sequence[str], known: Mapping[str, StoredOperation]) -> Iterator[HostOutcome]:
         """Yield reports: where nothing failed and as many images are cached as were asked for, it is those."""
         whole = {name: frozenset(each.images) for name, each in known.items()}
         odd: set[str] = set()
@@ -109,21 +109,21 @@ class InfluxReader:
             if operation not in known:
                 continue
             if not failed and cached == len(whole[operation]):
-                yield Outcome(time, cloud, host, operation, whole[operation], frozenset())
+                yield HostOutcome(time, cloud, host, operation, whole[operation], frozenset())
             elif not failed:
                 odd.add(operation)
         for row in self._tuples(_LISTS, [*conditions, "images_failed_count > 0"]):
             if row[3] in known:
-                yield Outcome.of(row)
+                yield HostOutcome.of(row)
         for operation in sorted(odd):
             yield from self._odd_outcomes(known[operation], len(whole[operation]))
 
-    def _odd_outcomes(self, operation: StoredOperation, images: int) -> Iterator[Outcome]:
+    def _odd_outcomes(self, operation: StoredOperation, images: int) -> Iterator[HostOutcome]:
         """Yield the reports of an operation that failed nothing and cached another number of images than it has."""
         for report in self._reports_in(ALWAYS, operation):
             cached = frozenset(report.images_cached)
             if not report.images_failed and len(report.images_cached) != images:
-                yield Outcome(report.time, report.cloud, report.host, report.operation, cached, frozenset())
+                yield HostOutcome(report.time, report.cloud, report.host, report.operation, cached, frozenset())
 
     def _tuples(self, columns: Sequence[str], conditions: Iterable[str]) -> Iterator[Sequence[Any]]:
         for _, rows in self._influx.rows(select(columns, _PROGRESS, conditions)):

@@ -13,7 +13,7 @@ from influxdb_client.service.buckets_service import BucketsService
 from influxdb_client.service.write_service import WriteService
 
 from precache.config.store import InfluxStoreConfig
-from processor.stores.influxdb.errors import Target, decide, expected
+from processor.stores.influxdb.errors import WriteTarget, decide, expected
 
 # A twentieth of the bytes for a tenth of the time of level 9, which would make them a half smaller still.
 _GZIP_LEVEL: Final = 1
@@ -43,7 +43,7 @@ class HttpInfluxClient:
     """An :class:`InfluxClient` over HTTP, on up to ``connections`` that are kept alive. Tries nothing twice."""
 
     def __init__(self, config: InfluxStoreConfig, connections: int) -> None:
-        self._target = Target(config.url, config.org, config.bucket)
+        self._target = WriteTarget(config.url, config.org, config.bucket)
         self._client = InfluxDBClient(
             config.url,
             config.token.get_secret_value(),

@@ -36,7 +36,7 @@ class BatchRefusedError(Exception):
         self.too_old = too_old
 
 
-class Decision(Enum):
+class ErrorAction(Enum):
     """What follows from an error."""
 
     RETRY = "it will pass by itself"
@@ -47,40 +47,40 @@ class Decision(Enum):
 
 
 # By HTTP status. Those that InfluxDB itself does not give come from proxies.
-STATUSES: Final[dict[int, Decision]] = {
-    **dict.fromkeys((300, 301, 302, 303, 304, 305, 307, 308), Decision.ACTIONABLE),
+STATUSES: Final[dict[int, ErrorAction]] = {
+    **dict.fromkeys((300, 301, 302, 303, 304, 305, 307, 308), ErrorAction.ACTIONABLE),
     **dict.fromkeys(
-        (401, 402, 403, 404, 405, 406, 407, 409, 410, 411, 412, 414, 415, 416, 417, 418), Decision.ACTIONABLE
+        (401, 402, 403, 404, 405, 406, 407, 409, 410, 411, 412, 414, 415, 416, 417, 418), ErrorAction.ACTIONABLE
     ),
-    **dict.fromkeys((421, 423, 424, 426, 428, 431, 451), Decision.ACTIONABLE),
-    **dict.fromkeys((400, 422), Decision.BISECT),
-    413: Decision.HALVE,
-    **dict.fromkeys((408, 425, 429), Decision.RETRY),
-    **dict.fromkeys((500, 502, 503, 504, 506, 507, 508), Decision.RETRY),
-    **dict.fromkeys((501, 505, 510, 511), Decision.ACTIONABLE),
-    0: Decision.ACTIONABLE,  # influxdb-client's word for a TLS error
+    **dict.fromkeys((421, 423, 424, 426, 428, 431, 451), ErrorAction.ACTIONABLE),
+    **dict.fromkeys((400, 422), ErrorAction.BISECT),
+    413: ErrorAction.HALVE,
+    **dict.fromkeys((408, 425, 429), ErrorAction.RETRY),
+    **dict.fromkeys((500, 502, 503, 504, 506, 507, 508), ErrorAction.RETRY),
+    **dict.fromkeys((501, 505, 510, 511), ErrorAction.ACTIONABLE),
+    0: ErrorAction.ACTIONABLE,  # influxdb-client's word for a TLS error
 }
 
 # By class, the nearest in the method resolution order; the root of them all is left out, so that a new one is noticed.
-EXCEPTIONS: Final[dict[type[Exception], Decision]] = {
-    http.TimeoutError: Decision.RETRY,  # NewConnectionError and NameResolutionError too
-    http.ConnectionError: Decision.RETRY,
-    http.ProtocolError: Decision.RETRY,
-    http.PoolError: Decision.RETRY,
-    http.ResponseError: Decision.RETRY,
-    http.IncompleteRead: Decision.RETRY,
-    http.InvalidChunkLength: Decision.RETRY,
-    http.DecodeError: Decision.RETRY,
-    http.InvalidHeader: Decision.RETRY,
-    http.HeaderParsingError: Decision.RETRY,
-    http.BodyNotHttplibCompatible: Decision.RETRY,
-    http.UnrewindableBodyError: Decision.RETRY,
-    http.TimeoutStateError: Decision.ERROR,
-    http.SSLError: Decision.ACTIONABLE,
-    http.ProxyError: Decision.ACTIONABLE,
-    http.LocationValueError: Decision.ERROR,
-    http.ProxySchemeUnsupported: Decision.ERROR,
-    UnicodeDecodeError: Decision.ACTIONABLE,  # an answer that is no text: not from InfluxDB
+EXCEPTIONS: Final[dict[type[Exception], ErrorAction]] = {
+    http.TimeoutError: ErrorAction.RETRY,  # NewConnectionError and NameResolutionError too
+    http.ConnectionError: ErrorAction.RETRY,
+    http.ProtocolError: ErrorAction.RETRY,
+    http.PoolError: ErrorAction.RETRY,
+    http.ResponseError: ErrorAction.RETRY,
+    http.IncompleteRead: ErrorAction.RETRY,
+    http.InvalidChunkLength: ErrorAction.RETRY,
+    http.DecodeError: ErrorAction.RETRY,
+    http.InvalidHeader: ErrorAction.RETRY,
+    http.HeaderParsingError: ErrorAction.RETRY,
+    http.BodyNotHttplibCompatible: ErrorAction.RETRY,
+    http.UnrewindableBodyError: ErrorAction.RETRY,
+    http.TimeoutStateError: ErrorAction.ERROR,
+    http.SSLError: ErrorAction.ACTIONABLE,
+    http.ProxyError: ErrorAction.ACTIONABLE,
+    http.LocationValueError: ErrorAction.ERROR,
+    http.ProxySchemeUnsupported: ErrorAction.ERROR,
+    UnicodeDecodeError: ErrorAction.ACTIONABLE,  # an answer that is no text: not from InfluxDB
 }
 
 # "... dropped=2" and "dropped 2 points outside retention policy ..."
@@ -92,7 +92,7 @@ _MAX_QUOTE_CHARS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class WriteTarget:
     """Where it was to be written, for the texts."""
 
     url: str
@@ -105,7 +105,7 @@ def expected() -> tuple[type[Exception], ...]:
     return (ApiException, http.HTTPError, http.ProxySchemeUnsupported, UnicodeDecodeError)
 
 
-def decide(error: Exception, target: Target) -> Exception:
+def decide(error: Exception, target: WriteTarget) -> Exception:
     """Return what an error means, to be raised in its place.
 
     Returns:
@@ -113,32 +113,32 @@ def decide(error: Exception, target: Target) -> Exception:
     """
     if isinstance(error, ApiException):
         return _from_answer(error, target)
-    decision = next((EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS), Decision.ACTIONABLE)
+    decision = next((EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS), ErrorAction.ACTIONABLE)
     answer = f"InfluxDB at {target.url} can't be reached: {type(error).__name__}: {_quote(str(error))}"
     text = f"{answer}: see that it runs and that `store.url` is right"
-    if decision is Decision.ERROR:
+    if decision is ErrorAction.ERROR:
         return StoreFatal(text)
-    return StoreRetry(text, actionable=decision is Decision.ACTIONABLE)
+    return StoreRetry(text, actionable=decision is ErrorAction.ACTIONABLE)
 
 
-def _from_answer(error: ApiException, target: Target) -> Exception:
+def _from_answer(error: ApiException, target: WriteTarget) -> Exception:
     status = error.status or 0
     code, message = _answer(error)
-    match STATUSES.get(status, Decision.ACTIONABLE):
-        case Decision.HALVE:
+    match STATUSES.get(status, ErrorAction.ACTIONABLE):
+        case ErrorAction.HALVE:
             return BatchTooLargeError(f"InfluxDB at {target.url}, or a proxy before it, finds the request too large")
-        case Decision.BISECT if code and (status == HTTPStatus.UNPROCESSABLE_ENTITY or _ABOUT_POINTS.search(message)):
+        case ErrorAction.BISECT if code and (status == HTTPStatus.UNPROCESSABLE_ENTITY or _ABOUT_POINTS.search(message)):
             found = _DROPPED.search(message)
             dropped = int(found[1]) if found and status == HTTPStatus.UNPROCESSABLE_ENTITY else 0
             return BatchRefusedError(_quote(message), dropped=dropped, too_old=bool(_TOO_OLD.search(message)))
-        case Decision.RETRY:
+        case ErrorAction.RETRY:
             text = f"InfluxDB at {target.url} can't write now: {status} {_quote(message)}"
             return StoreRetry(text, retry_after_s=_seconds(error.retry_after))
         case _:
             return StoreRetry(_what_to_do(status, code, _quote(message), target), actionable=True)
 
 
-def _what_to_do(status: int, code: str, message: str, target: Target) -> str:
+def _what_to_do(status: int, code: str, message: str, target: WriteTarget) -> str:
     org, bucket = shlex.quote(target.org), shlex.quote(target.bucket)
     answer = f"InfluxDB at {target.url} answers {status} {message}"
     if status == 0:

@@ -12,7 +12,7 @@ import pytest
 from bridge import service
 from bridge.config import CloudBlock
 from bridge.source import transport_url as transport
-from bridge.source.api import Delivery, Source
+from bridge.source.api import Delivery, MessageSource
 from bridge.source.oslo import CANNOT, POISON
 from precache.contract import nova
 from precache.runtime.shutdown import Stop
@@ -210,7 +210,7 @@ def test_a_connection_that_is_lost_is_reported_and_so_is_its_return(rig: Rig, so
 
 
 @contextmanager
-def opened(rig: Rig, source: str) -> Iterator[Source]:
+def opened(rig: Rig, source: str) -> Iterator[MessageSource]:
     stop = Stop()
     block = CloudBlock.model_validate(rig.paris(**rig.options(source)))
     read = transport.read(block.transport_url.get_secret_value(), block.oslo_messaging_rabbit)
@@ -222,7 +222,7 @@ def opened(rig: Rig, source: str) -> Iterator[Source]:
         made.close()
 
 
-def received(source: Source, count: int) -> list[Delivery]:
+def received(source: MessageSource, count: int) -> list[Delivery]:
     found: list[Delivery] = []
     end = time.monotonic() + 20.0
     while len(found) < count and time.monotonic() < end:

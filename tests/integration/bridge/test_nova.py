@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from console.demo.clouds import Aggregate, Report, Request
+from console.demo.clouds import SimulatedAggregate, SimulatedReport, SimulatedRequest
 from console.demo.nova import Nova
 from precache.contract.nova import END, PROGRESS, START
 from tests.integration.bridge.rig import SOURCES, Rig
@@ -16,8 +16,8 @@ from tests.support.process import wait_until
 def test_what_novas_notifier_declares_and_sends_is_read(undeclared: Rig, source: str) -> None:
     rig = undeclared
     nova = Nova(f"{rig.cloud.transport_url}?{urlencode(rig.kind.nova)}", rig.cloud.exchange, rig.cloud.topic)
-    aggregate = Aggregate(1, "0ad0c2e1-0f7c-4a8e-9a58-3e2f3b3a0c11", "web", ("host1",))
-    request = Request("paris", aggregate, ("image",), (Report("host1", ("image",), ()),))
+    aggregate = SimulatedAggregate(1, "0ad0c2e1-0f7c-4a8e-9a58-3e2f3b3a0c11", "web", ("host1",))
+    request = SimulatedRequest("paris", aggregate, ("image",), (SimulatedReport("host1", ("image",), ()),))
     nova.start(request)
     wait_until(lambda: rig.cloud.queue(rig.queue).get("messages") == 1, "Nova's queue to hold its message")
     declared = rig.cloud.queue(rig.queue)

@@ -21,7 +21,7 @@ from bridge.source.amqp import properties
 from bridge.source.api import Delivery
 from console.cli.configs import load_kafka
 from console.deadletters import sending
-from console.deadletters.find import Place, several
+from console.deadletters.find import DeadLetterPlace, several
 from console.deadletters.replay import Judge
 from precache.contract.deadletters import DeadLetter
 from tests.integration.console.derived import make_topics
@@ -180,7 +180,7 @@ def test_killed_before_it_is_noted_it_is_sent_again_with_the_same_id(
 ) -> None:
     place = dead.bury(envelope(message("m-1")))
     settings = load_kafka(dead.config)
-    ((letter, body),) = several(settings, [Place(0, 1, 0)], print)
+    ((letter, body),) = several(settings, [DeadLetterPlace(0, 1, 0)], print)
     sender = sending.Sender(settings)
 
     def killed(*_: object) -> None:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from precache.config.store import InfluxStoreConfig, SqliteStoreConfig
 from precache.contract.tables.measurements import Record
-from processor.stores.api import Store
+from processor.stores.api import RowStore
 from processor.stores.opening import open_store
 from tests.services.testing import Bucket
 from tests.support.influx_rows import read_points, read_table
@@ -25,7 +25,7 @@ class Place:
 
     config: Config
     points: Callable[[str], list[dict[str, Any]]]
-    store: Store
+    store: RowStore
 
     def read(self, kind: type[Record]) -> list[dict[str, Any]]:
         """Return what is stored of one type of rows, lists as lists, sorted by tags and time."""

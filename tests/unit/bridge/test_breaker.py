@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from bridge.delivery.breaker import Breaker, Limits
+from bridge.delivery.breaker import Breaker, BreakerLimits
 
-LIMITS = Limits(share=0.8, window=100, minimum=20, pause_s=60.0)
+LIMITS = BreakerLimits(share=0.8, window=100, minimum=20, pause_s=60.0)
 
 
 def taken(breaker: Breaker, messages: Iterable[bool]) -> int:
@@ -36,11 +36,11 @@ def opened() -> Breaker:
         (LIMITS, [False, True] * 200, 400),
         (LIMITS, [False] * 19 + [True, False] * 50, 20),
         (LIMITS, [True, False, False, False, False] * 100, 500),
-        (Limits(share=1.0), [False] * 1_000, 1_000),
-        (Limits(share=0.01, minimum=1, window=1), [True, False], 1),
+        (BreakerLimits(share=1.0), [False] * 1_000, 1_000),
+        (BreakerLimits(share=0.01, minimum=1, window=1), [True, False], 1),
     ],
 )
-def test_how_many_are_taken(limits: Limits, messages: list[bool], count: int) -> None:
+def test_how_many_are_taken(limits: BreakerLimits, messages: list[bool], count: int) -> None:
     breaker = Breaker("paris", limits)
     assert taken(breaker, messages) == count
     assert breaker.is_open == (count < len(messages)) == bool(breaker.why)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.decode.message import Decoder, Route
-from bridge.delivery.breaker import Breaker, Limits
+from bridge.delivery.breaker import Breaker, BreakerLimits
 from bridge.delivery.dead_letters import Letters
 from bridge.delivery.forwarder import Forwarder
 from bridge.delivery.in_flight import InFlight
@@ -78,7 +78,7 @@ class Rig:
         made = cast("Callable[[], Producer]", lambda: kafka)
         self.producer = CloudProducer(made, made, Connection("unit"))
         routes = [Route(topic, ("aggregate.*",)) for topic in topics]
-        self.breaker = Breaker("paris", Limits(minimum=4, window=8))
+        self.breaker = Breaker("paris", BreakerLimits(minimum=4, window=8))
         self.forwarder = Forwarder(
             "paris",
             Decoder("paris", routes),

@@ -6,12 +6,12 @@ import pytest
 from pika import exceptions
 
 from bridge.source.amqp.dial import DialError
-from bridge.source.amqp.errors import Place, error_of
+from bridge.source.amqp.errors import QueuePlace, error_of
 from bridge.source.amqp.frames import FrameError
 from bridge.source.api import SourceError, SourceLost, SourceRefused, SourceWaiting
 
 OWN = "'^precache-watch-.*$'"
-PLACE = Place("nova", "/", "nova", "precache.info")
+PLACE = QueuePlace("nova", "/", "nova", "precache.info")
 ALL = [kind for _, kind in inspect.getmembers(exceptions, inspect.isclass) if issubclass(kind, exceptions.AMQPError)]
 
 
@@ -87,7 +87,7 @@ def test_what_it_means(error: Exception, kind: type[SourceError], words: str) ->
 
 
 def test_a_command_can_be_pasted_whatever_the_names_hold() -> None:
-    place = Place("o'brien; rm", "a b", "nova", "mine")
+    place = QueuePlace("o'brien; rm", "a b", "nova", "mine")
     closed = exceptions.ChannelClosedByBroker(403, "ACCESS_REFUSED")
     assert """set_permissions -p 'a b' 'o'"'"'brien; rm' '^$' '^$' '^mine$'""" in str(error_of(closed, place))
 
@@ -97,16 +97,16 @@ def test_a_command_can_be_pasted_whatever_the_names_hold() -> None:
     [
         (PLACE, r"rabbitmqctl set_permissions -p / nova '^$' '^$' '^precache\.info$'"),
         (
-            Place("my user", "a b", "nova", "mine.own", is_pool=True),
+            QueuePlace("my user", "a b", "nova", "mine.own", is_pool=True),
             r"rabbitmqctl set_permissions -p 'a b' 'my user' '^mine\.own$' '^mine\.own$' '^(mine\.own|nova)$'",
         ),
         (
-            Place("nova", "/", "nova", "precache-watch-5f0d8a52", is_pool=True),
+            QueuePlace("nova", "/", "nova", "precache-watch-5f0d8a52", is_pool=True),
             f"rabbitmqctl set_permissions -p / nova {OWN} {OWN} '^(precache-watch-.*|nova)$'",
         ),
     ],
 )
-def test_a_remedy_has_the_rights_that_it_takes(place: Place, command: str) -> None:
+def test_a_remedy_has_the_rights_that_it_takes(place: QueuePlace, command: str) -> None:
     for error in (
         exceptions.ChannelClosedByBroker(403, "ACCESS_REFUSED"),
         exceptions.ConnectionClosedByBroker(530, "NOT_ALLOWED - vhost"),

@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from bridge.decode.message import Decoder, Route
 from bridge.decode.poison import Poison
-from bridge.delivery.breaker import Breaker, Limits
+from bridge.delivery.breaker import Breaker, BreakerLimits
 from bridge.delivery.dead_letters import Letters
 from bridge.delivery.forwarder import Forwarder
 from bridge.delivery.heartbeat_record import Record
@@ -50,7 +50,7 @@ class Bench:
         routes = [Route(topic, ("*",)) for topic in topics or ("a",)]
         self.letters = CountingLetters(DEAD, "paris", "queue", lambda _: properties or {})
         decoder = Decoder("paris", routes, lambda _: properties or {})
-        self.breaker = Breaker("paris", Limits())
+        self.breaker = Breaker("paris", BreakerLimits())
         metrics = CloudMetrics("unit")
         self.forwarder = Forwarder("paris", decoder, self.letters, self.producer, metrics, self.breaker, clock=clock)
 

@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import KafkaError, Producer
 
 from bridge.decode.message import Decoder, Route
-from bridge.delivery.breaker import Breaker, Limits
+from bridge.delivery.breaker import Breaker, BreakerLimits
 from bridge.delivery.dead_letters import Letters
 from bridge.delivery.forwarder import Forwarder
 from bridge.delivery.producer import CloudProducer
@@ -44,7 +44,7 @@ class Bench:
         self.connection = Connection("unit", self.clock)
         self.producer = CloudProducer(self._make, self._make, self.connection)
         metrics = CloudMetrics("unit")
-        self.breaker = Breaker("paris", Limits(minimum=10, pause_s=60.0))
+        self.breaker = Breaker("paris", BreakerLimits(minimum=10, pause_s=60.0))
         letters = Letters("dead", "paris", "queue", self.source.properties)
         decoder = Decoder("paris", [Route(TOPIC, ("*",))])
         self.worker = Worker(

@@ -8,11 +8,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from console.watch.pace import UNKNOWN, Estimate
-from console.watch.show.bars import Bars, Row, table
+from console.watch.show.bars import Bars, Bar, table
 
 ESTIMATES = st.builds(Estimate, st.none() | st.floats(0, 100), st.none() | st.floats(0, 1e6))
 ROWS = st.builds(
-    Row,
+    Bar,
     st.text(max_size=60),
     st.integers(0, 100_000),
     st.none() | st.integers(0, 100_000),
@@ -20,10 +20,10 @@ ROWS = st.builds(
     ESTIMATES,
     st.sampled_from(["", "stalled", "waiting for Nova", "may wait behind another-application"]),
 )
-LONG = Row("paris my-application-with-a-long-name", 12_340, 20_000, 12, Estimate(1.2, 3_725.0))
+LONG = Bar("paris my-application-with-a-long-name", 12_340, 20_000, 12, Estimate(1.2, 3_725.0))
 
 
-def drawn(rows: list[Row], columns: int) -> list[str]:
+def drawn(rows: list[Bar], columns: int) -> list[str]:
     console = Console(width=columns, height=20, file=io.StringIO(), force_terminal=True, color_system=None)
     console.print(table(rows, columns))
     assert isinstance(console.file, io.StringIO)
@@ -32,7 +32,7 @@ def drawn(rows: list[Row], columns: int) -> list[str]:
 
 @given(st.lists(ROWS, min_size=1, max_size=4), st.integers(60, 200))
 @example([LONG], 60)
-def test_a_line_each_within_the_width(rows: list[Row], columns: int) -> None:
+def test_a_line_each_within_the_width(rows: list[Bar], columns: int) -> None:
     lines = drawn(rows, columns)
     assert len(lines) == len(rows)
     assert all(cell_len(line) <= columns for line in lines)
@@ -55,7 +55,7 @@ def test_what_a_line_reports_in_100_columns() -> None:
 def test_more_rows_than_lines_are_counted() -> None:
     console = Console(width=80, height=10, file=io.StringIO(), force_terminal=True, color_system=None)
     bars = Bars(console)
-    bars.draw([Row(f"cloud{n}", 0, 10, 0, UNKNOWN) for n in range(30)])
+    bars.draw([Bar(f"cloud{n}", 0, 10, 0, UNKNOWN) for n in range(30)])
     bars.clear()
     assert isinstance(console.file, io.StringIO)
     assert "and 24 more" in console.file.getvalue()

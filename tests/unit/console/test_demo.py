@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from console.demo import compare, settings
-from console.demo.clouds import Request, requests
+from console.demo.clouds import SimulatedRequest, requests
 from console.demo.nova import _aggregate_payload, _progress_payload
 from console.demo.run import conclude
 from console.demo.schedule import Step, schedule
@@ -54,7 +54,7 @@ def notification(step: Step, number: int) -> bytes:
     return orjson.dumps(value)
 
 
-def fill(path: Path, sent: Sequence[Request]) -> None:
+def fill(path: Path, sent: Sequence[SimulatedRequest]) -> None:
     """Write what the processor's core makes of the simulators' notifications."""
     out, partition = Effects(), Partition(Timers())
     steps = [step for cloud_steps in schedule(sent).values() for step in cloud_steps]
@@ -72,22 +72,22 @@ def fill(path: Path, sent: Sequence[Request]) -> None:
 
 
 @pytest.fixture
-def sent() -> list[Request]:
+def sent() -> list[SimulatedRequest]:
     return requests()
 
 
 @pytest.fixture
-def store(tmp_path: Path, sent: list[Request]) -> Path:
+def store(tmp_path: Path, sent: list[SimulatedRequest]) -> Path:
     path = tmp_path / "demo.sqlite"
     fill(path, sent)
     return path
 
 
-def told(store: Path, sent: Sequence[Request]) -> list[str]:
+def told(store: Path, sent: Sequence[SimulatedRequest]) -> list[str]:
     return compare.differences(compare.expected(sent), compare.stored(store))
 
 
-def test_the_clouds_are_as_announced(sent: list[Request]) -> None:
+def test_the_clouds_are_as_announced(sent: list[SimulatedRequest]) -> None:
     paris, rome, *oslo = sent
     assert (len(paris.aggregate.hosts), sum(bool(report.failed) for report in paris.reports)) == (95, 8)
     assert rome.silent_hosts == ("db12",)
@@ -96,7 +96,7 @@ def test_the_clouds_are_as_announced(sent: list[Request]) -> None:
     assert len({request.request_id for request in sent + requests()}) == 8
 
 
-def test_a_true_store_differs_in_nothing(store: Path, sent: list[Request]) -> None:
+def test_a_true_store_differs_in_nothing(store: Path, sent: list[SimulatedRequest]) -> None:
     assert told(store, sent) == []
 
 
@@ -124,7 +124,7 @@ def test_a_true_store_differs_in_nothing(store: Path, sent: list[Request]) -> No
         ("DELETE FROM precache_image WHERE cloud = 'oslo'", "precache_image: no row for oslo/"),
     ],
 )
-def test_every_difference_is_named(store: Path, sent: list[Request], tamper: str, word: str) -> None:
+def test_every_difference_is_named(store: Path, sent: list[SimulatedRequest], tamper: str, word: str) -> None:
     with closing(sqlite3.connect(store)) as connection:
         before = connection.total_changes
         connection.executescript(tamper)
@@ -133,7 +133,7 @@ def test_every_difference_is_named(store: Path, sent: list[Request], tamper: str
     assert any(word in text for text in differences), differences
 
 
-def test_a_difference_is_exit_code_1(store: Path, sent: list[Request], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_difference_is_exit_code_1(store: Path, sent: list[SimulatedRequest], capsys: pytest.CaptureFixture[str]) -> None:
     screen = PlainDemo()
     screen.begin(sent)
     assert conclude(store, sent, screen) == 0
@@ -148,7 +148,7 @@ def test_a_difference_is_exit_code_1(store: Path, sent: list[Request], capsys: p
     assert conclude(store, sent, JsonDemo()) == 1
 
 
-def test_each_operation_is_in_order_and_two_overlap(sent: list[Request]) -> None:
+def test_each_operation_is_in_order_and_two_overlap(sent: list[SimulatedRequest]) -> None:
     steps = schedule(sent)
     assert list(steps) == ["paris", "rome", "oslo"]
     for request in sent:
@@ -161,7 +161,7 @@ def test_each_operation_is_in_order_and_two_overlap(sent: list[Request]) -> None
     assert order.index(second) < len(order) - 1 - order[::-1].index(first)
 
 
-def test_fast_is_fast(sent: list[Request]) -> None:
+def test_fast_is_fast(sent: list[SimulatedRequest]) -> None:
     def last(*, fast: bool) -> float:
         return max(step.at_s for steps in schedule(sent, fast=fast).values() for step in steps)
 
@@ -169,7 +169,7 @@ def test_fast_is_fast(sent: list[Request]) -> None:
     assert last(fast=True) < 2
 
 
-def test_labels(sent: list[Request]) -> None:
+def test_labels(sent: list[SimulatedRequest]) -> None:
     assert list(labels(sent).values()) == ["paris", "rome", "oslo #1", "oslo #2"]
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from console.cli.exits import Failure
+from console.cli.exits import CommandError
 from console.query.live import live_hosts
-from console.start.clouds import Place
+from console.start.clouds import CloudAccess
 from precache.config.operators import OperatorCloud, OperatorsBlock
 from precache.openstack.api import Aggregate, CloudUnreachableError, ComputeHost, Image, RefusedError
 
@@ -35,18 +35,18 @@ class FakeCloud:
 
 def test_each_cloud_is_asked_once_by_its_entry_and_what_is_gone_has_no_hosts() -> None:
     cloud = FakeCloud({"a": ("cn-1", "cn-2"), "b": RefusedError("no aggregate b", 404)})
-    asked: list[Place] = []
+    asked: list[CloudAccess] = []
 
-    def connect(place: Place) -> FakeCloud:
+    def connect(place: CloudAccess) -> FakeCloud:
         asked.append(place)
         return cloud
 
     found = live_hosts([("paris", "a"), ("paris", "b")], OPERATORS, connect)
     assert found == {("paris", "a"): ("cn-1", "cn-2"), ("paris", "b"): ()}
-    assert asked == [Place("paris", "paris-admin", "R1")]
+    assert asked == [CloudAccess("paris", "paris-admin", "R1")]
 
 
 @pytest.mark.parametrize("error", [RefusedError("not allowed", 403), CloudUnreachableError("rome does not answer")])
 def test_a_cloud_that_does_not_tell_ends_the_command(error: Exception) -> None:
-    with pytest.raises(Failure, match=f"{error}.*without --live"):
+    with pytest.raises(CommandError, match=f"{error}.*without --live"):
         live_hosts([("rome", "a")], OPERATORS, lambda _: FakeCloud({"a": error}))

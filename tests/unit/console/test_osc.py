@@ -8,7 +8,7 @@ from unittest.mock import create_autospec
 
 from cliff.app import App
 
-from console.osc.start import Start, _arguments
+from console.osc.start import StartCommand, _arguments
 
 # Prints what of ours, and which slow client, importing the plugin's modules brings.
 LOADED = """
@@ -35,7 +35,7 @@ def test_every_command_is_there() -> None:
 
 
 def parsed(*words: str) -> argparse.Namespace:
-    namespace: argparse.Namespace = Start(create_autospec(App), None).get_parser("start").parse_args(words)
+    namespace: argparse.Namespace = StartCommand(create_autospec(App), None).get_parser("start").parse_args(words)
     return namespace
 
 

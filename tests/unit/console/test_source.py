@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from console.cli.exits import Failure
+from console.cli.exits import CommandError
 from console.cli.transport_url import VARIABLE
-from console.watch.feeds.source import Source, required, source
+from console.watch.feeds.source import WatchSource, required, source
 
 URL = "rabbit://openstack:secretword@rabbit.example.org:5672/"
 PLACE = {"exchange": "nova", "topic": "versioned_notifications"}
@@ -23,7 +23,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def named(**given: Any) -> Source | None:
+def named(**given: Any) -> WatchSource | None:
     nothing: dict[str, Any] = {"path": None, "kafka": None, "transport_url": None, "transport_url_file": None}
     return source(**{**nothing, **PLACE, **given})
 
@@ -70,7 +70,7 @@ def test_the_operators_file_where_nothing_is_named(nowhere: Path) -> None:
 
 
 def test_none_and_several() -> None:
-    with pytest.raises(Failure, match="Choose a source"):
+    with pytest.raises(CommandError, match="Choose a source"):
         required(named())
-    with pytest.raises(Failure, match="Choose one source"):
+    with pytest.raises(CommandError, match="Choose one source"):
         named(kafka="k:1", path=Path("x.yaml"))

@@ -5,32 +5,32 @@ from dataclasses import replace
 from typing import Any
 
 from keeper.core.declaration import CloudRules, Declaration, ImageChoice
-from keeper.core.observed import Aggregate, CloudView, Host, HostImage, Image, Operation
+from keeper.core.observed import ObservedAggregate, CloudView, ObservedHost, ObservedHostImage, ObservedImage, ObservedOperation
 from keeper.core.plan import Plan, plan_cloud
 from precache.contract.wanted import Wanted
 
 HOUR = 3_600.0
 NOW = 1_767_225_600.0  # 2026-01-01T00:00:00Z
-UBUNTU = Image("u-1", "ubuntu", "active", "2026-01-01", {"os_distro": "ubuntu"})
+UBUNTU = ObservedImage("u-1", "ubuntu", "active", "2026-01-01", {"os_distro": "ubuntu"})
 DECLARED = Declaration("paris", "app", (ImageChoice("ubuntu"),))
 
 
-def view(hosts: Sequence[Host | str] = ("h1", "h2"), **changes: Any) -> CloudView:
+def view(hosts: Sequence[ObservedHost | str] = ("h1", "h2"), **changes: Any) -> CloudView:
     """Return a cloud with one aggregate and one image, whose bridge is heard."""
-    known = [Host(host) if isinstance(host, str) else host for host in hosts]
-    plain = CloudView([Aggregate(1, "uuid-app", "app", known)], [UBUNTU], heard_s=NOW - 30)
+    known = [ObservedHost(host) if isinstance(host, str) else host for host in hosts]
+    plain = CloudView([ObservedAggregate(1, "uuid-app", "app", known)], [UBUNTU], heard_s=NOW - 30)
     return replace(plain, **changes)
 
 
-def cached(*hosts: str, touched_s: float = NOW - HOUR) -> dict[tuple[str, str], Mapping[str, HostImage]]:
+def cached(*hosts: str, touched_s: float = NOW - HOUR) -> dict[tuple[str, str], Mapping[str, ObservedHostImage]]:
     """Return the residency of the image on hosts that reported it cached."""
-    return {("uuid-app", "u-1"): {host: HostImage("cached", touched_s) for host in hosts}}
+    return {("uuid-app", "u-1"): {host: ObservedHostImage("cached", touched_s) for host in hosts}}
 
 
-def operation(global_request_id: str = "other", **changes: Any) -> Operation:
+def operation(global_request_id: str = "other", **changes: Any) -> ObservedOperation:
     """Return an operation that runs, and has not reported."""
     return replace(
-        Operation("paris/uuid-app/req-1", "uuid-app", global_request_id, "running", (), 2, 0, NOW - 60, NOW - 60),
+        ObservedOperation("paris/uuid-app/req-1", "uuid-app", global_request_id, "running", (), 2, 0, NOW - 60, NOW - 60),
         **changes,
     )
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from keeper.core.declaration import ImageChoice, Retry
-from keeper.core.observed import CloudView, Host, HostImage, Image, Unavailable
+from keeper.core.declaration import ImageChoice, RetryPolicy
+from keeper.core.observed import CloudView, ObservedHost, ObservedHostImage, ObservedImage, Unavailable
 from keeper.core.plan import answered
 from keeper.core.requests import global_request_id
 from precache.contract.wanted import Wanted
@@ -37,8 +37,8 @@ def test_what_nobody_asked_for_is_asked_for_with_an_id_that_follows_from_it() ->
     [
         (view(residency=cached("h1", "h2")), "resident", "resident on 2 hosts"),
         (view(()), "waiting", "the aggregate has no hosts"),
-        (view([Host("h1", up=False)]), "waiting", "h1 is down"),
-        (view(["h1", Host("h2", up=False)], residency=cached("h1")), "waiting", "h2 is down"),
+        (view([ObservedHost("h1", up=False)]), "waiting", "h1 is down"),
+        (view(["h1", ObservedHost("h2", up=False)], residency=cached("h1")), "waiting", "h2 is down"),
         (view(heard_s=NOW - 400), "waiting", "no heartbeat"),
         (view(heard_s=None), "waiting", "no heartbeat"),
         (view(operations=[operation()]), "waiting", "images not known yet"),
@@ -72,12 +72,12 @@ def test_it_is_asked_for_again_the_margin_before_the_purge_and_not_before() -> N
 def test_the_oldest_touch_of_a_host_that_is_up_decides() -> None:
     residency = {
         ("uuid-app", "u-1"): {
-            "h1": HostImage("cached", NOW - HOUR),
-            "h2": HostImage("cached", NOW - 21 * HOUR),
+            "h1": ObservedHostImage("cached", NOW - HOUR),
+            "h2": ObservedHostImage("cached", NOW - 21 * HOUR),
         }
     }
     assert len(plan(view(residency=residency)).calls) == 1
-    assert plan(view(["h1", Host("h2", up=False)], residency=residency)).calls == []
+    assert plan(view(["h1", ObservedHost("h2", up=False)], residency=residency)).calls == []
 
 
 def test_while_the_request_is_open_nothing_is_asked() -> None:
@@ -120,7 +120,7 @@ def test_what_nova_refused_is_said_in_its_words_and_asked_again_ever_more_rarely
 
 
 def test_hosts_that_failed_are_asked_for_again_with_backoff_then_with_the_next_cycle() -> None:
-    residency = {("uuid-app", "u-1"): {"h1": HostImage("cached", NOW), "h2": HostImage("failed", None)}}
+    residency = {("uuid-app", "u-1"): {"h1": ObservedHostImage("cached", NOW), "h2": ObservedHostImage("failed", None)}}
     record, now_s, gaps = accepted(NOW), NOW, []
     for _ in range(3):
         ended_s = now_s + 100
@@ -132,7 +132,7 @@ def test_hosts_that_failed_are_asked_for_again_with_backoff_then_with_the_next_c
             now_s += 60
         gaps.append(now_s - ended_s)
         record = answered(calls[0].record, "accepted", "", now_s)
-        residency["uuid-app", "u-1"]["h1"] = HostImage("cached", now_s)
+        residency["uuid-app", "u-1"]["h1"] = ObservedHostImage("cached", now_s)
     assert gaps[:2] == [600, 1_200]
     # Attempt 3 of 3 was in vain: with the renewal of what is there, 20 h after it was asked for.
     assert gaps[2] == pytest.approx(20 * HOUR - 100, abs=60)
@@ -140,16 +140,16 @@ def test_hosts_that_failed_are_asked_for_again_with_backoff_then_with_the_next_c
 
 
 def test_a_host_that_joined_is_left_alone_for_a_while_then_asked() -> None:
-    seen = view(["h1", Host("h2", since_s=NOW - 500)], residency=cached("h1"))
+    seen = view(["h1", ObservedHost("h2", since_s=NOW - 500)], residency=cached("h1"))
     assert plan(seen).calls == []
     assert len(plan(replace(seen, heard_s=NOW + 100), now_s=NOW + 100).calls) == 1
 
 
 def test_a_host_that_came_back_up_is_asked_although_all_attempts_failed() -> None:
     record = structs.replace(accepted(NOW - 2 * HOUR), outcome="over", attempt=3, ended_at="2025-12-31T22:10:00.000Z")
-    residency = {("uuid-app", "u-1"): {"h1": HostImage("cached", NOW - HOUR), "h2": HostImage("failed", None)}}
+    residency = {("uuid-app", "u-1"): {"h1": ObservedHostImage("cached", NOW - HOUR), "h2": ObservedHostImage("failed", None)}}
     assert plan(view(residency=residency), record).calls == []
-    back = view(["h1", Host("h2", since_s=NOW - 600)], residency=residency)
+    back = view(["h1", ObservedHost("h2", since_s=NOW - 600)], residency=residency)
     assert len(plan(back, record).calls) == 1
 
 
@@ -161,10 +161,10 @@ def test_a_host_that_no_operation_covers_although_it_was_asked_does_not_lead_to_
 
 
 def test_no_more_requests_at_once_than_allowed_the_longest_due_first() -> None:
-    images = [Image(f"i-{number}", f"image-{number}") for number in range(3)]
+    images = [ObservedImage(f"i-{number}", f"image-{number}") for number in range(3)]
     declared = replace(DECLARED, images=tuple(ImageChoice(each.name) for each in images))
     residency = {
-        ("uuid-app", each.id): {host: HostImage("cached", NOW - (20.5 + number) * HOUR) for host in ("h1", "h2")}
+        ("uuid-app", each.id): {host: ObservedHostImage("cached", NOW - (20.5 + number) * HOUR) for host in ("h1", "h2")}
         for number, each in enumerate(images)
     }
     seen = view(images=images, residency=residency)
@@ -214,7 +214,7 @@ def test_a_record_changes_its_time_only_with_something_else() -> None:
 
 
 def test_by_property_the_newest_are_meant_and_others_are_removed() -> None:
-    images = [Image(f"d-{day}", "debian", "active", f"2026-01-0{day}", {"os_distro": "debian"}) for day in (1, 2, 3)]
+    images = [ObservedImage(f"d-{day}", "debian", "active", f"2026-01-0{day}", {"os_distro": "debian"}) for day in (1, 2, 3)]
     choice = ImageChoice(properties=(("os_distro", "debian"),), newest=2)
     declared = replace(DECLARED, images=(choice,))
     made = plan(view(images=[*images, UBUNTU]), declared=declared, requests=5)
@@ -246,7 +246,7 @@ def test_a_deadline_that_can_not_be_met_at_the_known_rate_is_said(deadline_s: fl
 
 def test_attempts_is_the_users_to_choose() -> None:
     record = structs.replace(accepted(NOW - 2 * HOUR), outcome="over", ended_at="2025-12-31T22:10:00.000Z")
-    residency = {("uuid-app", "u-1"): {"h1": HostImage("cached", NOW - HOUR), "h2": HostImage("failed", None)}}
-    once = replace(DECLARED, retry=Retry(attempts=1))
+    residency = {("uuid-app", "u-1"): {"h1": ObservedHostImage("cached", NOW - HOUR), "h2": ObservedHostImage("failed", None)}}
+    once = replace(DECLARED, retry=RetryPolicy(attempts=1))
     assert plan(view(residency=residency), record, declared=once).calls == []
     assert len(plan(view(residency=residency), record).calls) == 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from precache.contract.topics import BRIDGE_TYPE
-from processor.core.decode import Report, read
+from processor.core.decode import ProgressReport, read
 from processor.core.effects import Effects
 from processor.core.explain import Unreadable
 from processor.core.partition import Partition
@@ -120,7 +120,7 @@ def test_what_is_wrong_is_said(value: bytes, reason: str, detail: str) -> None:
     ],
 )
 def test_what_may_differ(change: Callable[[], bytes]) -> None:
-    assert type(read(change())) is Report
+    assert type(read(change())) is ProgressReport
 
 
 @pytest.mark.parametrize(

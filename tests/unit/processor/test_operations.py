@@ -7,7 +7,7 @@ from msgspec import to_builtins
 
 from precache.contract.topics import MAX_RECORD_BYTES
 from processor.core.effects import Effects
-from processor.core.operation import Operation
+from processor.core.operation import OperationState
 from processor.core.partition import Partition
 from processor.core.records import operation_record
 from processor.core.settings import Timers
@@ -323,5 +323,5 @@ def test_an_operation_whose_events_cannot_be_read_again_has_a_record_all_the_sam
     event = Source().start(["a", "b"])
     partition.apply(1_000, 0, event.key, event.value, out)
     (decision,) = out.decisions
-    record = operation_record(Operation.from_record(decision.record))
+    record = operation_record(OperationState.from_record(decision.record))
     assert (record.started_at, record.operation) == (decision.record.started_at, decision.record.operation)

@@ -13,11 +13,11 @@ from precache.runtime.shutdown import Stop
 from precache.runtime.watchdog import Watched
 from processor.errors import StartOver
 from processor.fault_points import FaultPoints
-from processor.output.encode import Output
+from processor.output.encode import OutputRecord
 from processor.output.transactions import Transactions
 from processor.shutdown import ShutdownGrace
 
-RECORD = Output("precache.progress", -1, b"key", b"value", [])
+RECORD = OutputRecord("precache.progress", -1, b"key", b"value", [])
 
 
 def failure(code: int, *, abortable: bool = False, fatal: bool = False) -> KafkaException:

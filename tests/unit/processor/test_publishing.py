@@ -14,7 +14,7 @@ from processor.core.explain import MAX_NAME_BYTES
 from processor.core.partition import Partition
 from processor.core.settings import Timers
 from processor.output import dead_letters
-from processor.output.encode import Encoder, Output
+from processor.output.encode import Encoder, OutputRecord
 from processor.output.rows import operation_rows
 from processor.stores.api import RefusedRow
 from tests.support.events import Event, Source
@@ -46,7 +46,7 @@ def applied(*events: Event) -> tuple[Partition, Effects]:
     return partition, out
 
 
-def write(producer: Producer, outputs: list[Output]) -> None:
+def write(producer: Producer, outputs: list[OutputRecord]) -> None:
     for output in outputs:
         headers = cast("list[tuple[str, str | bytes | None]]", output.headers)
         producer.produce(output.topic, output.value, output.key, output.partition, headers=headers)

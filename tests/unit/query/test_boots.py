@@ -3,7 +3,7 @@
 from typing import Any
 
 from precache.contract.times import NS_PER_S, rfc3339_us
-from precache.query.api import Evidence, Outcome
+from precache.query.api import Evidence, HostOutcome
 from precache.query.boots import boot_times
 from precache.query.records import Boot, StoredOperation
 from precache.query.residency import Question
@@ -25,8 +25,8 @@ def operation(began: int, **values: Any) -> StoredOperation:
     return StoredOperation(**(told | values))
 
 
-def reported(made: StoredOperation, host: str, after: int, *images: str) -> Outcome:
-    return Outcome(made.time + after, made.cloud, host, made.operation, frozenset(images), frozenset())
+def reported(made: StoredOperation, host: str, after: int, *images: str) -> HostOutcome:
+    return HostOutcome(made.time + after, made.cloud, host, made.operation, frozenset(images), frozenset())
 
 
 def boot(host: str, ended: int, duration_s: float, image: str = "a", result: str = "active") -> Boot:
@@ -34,7 +34,7 @@ def boot(host: str, ended: int, duration_s: float, image: str = "a", result: str
     return Boot(cloud="paris", host=host, image=image, time=ended, instance=name, duration_s=duration_s, result=result)
 
 
-def figures(boots: list[Boot], operations: list[StoredOperation], outcomes: list[Outcome], since: int = 0) -> list[Any]:
+def figures(boots: list[Boot], operations: list[StoredOperation], outcomes: list[HostOutcome], since: int = 0) -> list[Any]:
     question = Question(now_ns=NOW, purge_after_s=lambda *_: 86_400.0)
     return list(boot_times(boots, Evidence(operations, iter(outcomes)), question, since))
 

@@ -8,7 +8,7 @@ import pytest
 from precache.contract.operation import Operation
 from precache.contract.tables.measurements import MEASUREMENTS
 from precache.contract.times import NS_PER_S, rfc3339_us
-from precache.query.api import Evidence, Outcome
+from precache.query.api import Evidence, HostOutcome
 from precache.query.records import Boot, HostReport, StoredOperation
 from precache.query.residency import HostImage, Question, Residency, counts, estimate
 
@@ -43,14 +43,14 @@ def operation(name: str, began: int, images: str = A, **values: Any) -> StoredOp
     return StoredOperation(**(told | values))
 
 
-def outcome(operation: StoredOperation, host: str, cached: str = "", failed: str = "") -> Outcome:
+def outcome(operation: StoredOperation, host: str, cached: str = "", failed: str = "") -> HostOutcome:
     cloud = operation.cloud
-    return Outcome(
+    return HostOutcome(
         operation.time + 1, cloud, host, operation.operation, frozenset(cached.split()), frozenset(failed.split())
     )
 
 
-def ask(operations: list[StoredOperation], outcomes: list[Outcome], boots: Any = (), **more: Any) -> list[Residency]:
+def ask(operations: list[StoredOperation], outcomes: list[HostOutcome], boots: Any = (), **more: Any) -> list[Residency]:
     told: dict[str, Any] = {"now_ns": NOW, "purge_after_s": lambda *_: 86_400.0}
     return estimate(Evidence(operations, iter(outcomes)), Question(**(told | more)), boots)
 

@@ -9,9 +9,9 @@ import pytest
 
 from precache.runtime.bounded import NotReturnedError, call_within
 from precache.runtime.health import Health
-from precache.runtime.watchdog import Hang, Limits, Watchdog
+from precache.runtime.watchdog import Hang, WatchdogLimits, Watchdog
 
-LIMITS = Limits(round_s=30.0, beat_s=120.0, end_s=180.0)
+LIMITS = WatchdogLimits(round_s=30.0, beat_s=120.0, end_s=180.0)
 
 
 @pytest.fixture

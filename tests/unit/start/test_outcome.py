@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from console.start.outcome import START_WITHIN_S, Standing, due_at, exit_code, is_worth_a_retry, of_all, of_fault
+from console.start.outcome import START_WITHIN_S, RequestState, due_at, exit_code, is_worth_a_retry, of_all, of_fault
 from precache.openstack.api import (
     CloudConfigError,
     CloudUnreachableError,
@@ -20,52 +20,52 @@ LATE = 10.0 + START_WITHIN_S
 @pytest.mark.parametrize(
     ("standing", "now", "code"),
     [
-        (Standing(), 1000.0, None),
-        (Standing(answered_at=10.0), 10.0, None),
-        (Standing(answered_at=10.0), LATE - 0.1, None),
-        (Standing(answered_at=10.0), LATE, 5),
-        (Standing(answered_at=10.0, heard_since=40.0), LATE, None),
-        (Standing(answered_at=10.0, heard_since=40.0), 40.0 + START_WITHIN_S, 5),
-        (Standing(answered_at=10.0, began=True), LATE, None),
-        (Standing(answered_at=10.0, fault=LOST), LATE - 0.1, None),
-        (Standing(answered_at=10.0, fault=LOST), LATE, 9),
-        (Standing(answered_at=10.0, fault=LOST, hears=False, wait=False), 10.0, 9),
-        (Standing(answered_at=10.0, hears=False, wait=False), 10.0, 0),
-        (Standing(answered_at=10.0, fault=LOST, began=True), LATE, None),
-        (Standing(began=True), 1000.0, None),
-        (Standing(answered_at=10.0, fault=RefusedError("no", 403)), 10.0, 8),
-        (Standing(answered_at=10.0, fault=CloudUnreachableError("no")), 10.0, 6),
-        (Standing(answered_at=10.0, fault=CloudConfigError("no")), 10.0, 2),
-        (Standing(answered_at=10.0, began=True, ended=1), 11.0, 1),
-        (Standing(began=True, ended=3), 11.0, 3),
+        (RequestState(), 1000.0, None),
+        (RequestState(answered_at=10.0), 10.0, None),
+        (RequestState(answered_at=10.0), LATE - 0.1, None),
+        (RequestState(answered_at=10.0), LATE, 5),
+        (RequestState(answered_at=10.0, heard_since=40.0), LATE, None),
+        (RequestState(answered_at=10.0, heard_since=40.0), 40.0 + START_WITHIN_S, 5),
+        (RequestState(answered_at=10.0, began=True), LATE, None),
+        (RequestState(answered_at=10.0, fault=LOST), LATE - 0.1, None),
+        (RequestState(answered_at=10.0, fault=LOST), LATE, 9),
+        (RequestState(answered_at=10.0, fault=LOST, hears=False, wait=False), 10.0, 9),
+        (RequestState(answered_at=10.0, hears=False, wait=False), 10.0, 0),
+        (RequestState(answered_at=10.0, fault=LOST, began=True), LATE, None),
+        (RequestState(began=True), 1000.0, None),
+        (RequestState(answered_at=10.0, fault=RefusedError("no", 403)), 10.0, 8),
+        (RequestState(answered_at=10.0, fault=CloudUnreachableError("no")), 10.0, 6),
+        (RequestState(answered_at=10.0, fault=CloudConfigError("no")), 10.0, 2),
+        (RequestState(answered_at=10.0, began=True, ended=1), 11.0, 1),
+        (RequestState(began=True, ended=3), 11.0, 3),
         # --timeout, before anything began:
-        (Standing(answered_at=10.0, ended=5), 11.0, 5),
-        (Standing(ended=5), 11.0, 9),
-        (Standing(answered_at=10.0, fault=LOST, ended=5), 11.0, 9),
+        (RequestState(answered_at=10.0, ended=5), 11.0, 5),
+        (RequestState(ended=5), 11.0, 9),
+        (RequestState(answered_at=10.0, fault=LOST, ended=5), 11.0, 9),
         # --no-wait:
-        (Standing(wait=False), 11.0, None),
-        (Standing(answered_at=10.0, wait=False), 10.0, 0),
-        (Standing(began=True, wait=False), 10.0, 0),
-        (Standing(answered_at=10.0, fault=LOST, wait=False), 11.0, None),
-        (Standing(answered_at=10.0, fault=LOST, wait=False), LATE, 9),
-        (Standing(answered_at=10.0, fault=LOST, began=True, wait=False), 11.0, 0),
-        (Standing(answered_at=10.0, fault=RefusedError("no", 404), wait=False), 10.0, 8),
+        (RequestState(wait=False), 11.0, None),
+        (RequestState(answered_at=10.0, wait=False), 10.0, 0),
+        (RequestState(began=True, wait=False), 10.0, 0),
+        (RequestState(answered_at=10.0, fault=LOST, wait=False), 11.0, None),
+        (RequestState(answered_at=10.0, fault=LOST, wait=False), LATE, 9),
+        (RequestState(answered_at=10.0, fault=LOST, began=True, wait=False), 11.0, 0),
+        (RequestState(answered_at=10.0, fault=RefusedError("no", 404), wait=False), 10.0, 8),
     ],
 )
-def test_exit_code(standing: Standing, now: float, code: int | None) -> None:
+def test_exit_code(standing: RequestState, now: float, code: int | None) -> None:
     assert exit_code(standing, now) == code
 
 
 def test_due() -> None:
-    assert due_at(Standing()) is None
-    assert due_at(Standing(answered_at=10.0)) == LATE
-    assert due_at(Standing(answered_at=10.0, heard_since=20.0)) == 20.0 + START_WITHIN_S
-    assert due_at(Standing(answered_at=10.0, began=True)) is None
+    assert due_at(RequestState()) is None
+    assert due_at(RequestState(answered_at=10.0)) == LATE
+    assert due_at(RequestState(answered_at=10.0, heard_since=20.0)) == 20.0 + START_WITHIN_S
+    assert due_at(RequestState(answered_at=10.0, began=True)) is None
 
 
 def test_a_request_whose_end_is_due_ends_then() -> None:
     for fault, heard, wait in itertools.product((None, LOST), (0.0, 50.0), (True, False)):
-        standing = Standing(answered_at=10.0, fault=fault, heard_since=heard, wait=wait)
+        standing = RequestState(answered_at=10.0, fault=fault, heard_since=heard, wait=wait)
         due = due_at(standing)
         assert due is not None
         assert exit_code(standing, due) is not None

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from console.start.plan import Wish, check, separate, some
-from console.watch.board import Board, Entry
+from console.start.plan import PlannedRequest, check, separate, some
+from console.watch.board import Board, BoardEntry
 from precache.openstack.api import Aggregate, ComputeHost, Image
 from tests.support.watched import IMAGE, OPERATION, operation, progress
 
@@ -16,11 +16,11 @@ UP = [ComputeHost(f"host{n}", up=True, enabled=True) for n in range(1, 4)]
 ELSEWHERE = "paris/0f6f0b9e-5f0e-4a39-8f0d-1c1f3b1f7d18/req-9"
 
 
-def wish(*images: Image, hosts: tuple[str, ...] = ("host1", "host2", "host3")) -> Wish:
-    return Wish("paris", Aggregate(1, UUID, "foo", hosts), images or (ACTIVE,))
+def wish(*images: Image, hosts: tuple[str, ...] = ("host1", "host2", "host3")) -> PlannedRequest:
+    return PlannedRequest("paris", Aggregate(1, UUID, "foo", hosts), images or (ACTIVE,))
 
 
-def running(*, reports: int = 0, images: list[str] | None = None, **changes: Any) -> list[Entry]:
+def running(*, reports: int = 0, images: list[str] | None = None, **changes: Any) -> list[BoardEntry]:
     board = Board()
     board.operation(operation(1, "running", images=[], **changes))
     for done in range(1, reports + 1):

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from console.start import outcome
-from console.start.clouds import Place
-from console.start.request import Request, Terms, has_expired
-from console.start.run import Order, Start
+from console.start.clouds import CloudAccess
+from console.start.request import StartRequest, Terms, has_expired
+from console.start.run import Order, StartRun
 from console.watch.feeds.api import CannotWatchError, OperationRecord, ProgressRecord, Record
 from console.watch.history import History
 from console.watch.show.screens import JsonScreen, Manner, PlainScreen
@@ -73,7 +73,7 @@ class FakeFeed:
 
 
 class FakeMute:
-    def reason(self, request: Request, manner: Manner) -> str:
+    def reason(self, request: StartRequest, manner: Manner) -> str:
         return f"mute; {manner.resume} {request.global_request_id}"
 
 
@@ -87,11 +87,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 def start(
     clouds: dict[str, FakeCloud], feed: FakeFeed | None, terms: Terms | None = None, *, as_json: bool = False
 ) -> int:
-    places = [Place(name) for name in clouds]
+    places = [CloudAccess(name) for name in clouds]
     order = Order(places, "foo", ["ubuntu"], separate_images=False, force=False, terms=terms or Terms())
     screen = JsonScreen(MANNER) if as_json else PlainScreen(MANNER)
     how = {"mute": FakeMute(), "history": History(None), "has_past": True}
-    made = Start(order, feed, screen, MANNER, **how, connect=lambda place: clouds[place.name])  # type: ignore[arg-type]
+    made = StartRun(order, feed, screen, MANNER, **how, connect=lambda place: clouds[place.name])  # type: ignore[arg-type]
     return made.run()
 
 

@@ -14,13 +14,13 @@ from processor.stores.influxdb.errors import (
     STATUSES,
     BatchRefusedError,
     BatchTooLargeError,
-    Decision,
-    Target,
+    ErrorAction,
+    WriteTarget,
     decide,
     expected,
 )
 
-TARGET = Target("http://influx:8086", "my org", "pre cache")
+TARGET = WriteTarget("http://influx:8086", "my org", "pre cache")
 
 CONFLICT = (
     "failure writing points to database: partial write: field type conflict: input field "
@@ -230,4 +230,4 @@ def test_network_errors(error: Exception, kind: type[Exception], *, actionable: 
 
 def test_decisions_are_all_in_use() -> None:
     used: set[Any] = {*STATUSES.values(), *EXCEPTIONS.values()}
-    assert used == set(Decision)
+    assert used == set(ErrorAction)
