@@ -1,18 +1,17 @@
 """From a record of ``nova.notifications`` to an event; every message passes here, so the good case asks little.
 
-msgspec decodes and checks in one pass, against the classes below, and passes over what is not asked for. What it
-refuses is looked at again, slowly, by ``processor.core.explain``, which says what is wrong and where.
+msgspec decodes and checks in one pass, against the contract's Structs, and passes over what they do not name. What it
+refuses is read again, slowly, by ``processor.core.explain``, which says what is wrong and where.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from msgspec import DecodeError, Meta, Struct, ValidationError, field, structs
+from msgspec import DecodeError, ValidationError, structs
 from msgspec.json import Decoder
 
 from precache.contract.heartbeat import Heartbeat
-from precache.contract.nova import END, PAYLOAD_MAJOR, PROGRESS, START
-from precache.contract.tables.fields import INT64_MAX, INT64_MIN
+from precache.contract.nova import PAYLOAD_MAJOR, EndNotification, ProgressNotification, StartNotification
 from processor.core.explain import EARLIEST, LATEST, MAX_NAME_BYTES, check_names, explain
 
 # The names of the images that one host cached, and of those that failed there, as Nova listed them.
@@ -67,67 +66,7 @@ class HeartbeatEvent(NamedTuple):
 
 Event = ProgressReport | Boundary | HeartbeatEvent
 
-# What stands in a record's value. They hold no cycles, so the collector need not look at them.
-_Name = Annotated[str, Meta(min_length=1)]
-_Int64 = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
-
-
-class _RequestContext(Struct, gc=False):
-    request_id: _Name
-    project_id: str | None = None
-    user_id: str | None = None
-    global_request_id: str | None = None
-
-
-class _ReportBody(Struct, gc=False):
-    uuid: str
-    name: str
-    host: _Name
-    images_cached: tuple[_Name, ...]
-    images_failed: tuple[_Name, ...]
-    index: _Int64
-    total: _Int64
-
-
-class _BoundaryBody(Struct, gc=False):
-    uuid: str
-    name: str
-    hosts: list[_Name] | None = None
-
-
-class _ReportPayload(Struct, gc=False):
-    version: str = field(name="nova_object.version")
-    body: _ReportBody = field(name="nova_object.data")
-
-
-class _BoundaryPayload(Struct, gc=False):
-    version: str = field(name="nova_object.version")
-    body: _BoundaryBody = field(name="nova_object.data")
-
-
-class _Progress(Struct, tag_field="event_type", tag=PROGRESS, gc=False):
-    message_id: _Name
-    timestamp: datetime
-    payload: _ReportPayload
-    context: _RequestContext
-    publisher_id: str = ""
-
-
-class _Start(Struct, tag_field="event_type", tag=START, gc=False):
-    message_id: _Name
-    timestamp: datetime
-    payload: _BoundaryPayload
-    context: _RequestContext
-
-
-class _End(Struct, tag_field="event_type", tag=END, gc=False):
-    message_id: _Name
-    timestamp: datetime
-    payload: _BoundaryPayload
-    context: _RequestContext
-
-
-_decode: Final = Decoder(_Progress | _Start | _End | Heartbeat).decode
+_decode: Final = Decoder(ProgressNotification | StartNotification | EndNotification | Heartbeat).decode
 
 
 def read(value: bytes) -> Event | None:
@@ -139,14 +78,14 @@ def read(value: bytes) -> Event | None:
     try:
         decoded = _decode(value)
         event: Event
-        if type(decoded) is _Progress:
+        if type(decoded) is ProgressNotification:
             event = _report(decoded)
         elif type(decoded) is Heartbeat:
             event = HeartbeatEvent(decoded, _moment(datetime.fromisoformat(decoded.timestamp)))
         else:
             event = _boundary(decoded)
-    # ValueError: bytes that are no UTF-8, and what is asked for beyond the types; OverflowError: no such time in UTC.
-    except (DecodeError, ValidationError, ValueError, OverflowError, RecursionError) as error:
+    # ValueError: bytes that are no UTF-8, and what is asked for beyond the types.
+    except (DecodeError, ValidationError, ValueError, RecursionError) as error:
         reason = explain(value, error)
         if reason is None:
             return None
@@ -157,8 +96,8 @@ def read(value: bytes) -> Event | None:
     return event
 
 
-def _report(decoded: _Progress) -> ProgressReport:
-    body, context = decoded.payload.body, decoded.context
+def _report(decoded: ProgressNotification) -> ProgressReport:
+    body, context = decoded.payload.data, decoded.context
     _check_version(decoded.payload.version)
     return _new(
         ProgressReport,
@@ -180,13 +119,13 @@ def _report(decoded: _Progress) -> ProgressReport:
     )
 
 
-def _boundary(decoded: _Start | _End) -> Boundary:
-    body, context = decoded.payload.body, decoded.context
+def _boundary(decoded: StartNotification | EndNotification) -> Boundary:
+    body, context = decoded.payload.data, decoded.context
     _check_version(decoded.payload.version)
     return Boundary(
         context.request_id,
         _moment(decoded.timestamp),
-        type(decoded) is _End,
+        type(decoded) is EndNotification,
         body.hosts,
         body.name,
         body.uuid,
@@ -202,11 +141,12 @@ def _check_version(version: str) -> None:
 
 
 def _moment(moment: datetime) -> datetime:
-    if moment.tzinfo is not UTC:
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    if EARLIEST < moment < LATEST:
-        return moment
-    raise ValueError("timestamp")
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    # Compared before it is converted: a time at either end of the calendar has no counterpart in UTC.
+    if not EARLIEST < moment < LATEST:
+        raise ValueError(f"timestamp: a time that the stores can't hold: {moment.isoformat()}")
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def _images(images: Images) -> Images:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from precache.contract.heartbeat import Heartbeat
-from precache.contract.operation import OperationState as OperationRecord
+from precache.contract.operation import Operation
 from precache.contract.progress import Progress
 from precache.contract.tables.measurements import Row
 from processor.core.explain import Reason
@@ -31,7 +31,7 @@ class Decision(NamedTuple):
     """A record for ``precache.operations``; ``at_ms`` is the partition's clock when it was decided."""
 
     at_ms: int
-    record: OperationRecord
+    record: Operation
     value: bytes
 
 

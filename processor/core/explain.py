@@ -1,14 +1,13 @@
 """Why a record of ``nova.notifications`` can't be used, in words: the slow twin of ``processor.core.decode``."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-import msgspec
 import orjson
+from msgspec import ValidationError
 
-from precache.contract.nova import END, PAYLOAD_MAJOR, PROGRESS, START
-from precache.contract.tables.fields import INT64_MAX, INT64_MIN
+from precache.contract.nova import CACHE_IMAGES, PAYLOAD_MAJOR, error_text
 from precache.contract.topics import BRIDGE_TYPE
 
 Reason = Literal["undecodable", "unknown-version", "no-request-id", "late", "refused-point"]
@@ -42,13 +41,10 @@ def explain(value: bytes, error: Exception) -> Unreadable | None:
         data = orjson.loads(value)
     except orjson.JSONDecodeError as problem:
         return Unreadable("undecodable", f"the value is not JSON: {problem}")
-    kind = data.get("event_type") if type(data) is dict else None
-    if type(kind) is str and kind not in _BODIES and kind != BRIDGE_TYPE:
+    if _is_foreign(data):
         return None
-    try:
-        return _explain(data) or Unreadable("undecodable", f"the value can't be used: {error!r}")
-    except _WrongField as problem:
-        return Unreadable("undecodable", str(problem))
+    text = error_text(error) if isinstance(error, ValidationError) else str(error)
+    return _newer_version(data) or _no_request_id(data) or Unreadable("undecodable", text)
 
 
 def check_names(event: Mapping[str, object]) -> None:
@@ -63,120 +59,27 @@ def check_names(event: Mapping[str, object]) -> None:
             raise Unreadable("undecodable", text)
 
 
-class _WrongField(Exception):
-    """The first thing found wrong: ``path: what``."""
+def _is_foreign(data: object) -> bool:
+    """Whether it is a notification that means nothing here."""
+    kind = data.get("event_type") if type(data) is dict else None
+    return type(kind) is str and kind not in CACHE_IMAGES and kind != BRIDGE_TYPE
 
 
-def _explain(data: object) -> Unreadable | None:
-    top = _object(data, "the value")
-    kind = _text(top, "event_type")
-    if kind == BRIDGE_TYPE:
-        _check(top, _HEARTBEAT)
-        _check(_object(top.get("counts"), "counts"), _COUNTS, "counts.")
+def _newer_version(data: Any) -> Unreadable | None:
+    """Return the reason when the payload is of another major version, whose fields are not ours to judge."""
+    payload = data.get("payload") if type(data) is dict else None
+    version = payload.get("nova_object.version") if type(payload) is dict else None
+    if type(version) is not str or version.partition(".")[0] == PAYLOAD_MAJOR:
         return None
-    payload = _object(top.get("payload"), "payload")
-    version = _text(payload, "nova_object.version", "payload.")
-    if version.partition(".")[0] != PAYLOAD_MAJOR:
-        return Unreadable("unknown-version", f"payload.nova_object.version is {shown(version)}, not {PAYLOAD_MAJOR}.x")
-    context = _object(top.get("context"), "context")
-    if not context.get("request_id"):
-        return Unreadable("no-request-id", "context.request_id is missing: no telling which operation this belongs to")
-    _check(context, _CONTEXT, "context.")
-    _check(top, _TOP)
-    body = _object(payload.get("nova_object.data"), "payload.nova_object.data")
-    _check(body, _BODIES.get(kind, {}), "payload.nova_object.data.")
-    return None
+    return Unreadable("unknown-version", f"payload.nova_object.version is {shown(version)}, not {PAYLOAD_MAJOR}.x")
 
 
-def _object(value: object, path: str) -> dict[str, Any]:
-    if type(value) is not dict:
-        raise _WrongField(f"{path} is not an object: {shown(value)}")
-    return value
-
-
-def _text(holder: dict[str, Any], key: str, prefix: str = "") -> str:
-    value = holder.get(key)
-    if type(value) is not str:
-        raise _WrongField(f"{prefix}{key} is not a string: {shown(value)}")
-    return value
-
-
-def _check(holder: dict[str, Any], rules: "dict[str, _Rule]", prefix: str = "") -> None:
-    for key, rule in rules.items():
-        for error in rule(holder.get(key)):
-            raise _WrongField(f"{prefix}{key} {error}: {shown(holder.get(key))}")
-
-
-_Rule = Callable[[object], Iterator[str]]
-
-
-def _is_name(value: object) -> Iterator[str]:
-    if type(value) is not str or not value:
-        yield "is not a string with something in it"
-
-
-def _is_text(value: object) -> Iterator[str]:
-    if type(value) is not str:
-        yield "is not a string"
-
-
-def _is_text_or_null(value: object) -> Iterator[str]:
-    if value is not None and type(value) is not str:
-        yield "is neither a string nor null"
-
-
-def _is_int64(value: object) -> Iterator[str]:
-    if type(value) is not int or not INT64_MIN <= value <= INT64_MAX:
-        yield "is not an integer of 64 bits"
-
-
-def _are_names(value: object) -> Iterator[str]:
-    if type(value) is not list or not all(type(item) is str and item for item in value):
-        yield "is not a list of names"
-
-
-def _are_names_or_null(value: object) -> Iterator[str]:
-    return _are_names([] if value is None else value)
-
-
-def _is_time(value: object) -> Iterator[str]:
-    try:
-        moment = msgspec.convert(value, datetime)
-    except msgspec.ValidationError:
-        yield "is not a time such as 2026-11-22T06:24:38.695481Z"
-    else:
-        if not EARLIEST < moment.replace(tzinfo=UTC) < LATEST:
-            yield "is a time too far away"
-
-
-_TOP: Final[dict[str, _Rule]] = {"message_id": _is_name, "timestamp": _is_time}
-_CONTEXT: Final[dict[str, _Rule]] = {
-    "request_id": _is_name,
-    "project_id": _is_text_or_null,
-    "user_id": _is_text_or_null,
-}
-_BOUNDARY: Final[dict[str, _Rule]] = {"uuid": _is_name, "name": _is_text, "hosts": _are_names_or_null}
-_BODIES: Final[dict[str, dict[str, _Rule]]] = {
-    START: _BOUNDARY,
-    END: _BOUNDARY,
-    PROGRESS: {
-        "uuid": _is_name,
-        "name": _is_text,
-        "host": _is_name,
-        "images_cached": _are_names,
-        "images_failed": _are_names,
-        "index": _is_int64,
-        "total": _is_int64,
-    },
-}
-_HEARTBEAT: Final[dict[str, _Rule]] = {
-    "cloud": _is_name,
-    "instance": _is_name,
-    "version": _is_text,
-    "state": _is_text,
-    "timestamp": _is_time,
-}
-_COUNTS: Final[dict[str, _Rule]] = dict.fromkeys(("received", "forwarded", "deadlettered", "in_flight"), _is_int64)
+def _no_request_id(data: Any) -> Unreadable | None:
+    """Return the reason when only the request id is missing: Nova sends it, but for a request without a context."""
+    context = data.get("context") if type(data) is dict else None
+    if type(context) is not dict or context.get("request_id") or data.get("event_type") == BRIDGE_TYPE:
+        return None
+    return Unreadable("no-request-id", "context.request_id is missing: the operation can't be identified without it")
 
 
 def shown(value: object) -> str:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from precache.contract.identity import operation_id
 from precache.contract.operation import FINAL_STATUSES, Status
-from precache.contract.operation import OperationState as OperationRecord
+from precache.contract.operation import Operation
 from precache.contract.times import ms_from_rfc3339, ns_from_rfc3339, point_time_ns, spare_digits
 from processor.core.facts import Facts
 
@@ -61,12 +61,12 @@ class OperationState:
         self.revision = 0
         self.sequence = 0
         self.final_at_ms: int | None = None
-        self.record: OperationRecord | None = None
+        self.record: Operation | None = None
         self.revise_at_ms: int | None = None
         self.armed_ms: int | None = None
 
     @classmethod
-    def from_record(cls, record: OperationRecord) -> "OperationState":
+    def from_record(cls, record: Operation) -> "OperationState":
         """Return an operation with the decision that a record tells, and no facts yet.
 
         Raises:

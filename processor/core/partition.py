@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from precache.contract.identity import SEPARATOR, aggregate_key, operation_id
-from precache.contract.operation import OperationState as OperationRecord
+from precache.contract.operation import Operation
 from precache.contract.operation import Status
 from precache.contract.progress import Progress
 from precache.contract.times import point_time_ns
@@ -126,7 +126,7 @@ class Partition:
         return iter(self._index)
 
     def restore(
-        self, records: Iterable[OperationRecord], replay_from: int, closed: AbstractSet[bytes] = frozenset()
+        self, records: Iterable[Operation], replay_from: int, closed: AbstractSet[bytes] = frozenset()
     ) -> None:
         """Take the last record of each operation: closed if it began before ``replay_from``; others await facts.
 

@@ -9,7 +9,7 @@ from msgspec.json import Encoder
 
 from precache.contract.identity import natural
 from precache.contract.operation import ImageCounts, Status
-from precache.contract.operation import OperationState as OperationRecord
+from precache.contract.operation import Operation
 from precache.contract.progress import Progress
 from precache.contract.times import NS_PER_US, rfc3339_ms, rfc3339_ns, rfc3339_us
 from precache.contract.topics import MAX_RECORD_BYTES
@@ -59,13 +59,13 @@ def _shortened(names: list[Any], excess: int) -> int:
     return excess
 
 
-def operation_record(operation: OperationState) -> OperationRecord:
+def operation_record(operation: OperationState) -> Operation:
     """Return the value of a record of ``precache.operations``: facts and decision as they stand, lists whole."""
     facts = operation.facts
     final = operation.final_at_ms is not None
     started, ended = _span(operation, final=final)
     counts = image_counts(facts)
-    return OperationRecord(
+    return Operation(
         cloud=operation.cloud,
         aggregate_uuid=operation.aggregate_uuid,
         aggregate_name=operation.aggregate_name,
@@ -113,7 +113,7 @@ def image_counts(facts: Facts) -> dict[str, ImageCounts]:
     }
 
 
-def fitted(record: OperationRecord) -> tuple[OperationRecord, bytes]:
+def fitted(record: Operation) -> tuple[Operation, bytes]:
     """Return the record and its bytes, below :data:`MAX_RECORD_BYTES`: past that, lists are cut and it says so."""
     value = encode(record)
     if len(value) < MAX_RECORD_BYTES:
@@ -128,7 +128,7 @@ def fitted(record: OperationRecord) -> tuple[OperationRecord, bytes]:
     return cut, value
 
 
-def _with_longest_cut(record: OperationRecord, excess: int) -> OperationRecord:
+def _with_longest_cut(record: Operation, excess: int) -> Operation:
     """Return the record with whole names off the end of its longest list, until that is shorter by ``excess`` bytes."""
     longest = max(_CUTTABLE, key=lambda name: len(encode(_names(record, name))))
     kept = _names(record, longest)
@@ -137,7 +137,7 @@ def _with_longest_cut(record: OperationRecord, excess: int) -> OperationRecord:
     return structs.replace(record, **{longest: value})
 
 
-def _names(record: OperationRecord, name: str) -> list[Any]:
+def _names(record: Operation, name: str) -> list[Any]:
     value = getattr(record, name)
     return list(value.items() if isinstance(value, dict) else value)
 

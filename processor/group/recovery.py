@@ -13,7 +13,7 @@ from confluent_kafka import Message
 
 from precache.contract.identity import operation_id
 from precache.contract.operation import FINAL_STATUSES, read_operation
-from precache.contract.operation import Operation as OperationRecord
+from precache.contract.operation import Operation
 from precache.contract.tables.fields import INT64_MAX
 from precache.contract.times import ms_from_rfc3339, ns_from_rfc3339
 from precache.kafka.errors import KafkaRetry
@@ -68,11 +68,11 @@ class Decisions:
 
     replay_from: int
     end: int = _NOWHERE
-    records: dict[str, OperationRecord] = field(default_factory=dict)
+    records: dict[str, Operation] = field(default_factory=dict)
     closed: set[bytes] = field(default_factory=set)
     unreadable: int = 0
 
-    def take(self, message: Message) -> OperationRecord | None:
+    def take(self, message: Message) -> Operation | None:
         """Take in one record; a later one replaces an earlier one. Return it if it is not kept."""
         record = read_record(message)
         if record is None or record.first_offset >= self.end:
@@ -84,7 +84,7 @@ class Decisions:
             return record
         return None
 
-    def open_ones(self) -> list[OperationRecord]:
+    def open_ones(self) -> list[Operation]:
         """Return the records of those that are not final."""
         return [record for record in self.records.values() if record.status not in FINAL_STATUSES]
 
@@ -92,7 +92,7 @@ class Decisions:
         return len(self.records) + len(self.closed)
 
 
-def read_record(message: Message) -> OperationRecord | None:
+def read_record(message: Message) -> Operation | None:
     """Return the value of a record of ``precache.operations``; ``None`` if it is not one of precache's."""
     try:
         record = read_operation(message.value())
@@ -102,7 +102,7 @@ def read_record(message: Message) -> OperationRecord | None:
         return None
 
 
-def _is_ours(record: OperationRecord) -> bool:
+def _is_ours(record: Operation) -> bool:
     """Return whether identity, numbers and times are as ours have them; a time that is none raises ``ValueError``."""
     is_final = record.status in FINAL_STATUSES
     if is_final:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from precache.contract.deadletters import DeadLetter
-from precache.contract.operation import Operation as OperationRecord
+from precache.contract.operation import Operation
 from precache.runtime.logs import log
 from processor import metrics
 from processor.core.effects import Effects, Point
@@ -55,7 +55,7 @@ def report_points(points: list[Point], now_s: float) -> None:
         metrics.DELAY_S.observe(max(0.0, now_s - point.moment.timestamp()))
 
 
-def _log(record: OperationRecord) -> None:
+def _log(record: Operation) -> None:
     emit = log.warning if record.status in _ACTIONABLE else log.info
     emit(
         f"operation.{record.status}",

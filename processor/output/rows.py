@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from precache.contract.operation import ImageResult
-from precache.contract.operation import OperationState as OperationRecord
+from precache.contract.operation import Operation
 from precache.contract.tables.measurements import Row
 from precache.contract.times import ns_from_rfc3339
 from processor.core.operation import OperationState
@@ -15,7 +15,7 @@ def operation_rows(operation: OperationState) -> Iterator[Row]:
     return record_rows(operation.record or operation_record(operation))
 
 
-def record_rows(record: OperationRecord) -> Iterator[Row]:
+def record_rows(record: Operation) -> Iterator[Row]:
     """Return the rows that a record tells: its images' once it was final, also if it is open again.
 
     Its images have rows from then on: left as they are while it is open again, they would tell what nothing else does.

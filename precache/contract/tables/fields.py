@@ -37,9 +37,9 @@ def names(meaning: str) -> Meta:
     return _meta(NAMES, meaning)
 
 
-def record(meaning: str, unit: str = "") -> Meta:
-    """Annotate a key of the Kafka record that the store has no field for."""
-    return _meta(RECORD, meaning, unit)
+def record(meaning: str, unit: str = "", **bounds: Any) -> Meta:
+    """Annotate a key of the Kafka record that the store has no field for; ``bounds`` are msgspec's constraints."""
+    return _meta(RECORD, meaning, unit, **bounds)
 
 
 def _meta(role: str, meaning: str, unit: str = "", **bounds: Any) -> Meta:

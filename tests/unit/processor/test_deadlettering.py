@@ -33,7 +33,7 @@ def test_credentials_in_a_record_are_masked() -> None:
 
 def test_credentials_that_the_detail_would_show_are_masked() -> None:
     letter = of_record(refused(orjson.dumps({"event_type": {"token": "t0ken"}})), "nova.notifications", 0)
-    assert "event_type is not a string" in letter.detail
+    assert "event_type: expected `str`" in letter.detail
     assert "t0ken" not in letter.detail
 
 
