@@ -92,7 +92,7 @@ test-more: venv ## The second tier, on what is slow to set up: RabbitMQ 4, OpenS
 
 soak: start := start-more
 soak: venv ## The long forms, on real servers
-	$(with-services) $(BIN)/pytest -m soak && $(BIN)/pytest -n 2 --hypothesis-profile=soak --timeout=0 tests/unit/processor/test_{properties,rebuild_store}.py
+	$(with-services) $(BIN)/pytest -m soak && $(BIN)/pytest -n 2 --hypothesis-profile=soak --timeout=0 tests/unit/processor/core/test_properties.py tests/unit/processor/test_rebuild_store.py
 
 demo: venv ## The main job on three simulated clouds, no server needed
 	@$(BIN)/precache demo

@@ -1,4 +1,4 @@
-"""With `source: oslo`, too, a small message that unpacks to much costs no more metadatary than any other."""
+"""With `source: oslo`, too, a small message that unpacks to much costs no more memory than any other."""
 
 import zlib
 from pathlib import Path
@@ -16,7 +16,7 @@ PACKED: Final = JSON | {"headers": {"compression": "gzip"}}
 
 
 def peak_bytes(process: Precache) -> int:
-    """Return the most metadatary that a process has had."""
+    """Return the most memory that a process has had."""
     lines = Path(f"/proc/{process.process.pid}/status").read_text().splitlines()
     (peak,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
     return int(peak) * 1024

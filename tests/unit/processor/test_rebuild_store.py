@@ -13,7 +13,7 @@ from precache.runtime.watchdog import Watched
 from processor.config import ProcessorConfig
 from processor.maintenance.rebuild_store import StoreRebuild
 from tests.support.events import Source
-from tests.unit.processor.stories import SHORT, Step, Table, Written, play, stories
+from tests.unit.processor.core.stories import SHORT, Step, Table, Written, play, stories
 
 if TYPE_CHECKING:
     from precache.kafka.groups import GroupCommits

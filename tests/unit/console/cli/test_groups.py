@@ -13,7 +13,7 @@ from console.cli.main import _COMMANDS
 from console.cli.shell.completion import SHELLS
 from console.cli.shell.manual import pages
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from processor.core.effects import Effects
 from processor.core.partition import MAX_AHEAD_MS, Partition
 from tests.support.events import Event, Source
 from tests.support.final_records import comparable, final_record
-from tests.unit.processor.stories import SHORT, TIMERS, Step, operations, play, stories
+from tests.unit.processor.core.stories import SHORT, TIMERS, Step, operations, play, stories
 
 GAPS = st.sampled_from([0, 1, 3_000, 6_000, 70_000, 400_000])
 
