@@ -161,12 +161,7 @@ class BridgeConfig(Block):
     @field_validator("kafka")
     @classmethod
     def _takes_dead_letters(cls, kafka: KafkaBlock) -> KafkaBlock:
-        if kafka.max_message_bytes < MAX_RECORD_BYTES:
-            raise ValueError(
-                f"message.max.bytes should be at least {MAX_RECORD_BYTES}: a dead letter may be as long as that, and"
-                " one that can't be written would hold up all that come after it"
-            )
-        return kafka
+        return kafka.require_record_bytes(MAX_RECORD_BYTES, "a dead letter")
 
     @field_validator("clouds", mode="before")
     @classmethod

@@ -66,12 +66,7 @@ class ProcessorConfig(Block):
     @field_validator("kafka")
     @classmethod
     def _takes_our_records(cls, kafka: KafkaBlock) -> KafkaBlock:
-        if kafka.max_message_bytes < _RECORD_BYTES:
-            raise ValueError(
-                f"message.max.bytes should be at least {_RECORD_BYTES}, the default: the record of an operation may be "
-                "as long as that, and one that can't be written would hold up all that come after it"
-            )
-        return kafka
+        return kafka.require_record_bytes(_RECORD_BYTES, "the record of an operation")
 
     @property
     def group(self) -> str:

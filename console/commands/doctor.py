@@ -10,10 +10,9 @@ import click
 from console.cli.configs import CONFIG_PATH, kind_of, load_or_fail, model_of
 from console.cli.exits import FATAL, OK, USAGE, CommandError
 from console.cli.invocation import Invocation
+from console.cli.output.tables import print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from console.doctor.findings import Check, Finding
 
 _EPILOG = """\b
@@ -47,7 +46,8 @@ def doctor(invocation: Invocation, path: Path, as_json: bool) -> int:  # noqa: F
         for finding in findings:
             click.echo(json.dumps(finding.as_object()))
     elif sys.stdout.isatty():
-        _show_table(findings)
+        cells = ((finding.state, finding.what, finding.text, finding.remedy) for finding in findings)
+        print_table(("", "check", "found", "what to do"), cells)
     else:
         for finding in findings:
             click.echo(_line(finding))
@@ -72,13 +72,3 @@ def _line(finding: "Finding") -> str:
     remedy = f" -> {finding.remedy}" if finding.remedy else ""
     return f"{finding.state:4}  {finding.what}: {finding.text}{remedy}"
 
-
-def _show_table(findings: "Sequence[Finding]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    colours = {"ok": "green", "WARN": "yellow", "FAIL": "bold red"}
-    table = Table("", "check", "found", "what to do", box=None, pad_edge=False)
-    for finding in findings:
-        table.add_row(finding.state, finding.what, finding.text, finding.remedy, style=colours[finding.state])
-    Console(highlight=False, markup=False, emoji=False).print(table)

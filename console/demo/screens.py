@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import click
 
+from console.cli.output.tables import print_table
 from console.demo.clouds import SimulatedRequest
 from console.watch.events import Event, Finished, Progressed, Started
 from console.watch.show import lines
@@ -199,11 +200,8 @@ class JsonDemo:
 
 
 def _show_table(rows: Sequence[tuple[str, Mapping[str, Any] | None]]) -> None:
-    head = ("operation", "aggregate", "status", "hosts", "failed", "silent", "errors", "duration")
-    table = [head, *(_cells(label, row) for label, row in rows)]
-    widths = [max(len(row[column]) for row in table) for column in range(len(head))]
-    for row in table:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    headings = ("operation", "aggregate", "status", "hosts", "failed", "silent", "errors", "duration")
+    print_table(headings, (_cells(label, row) for label, row in rows))
 
 
 def _cells(label: str, row: Mapping[str, Any] | None) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ anything; what is refused first tells whether the one before was good.
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from confluent_kafka import KafkaException, Producer
 from pydantic import ConfigDict, RootModel, SecretStr, model_validator
@@ -15,7 +15,7 @@ from pydantic import ConfigDict, RootModel, SecretStr, model_validator
 from precache.config.document import Document, Map
 from precache.config.errors import Path, nearest
 from precache.config.model import TWIN, read_secret_file
-from precache.kafka.properties import CALLBACKS, KNOWN, REFUSED, REFUSED_PREFIXES, SECRET
+from precache.kafka.properties import CALLBACKS, REFUSED, REFUSED_PREFIXES, SECRET, USUAL
 
 Role = Literal["producer", "consumer", "admin"]
 Scalar = str | int | float | bool | SecretStr
@@ -73,6 +73,23 @@ class KafkaBlock(RootModel[dict[str, Scalar]]):
         """The largest record that a producer takes, key and headers included: librdkafka's default unless set."""
         return self._bytes("message.max.bytes")
 
+    def require_record_bytes(self, at_least: int, largest: str) -> Self:
+        """Return the block, if its producers take records of that many bytes.
+
+        Args:
+            at_least: key and headers included.
+            largest: what may be as long as that, for the text.
+
+        Raises:
+            ValueError: they take only smaller ones.
+        """
+        if self.max_message_bytes < at_least:
+            raise ValueError(
+                f"message.max.bytes should be at least {at_least}: {largest} may be as long as that, and one that can't"
+                " be written would hold up all that come after it"
+            )
+        return self
+
     def _bytes(self, key: str) -> int:
         return int(float(str(self.root.get(key, _DEFAULT_BYTES))))
 
@@ -112,7 +129,7 @@ def _from_map(data: Map) -> dict[str, Scalar]:
                 document.error(path, text)
             if not errors:
                 result[key] = _wrapped(key, value)
-    if _SERVERS.isdisjoint(data) and not any(nearest(key, _SERVERS) for key in data if key not in KNOWN):
+    if _SERVERS.isdisjoint(data) and not any(nearest(key, _SERVERS) for key in data if key not in USUAL):
         document.error((*data.path, "bootstrap.servers"), "is required")
     return result
 
@@ -164,7 +181,7 @@ def _errors_for_librdkafka(key: str, value: object) -> Iterator[str]:
     if f'"{_SENTINEL}"' in text:
         return
     if text.startswith(("No such configuration property", "Internal property")):
-        near = nearest(key, KNOWN)
+        near = nearest(key, USUAL)
         yield f"unknown key {key!r}; did you mean {near!r}?" if near else f"librdkafka has no property {key!r}"
     elif key in SECRET or text.startswith("Invalid value for"):
         # It may echo the value, or name the property by another name than the file does.

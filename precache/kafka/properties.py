@@ -84,39 +84,15 @@ SECRET: Final = frozenset(
         "ssl.keystore.password",
     }
 )
-_SETTABLE = """
-api.version.fallback.ms api.version.request api.version.request.timeout.ms batch.num.messages batch.size
-bootstrap.servers broker.address.family broker.address.ttl broker.version.fallback builtin.features check.crcs
-client.dns.lookup client.rack compression.codec compression.level compression.type connections.max.idle.ms
-consume.callback.max.messages coordinator.query.interval.ms debug enable.metrics.push enable.random.seed
-enable.sasl.oauthbearer.unsecure.jwt enable.sparse.connections enable.ssl.certificate.verification
-fetch.error.backoff.ms fetch.max.bytes fetch.message.max.bytes fetch.min.bytes fetch.queue.backoff.ms
-fetch.wait.max.ms group.id group.protocol.type group.remote.assignor heartbeat.interval.ms https.ca.location
-https.ca.pem internal.termination.signal linger.ms log.connection.close log.thread.name max.partition.fetch.bytes
-max.poll.interval.ms message.copy.max.bytes message.max.bytes metadata.broker.list metadata.max.age.ms
-metadata.recovery.rebootstrap.trigger.ms metadata.request.timeout.ms
-partition.assignment.strategy plugin.library.paths queue.buffering.backpressure.threshold
-queue.buffering.max.kbytes queue.buffering.max.messages queue.buffering.max.ms queued.max.messages.kbytes
-queued.min.messages receive.message.max.bytes reconnect.backoff.max.ms reconnect.backoff.ms request.timeout.ms
-retry.backoff.max.ms retry.backoff.ms sasl.jaas.config sasl.kerberos.keytab sasl.kerberos.kinit.cmd
-sasl.kerberos.min.time.before.relogin sasl.kerberos.principal sasl.kerberos.service.name sasl.mechanism
-sasl.mechanisms sasl.oauthbearer.assertion.algorithm sasl.oauthbearer.assertion.claim.aud
-sasl.oauthbearer.assertion.claim.exp.seconds sasl.oauthbearer.assertion.claim.iss
-sasl.oauthbearer.assertion.claim.jti.include sasl.oauthbearer.assertion.claim.nbf.seconds
-sasl.oauthbearer.assertion.claim.sub sasl.oauthbearer.assertion.file
-sasl.oauthbearer.assertion.jwt.template.file sasl.oauthbearer.assertion.private.key.file
-sasl.oauthbearer.assertion.private.key.passphrase sasl.oauthbearer.assertion.private.key.pem
-sasl.oauthbearer.client.credentials.client.id sasl.oauthbearer.client.credentials.client.secret
-sasl.oauthbearer.client.id sasl.oauthbearer.client.secret sasl.oauthbearer.config sasl.oauthbearer.extensions
-sasl.oauthbearer.grant.type sasl.oauthbearer.metadata.authentication.type sasl.oauthbearer.method
-sasl.oauthbearer.scope sasl.oauthbearer.sub.claim.name sasl.oauthbearer.token.endpoint.url sasl.password
-sasl.username security.protocol session.timeout.ms socket.connection.setup.timeout.ms socket.keepalive.enable
-socket.max.fails socket.nagle.disable socket.receive.buffer.bytes socket.send.buffer.bytes socket.timeout.ms
-ssl.ca.certificate.stores ssl.ca.location ssl.ca.pem ssl.certificate.location ssl.certificate.pem
-ssl.cipher.suites ssl.crl.location ssl.curves.list ssl.endpoint.identification.algorithm ssl.engine.id
-ssl.engine.location ssl.key.location ssl.key.password ssl.key.pem ssl.keystore.location ssl.keystore.password
-ssl.providers ssl.sigalgs.list ssl.truststore.location sticky.partitioning.linger.ms
-topic.metadata.propagation.max.ms topic.metadata.refresh.fast.interval.ms topic.metadata.refresh.interval.ms
-topic.metadata.refresh.sparse
-"""
-KNOWN: Final = frozenset(_SETTABLE.split())
+# What files usually have: a misspelt key is compared with these. librdkafka itself knows which keys there are.
+USUAL: Final = frozenset(
+    """
+    batch.size bootstrap.servers client.rack compression.type debug fetch.max.bytes fetch.wait.max.ms group.id
+    heartbeat.interval.ms linger.ms max.poll.interval.ms message.max.bytes metadata.broker.list
+    reconnect.backoff.max.ms request.timeout.ms sasl.mechanism sasl.mechanisms sasl.oauthbearer.client.id
+    sasl.oauthbearer.client.secret sasl.oauthbearer.scope sasl.oauthbearer.token.endpoint.url sasl.password
+    sasl.username security.protocol session.timeout.ms socket.timeout.ms ssl.ca.location ssl.certificate.location
+    ssl.endpoint.identification.algorithm ssl.key.location ssl.key.password ssl.keystore.location
+    ssl.keystore.password enable.ssl.certificate.verification
+    """.split()
+)

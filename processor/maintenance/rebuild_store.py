@@ -32,7 +32,7 @@ from processor.errors import Fatal
 from processor.group import commit_metadata as commits
 from processor.group.recovery import Decisions, log_unreadable
 from processor.output import rows
-from processor.output.store_writer import pause_s
+from processor.output.store_retry import StoreRetries
 from processor.round.tuning import Tuning
 from processor.stores.api import RowStore, StoreRetry, WriteReport
 
@@ -189,7 +189,7 @@ class StoreRebuild:
 
     def _finish(self) -> None:
         """Wait until the store has what it was given, however long that takes."""
-        failed = 0
+        retries = StoreRetries()
         while self._writing is not None:
             self._go_on()
             written, writing = self._writing
@@ -198,11 +198,10 @@ class StoreRebuild:
             try:
                 report = writing.result()
             except StoreRetry as error:
-                log.warning("processor.store_waiting", attempt=failed + 1, why=str(error))
-                self._stop.wait(pause_s(failed, error.retry_after_s))
-                failed += 1
+                self._stop.wait(retries.add(error))
                 self._writing = written, self._thread.submit(self._store.write, written)
             else:
+                retries.end()
                 self._writing = None
                 self._count(written, report)
 

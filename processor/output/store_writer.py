@@ -6,20 +6,18 @@ from time import monotonic
 from typing import Final, Self
 
 from precache.contract.tables.measurements import Row
-from precache.runtime.backoff import backoff_s
 from precache.runtime.health import Health
 from precache.runtime.logs import log
 from precache.runtime.watchdog import Watched
 from processor import metrics
 from processor.errors import StartOver
 from processor.group.membership import Membership
+from processor.output.store_retry import StoreRetries
 from processor.shutdown import ShutdownGrace
 from processor.stores.api import RowStore, StoreRetry, WriteReport
 
 _SERVE_S: Final = 0.2
 _LOOK_S: Final = 1.0
-# A store may ask for any time; this long after it is well again, at the latest, that is noticed.
-_MAX_RETRY_AFTER_S: Final = 120.0
 PART: Final = "store"
 
 
@@ -97,20 +95,18 @@ class StoreWriter:
         return report
 
     def _insist(self, rows: Sequence[Row], meanwhile: Callable[[], None], waiting: Callable[[], None]) -> WriteReport:
-        failed = 0
-        began = monotonic()
+        retries = StoreRetries()
         while True:
             try:
-                report = self._attempt(rows, nothing if failed else meanwhile, waiting)
+                report = self._attempt(rows, nothing if retries.failed else meanwhile, waiting)
             except StoreRetry as error:
-                self._log_failure(error, failed)
-                if failed == 0:
+                metrics.STORE_RETRIES.inc()
+                self._show_waiting(str(error))
+                if not retries.failed:
                     waiting()
-                self._wait(pause_s(failed, error.retry_after_s))
-                failed += 1
+                self._wait(retries.add(error))
             else:
-                if failed:
-                    log.info("processor.store_back", attempts=failed + 1, seconds=round(monotonic() - began, 3))
+                retries.end()
                 return report
 
     def _attempt(self, rows: Sequence[Row], meanwhile: Callable[[], None], waiting: Callable[[], None]) -> WriteReport:
@@ -131,8 +127,7 @@ class StoreWriter:
             self._watched.beat()
         why = f"a write takes more than {self._patient_s:g} s: the group is served meanwhile"
         log.warning("processor.store_slow", seconds=self._patient_s, why=why)
-        metrics.STORE_WAITING.set(1)
-        self._health.set(PART, False, why)
+        self._show_waiting(why)
         try:
             waiting()
             while not writing.done():
@@ -141,13 +136,9 @@ class StoreWriter:
             self._store.interrupt()
             wait([writing])
 
-    def _log_failure(self, error: StoreRetry, failed: int) -> None:
-        metrics.STORE_RETRIES.inc()
+    def _show_waiting(self, why: str) -> None:
         metrics.STORE_WAITING.set(1)
-        self._health.set(PART, False, str(error))
-        emit = log.error if error.actionable else log.warning
-        if failed == 0 or error.actionable:
-            emit("processor.store_waiting", attempt=failed + 1, why=str(error))
+        self._health.set(PART, False, why)
 
     def _wait(self, seconds: float) -> None:
         """Let time pass; the group is served at least once."""
@@ -171,8 +162,3 @@ class StoreWriter:
         if self._membership.any_lost():
             raise StartOver("a partition was taken away while the store was waited for")
         self._serving()
-
-
-def pause_s(failed: int, retry_after_s: float | None) -> float:
-    """Return how long to wait: what the store asks for, within reason, and never less than our own backoff."""
-    return max(backoff_s(failed), min(retry_after_s or 0.0, _MAX_RETRY_AFTER_S))

@@ -1,23 +1,20 @@
 """One formatter for all lists: a command has columns and rows; `-o` and `-c` decide how they are printed."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeVar, get_args
 
 import click
 
 from console.cli.exits import USAGE, CommandError
+from console.cli.output.tables import print_table, write
 from console.cli.output.texts import escaped_json, json_line, printable
 
 T = TypeVar("T")
 
 Format = Literal["table", "json", "yaml", "value", "wide"]
-_SEPARATOR: Final = "  "
 _MOST_CHARS: Final = 60
-_GOOD: Final = frozenset({"completed", "resident", "cached", "running"})
-_BAD: Final = frozenset({"completed_with_errors", "abandoned", "failed"})
-_DOUBTFUL: Final = frozenset({"stalled", "silent", "unsure", "expiring", "missing"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +123,6 @@ def output_of(*, output: Format, columns: tuple[str, ...], as_json: bool) -> Out
     return OutputOptions("json" if as_json else output, columns)
 
 
-def write(lines: Iterable[str]) -> None:
-    """Write lines to stdout, some at a time: there may be a hundred thousand."""
-    sys.stdout.writelines(f"{line}\n" for line in lines)
-    sys.stdout.flush()
-
-
 def yaml_text(value: Any) -> str:
     """Return a value as YAML."""
     import yaml
@@ -154,34 +145,4 @@ def _value(value: Any) -> str:
 def _print_table(columns: Sequence[Column[T]], rows: Sequence[T], *, is_wide: bool) -> None:
     cut = sys.stdout.isatty() and not is_wide
     cells = ([column.text(row, cut=cut) for column in columns] for row in rows)
-    headings = [column.label or column.name for column in columns]
-    if sys.stdout.isatty():
-        _print_rich(headings, cells)
-    elif rows:
-        write(aligned([headings, *cells]))
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield rows as lines with their cells one below the other."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield _SEPARATOR.join(padded).rstrip()
-
-
-def _print_rich(headings: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in cells:
-        table.add_row(*(Text(cell, style=_style(cell)) for cell in row))
-    if table.row_count:
-        Console().print(table)
-
-
-def _style(cell: str) -> str:
-    return "green" if cell in _GOOD else "red" if cell in _BAD else "yellow" if cell in _DOUBTFUL else ""
+    print_table([column.label or column.name for column in columns], cells)

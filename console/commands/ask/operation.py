@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from console.cli.exits import OK, USAGE, CommandError
-from console.cli.output.formats import Listing, OutputOptions, aligned, output_of, output_options, write
+from console.cli.output.formats import Listing, OutputOptions, output_of, output_options
+from console.cli.output.tables import aligned, write
 from console.cli.output.texts import printable
 from console.cli.store import OpenStore, config_option, emit, open_store
 

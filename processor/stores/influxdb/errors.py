@@ -46,19 +46,11 @@ class ErrorAction(Enum):
     BISECT = "some rows are refused: find them"
 
 
-# By HTTP status. Those that InfluxDB itself does not give come from proxies.
+# By HTTP status; any other one passes when somebody acts: a proxy, a token, an address.
 STATUSES: Final[dict[int, ErrorAction]] = {
-    **dict.fromkeys((300, 301, 302, 303, 304, 305, 307, 308), ErrorAction.ACTIONABLE),
-    **dict.fromkeys(
-        (401, 402, 403, 404, 405, 406, 407, 409, 410, 411, 412, 414, 415, 416, 417, 418), ErrorAction.ACTIONABLE
-    ),
-    **dict.fromkeys((421, 423, 424, 426, 428, 431, 451), ErrorAction.ACTIONABLE),
     **dict.fromkeys((400, 422), ErrorAction.BISECT),
     413: ErrorAction.HALVE,
-    **dict.fromkeys((408, 425, 429), ErrorAction.RETRY),
-    **dict.fromkeys((500, 502, 503, 504, 506, 507, 508), ErrorAction.RETRY),
-    **dict.fromkeys((501, 505, 510, 511), ErrorAction.ACTIONABLE),
-    0: ErrorAction.ACTIONABLE,  # influxdb-client's word for a TLS error
+    **dict.fromkeys((408, 425, 429, 500, 502, 503, 504, 506, 507, 508), ErrorAction.RETRY),
 }
 
 # By class, the nearest in the method resolution order; the root of them all is left out, so that a new one is noticed.
