@@ -15,7 +15,8 @@ from precache.runtime.watchdog import Watched
 from processor import metrics
 from processor.errors import StartOver
 from processor.group.membership import Membership
-from processor.output.store_writer import StoreWriter, pause_s
+from processor.output.store_retry import StoreRetries
+from processor.output.store_writer import StoreWriter
 from processor.shutdown import ShutdownGrace
 from processor.stores.api import StoreRetry, WriteReport
 from tests.support.store_rows import bridge
@@ -167,9 +168,9 @@ def test_a_store_that_asks_for_no_pause_is_not_hammered_and_the_group_is_served(
 
 
 def test_a_store_that_asks_for_a_day_is_tried_again_within_minutes() -> None:
-    assert 0.0 <= pause_s(0, None) < 1.0
-    assert pause_s(0, 7.0) >= 7.0
-    assert pause_s(0, 86_400.0) == 120.0
+    assert 0.0 <= StoreRetries().add(StoreRetry("no")) < 1.0
+    assert StoreRetries().add(StoreRetry("no", retry_after_s=7.0)) >= 7.0
+    assert StoreRetries().add(StoreRetry("no", retry_after_s=86_400.0)) == 120.0
 
 
 def test_what_was_said_of_the_store_does_not_outlast_the_partition_that_had_something_to_write() -> None:
