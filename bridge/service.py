@@ -26,7 +26,7 @@ from precache.runtime.http import HttpServer
 from precache.runtime.logs import log
 from precache.runtime.metrics import build_info
 from precache.runtime.shutdown import Stop
-from precache.runtime.watchdog import WatchdogLimits, Watchdog, Watched
+from precache.runtime.watchdog import Watchdog, WatchdogLimits, Watched
 
 _CRASH_PAUSE_S: Final = 5.0
 # What fifty clouds and more get.

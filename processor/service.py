@@ -23,7 +23,7 @@ from precache.runtime.health import Health
 from precache.runtime.http import HttpServer
 from precache.runtime.logs import log
 from precache.runtime.shutdown import Stop
-from precache.runtime.watchdog import WatchdogLimits, Watchdog, Watched
+from precache.runtime.watchdog import Watchdog, WatchdogLimits, Watched
 from processor import metrics
 from processor.config import ProcessorConfig
 from processor.errors import Fatal, Replaced, StartOver

@@ -101,7 +101,7 @@ class _Dispatcher:
 
 
 class OsloSource:
-    """See :class:`bridge.source.api.Source`.
+    """See :class:`bridge.source.api.MessageSource`.
 
     Args:
         url: the transport URL.

@@ -30,7 +30,7 @@ _TRICKLE_BYTES_PER_S: Final = 100_000
 
 
 class RabbitSource:
-    """See :class:`bridge.source.api.Source`.
+    """See :class:`bridge.source.api.MessageSource`.
 
     Args:
         name: shown in RabbitMQ's list of connections.
@@ -58,7 +58,9 @@ class RabbitSource:
 
     def _place_of(self, host: Host) -> errors.QueuePlace:
         place = self._listening
-        return errors.QueuePlace(host.username, self._transport.virtual_host, place.exchange, place.queue, bool(place.pool))
+        return errors.QueuePlace(
+            host.username, self._transport.virtual_host, place.exchange, place.queue, bool(place.pool)
+        )
 
     @property
     def queue(self) -> str:

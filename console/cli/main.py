@@ -22,20 +22,32 @@ from console.cli.shell.completion import answer, is_asked_for
 from console.cli.shell.lazy import CommandEntry, LazyGroup
 
 _COMMANDS: Final = {
-    "bridge": CommandEntry("console.commands.bridge", "bridge", "Run the bridge, beside each cloud: RabbitMQ to Kafka."),
-    "processor": CommandEntry("console.commands.processor", "processor", "Run the processor, centrally: Kafka to the store."),
+    "bridge": CommandEntry(
+        "console.commands.bridge", "bridge", "Run the bridge, beside each cloud: RabbitMQ to Kafka."
+    ),
+    "processor": CommandEntry(
+        "console.commands.processor", "processor", "Run the processor, centrally: Kafka to the store."
+    ),
     "start": CommandEntry("console.commands.start", "start", "Ask Nova to cache images, and follow it to its end."),
     "watch": CommandEntry("console.commands.watch", "watch", "Follow one operation; the exit code tells how it went."),
     "operations": CommandEntry("console.commands.ask.operations", "operations", "List operations, the newest first."),
     "operation": CommandEntry("console.commands.ask.operation", "operation", "Show one operation with its hosts."),
-    "residency": CommandEntry("console.commands.ask.residency", "residency", "Estimate which images are on which hosts."),
-    "boots": CommandEntry("console.commands.ask.boots", "boots", "Compare times to boot with and without the image resident."),
+    "residency": CommandEntry(
+        "console.commands.ask.residency", "residency", "Estimate which images are on which hosts."
+    ),
+    "boots": CommandEntry(
+        "console.commands.ask.boots", "boots", "Compare times to boot with and without the image resident."
+    ),
     "doctor": CommandEntry("console.commands.doctor", "doctor", "Check what a configuration needs, with remedies."),
-    "deadletters": CommandEntry("console.commands.deadletters", "deadletters", "List, show and replay what was unusable."),
+    "deadletters": CommandEntry(
+        "console.commands.deadletters", "deadletters", "List, show and replay what was unusable."
+    ),
     "demo": CommandEntry("console.commands.demo", "demo", "The whole path on three simulated clouds, no server."),
     "completion": CommandEntry("console.commands.completion", "completion", "Print a shell's script for completion."),
     "man": CommandEntry("console.commands.man", "man", "Write the manual pages."),
-    "check-config": CommandEntry("console.commands.check_config", "check_config", "Tell every fault of configuration files."),
+    "check-config": CommandEntry(
+        "console.commands.check_config", "check_config", "Tell every fault of configuration files."
+    ),
     "topics": CommandEntry("console.commands.topics", "topics", "Create and check the Kafka topics."),
 }
 

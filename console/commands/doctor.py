@@ -71,4 +71,3 @@ def _checks(path: Path) -> "list[Check]":
 def _line(finding: "Finding") -> str:
     remedy = f" -> {finding.remedy}" if finding.remedy else ""
     return f"{finding.state:4}  {finding.what}: {finding.text}{remedy}"
-

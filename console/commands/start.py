@@ -108,7 +108,9 @@ def start(
         ).run()
 
 
-def _targets(clouds: tuple[str, ...], os_cloud: str | None, where: WatchSource | None, config: Path | None) -> "list[CloudAccess]":
+def _targets(
+    clouds: tuple[str, ...], os_cloud: str | None, where: WatchSource | None, config: Path | None
+) -> "list[CloudAccess]":
     """Return how to reach each cloud that was named; or the only one that the operator's file names.
 
     Raises:
@@ -129,7 +131,9 @@ def _targets(clouds: tuple[str, ...], os_cloud: str | None, where: WatchSource |
     for name in names:
         entry = known.get(name)
         entry_cloud, region = (None, None) if entry is None else (entry.os_cloud, entry.region)
-        found.append(CloudAccess(name or (LOCAL if on_rabbit else ""), os_cloud or entry_cloud, None if os_cloud else region))
+        found.append(
+            CloudAccess(name or (LOCAL if on_rabbit else ""), os_cloud or entry_cloud, None if os_cloud else region)
+        )
     return found
 
 

@@ -15,7 +15,7 @@ from console.demo.mock_kafka import MockKafka
 from console.demo.nova import Nova
 from console.demo.parts import Part, PartError
 from console.demo.schedule import Step, schedule
-from console.demo.screens import DemoScreen, DemoOutcome
+from console.demo.screens import DemoOutcome, DemoScreen
 from console.watch.feeds.api import CONNECT_S, Feed
 from console.watch.feeds.kafka import KafkaFeed, Reach
 from console.watch.follow import Follow, Want

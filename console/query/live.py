@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from console.cli.exits import FATAL, CommandError
 from console.cli.tasks import Task, all_over
-from console.start.clouds import Connect, CloudAccess
+from console.start.clouds import CloudAccess, Connect
 from precache.config.operators import OperatorsBlock
 from precache.openstack.api import OpenStackError, RefusedError
 from precache.query.residency import AggregateKey

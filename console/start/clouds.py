@@ -73,7 +73,9 @@ def _look_up(place: CloudAccess, aggregate: str, images: Sequence[str], connect:
     where = cloud.aggregate(aggregate)
     # An image that is named twice, by its name and by its id, is one: Nova refuses duplicates.
     what = {image.id: image for image in map(cloud.image, images)}
-    return ResolvedNames(place, cloud, PlannedRequest(place.name, where, tuple(what.values())), _hosts(cloud), threading.Lock())
+    return ResolvedNames(
+        place, cloud, PlannedRequest(place.name, where, tuple(what.values())), _hosts(cloud), threading.Lock()
+    )
 
 
 def _hosts(cloud: Cloud) -> list[ComputeHost] | None:

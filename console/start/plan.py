@@ -44,7 +44,10 @@ class Findings:
 
 
 def check(
-    wish: PlannedRequest, hosts: Sequence[ComputeHost] | None, running: Sequence[BoardEntry] | None, resume: str = "precache watch"
+    wish: PlannedRequest,
+    hosts: Sequence[ComputeHost] | None,
+    running: Sequence[BoardEntry] | None,
+    resume: str = "precache watch",
 ) -> Findings:
     """Return what speaks against a request.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from console.start import outcome
-from console.start.clouds import Connect, ResolvedNames, CloudAccess, connect_to, look_up
+from console.start.clouds import CloudAccess, Connect, ResolvedNames, connect_to, look_up
 from console.start.mute import Mute
 from console.start.plan import asking, check, separate
 from console.start.request import StartRequest, Terms

@@ -24,7 +24,7 @@ from keeper.core.status import (
     unavailable_record,
     unknown_record,
 )
-from keeper.core.targets import WantedTarget, Unknown, expand
+from keeper.core.targets import Unknown, WantedTarget, expand
 from precache.contract.wanted import Answer, Wanted
 
 

@@ -51,7 +51,9 @@ class TargetState:
         return self.due is not None and self.due.at_s <= now_s and not self.target.declaration.paused
 
 
-def stand(target: WantedTarget, last: KeeperRequest | None, view: CloudView, rules: CloudRules, now_s: float) -> TargetState:
+def stand(
+    target: WantedTarget, last: KeeperRequest | None, view: CloudView, rules: CloudRules, now_s: float
+) -> TargetState:
     """Return how a target stands."""
     aggregate, image, declaration = target.aggregate, target.image, target.declaration
     purge_after_s = rules.purge_after(aggregate.name, aggregate.uuid)

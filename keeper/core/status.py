@@ -10,7 +10,7 @@ from keeper.core import words
 from keeper.core.moments.due import Due
 from keeper.core.requests import rfc3339
 from keeper.core.standing import TargetState
-from keeper.core.targets import WantedTarget, Unknown
+from keeper.core.targets import Unknown, WantedTarget
 from precache.contract.wanted import NextAction, Wanted, WantedState
 
 _NO_HOSTS: Final[dict[str, Any]] = {

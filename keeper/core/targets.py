@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from keeper.core.choice import find_aggregate, find_images
 from keeper.core.declaration import Declaration, ImageChoice
-from keeper.core.observed import ObservedAggregate, CloudView, ObservedImage
+from keeper.core.observed import CloudView, ObservedAggregate, ObservedImage
 from precache.contract.wanted import wanted_key
 
 

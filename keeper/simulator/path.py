@@ -4,7 +4,7 @@ from collections import deque
 from typing import Final
 
 from keeper.core.observed import ObservedHostImage, ObservedOperation
-from keeper.simulator.nova import SentNotification, OperationModel
+from keeper.simulator.nova import OperationModel, SentNotification
 from keeper.simulator.timeline import Timeline
 from precache.contract.operation import FINAL_STATUSES
 

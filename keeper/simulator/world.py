@@ -6,12 +6,12 @@ from typing import Final, Self
 from keeper.api import Reply
 from keeper.core.choice import find_images
 from keeper.core.declaration import Declaration
-from keeper.core.observed import ObservedAggregate, CloudView, ObservedHost, ObservedImage, Unavailable
+from keeper.core.observed import CloudView, ObservedAggregate, ObservedHost, ObservedImage, Unavailable
 from keeper.core.requests import rfc3339
-from keeper.round import Round, CloudDeclarations
+from keeper.round import CloudDeclarations, Round
 from keeper.simulator.invariants import Invariants
 from keeper.simulator.mishaps import Mishaps
-from keeper.simulator.nova import AggregateModel, SentNotification, NovaModel, OperationModel
+from keeper.simulator.nova import AggregateModel, NovaModel, OperationModel, SentNotification
 from keeper.simulator.path import PathModel
 from keeper.simulator.story import DAY_S, MINUTE_S, Kind, Story
 from keeper.simulator.timeline import Timeline
@@ -85,7 +85,9 @@ class World:
     def add_image(self, name: str) -> None:
         """Add a newer image of this name."""
         number = len(self.nova.images) + 1
-        image = ObservedImage(f"{name}-{number}", name, "active", rfc3339(self.time.now_s + number), {"os_distro": name})
+        image = ObservedImage(
+            f"{name}-{number}", name, "active", rfc3339(self.time.now_s + number), {"os_distro": name}
+        )
         self.nova.images[image.id] = image
 
     def _send(self, notification: SentNotification) -> None:

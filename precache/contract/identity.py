@@ -40,6 +40,8 @@ def operation_event_id(namespace: bytes, sequence: int) -> str:
 def _uuid5(namespace: bytes, name: str) -> str:
     """Return ``str(uuid.uuid5(namespace, name))`` at a third of its cost: there is one for each host's report.
 
+    With the standard library's own, the core's whole path of a report costs half as much again.
+
     Source: RFC 9562, section 5.5: SHA-1 of namespace and name, with the version (5) and the variant (binary 10) set.
     """
     digest = sha1(namespace + name.encode(), usedforsecurity=False).hexdigest()

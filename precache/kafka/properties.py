@@ -86,13 +86,40 @@ SECRET: Final = frozenset(
 )
 # What files usually have: a misspelt key is compared with these. librdkafka itself knows which keys there are.
 USUAL: Final = frozenset(
-    """
-    batch.size bootstrap.servers client.rack compression.type debug fetch.max.bytes fetch.wait.max.ms group.id
-    heartbeat.interval.ms linger.ms max.poll.interval.ms message.max.bytes metadata.broker.list
-    reconnect.backoff.max.ms request.timeout.ms sasl.mechanism sasl.mechanisms sasl.oauthbearer.client.id
-    sasl.oauthbearer.client.secret sasl.oauthbearer.scope sasl.oauthbearer.token.endpoint.url sasl.password
-    sasl.username security.protocol session.timeout.ms socket.timeout.ms ssl.ca.location ssl.certificate.location
-    ssl.endpoint.identification.algorithm ssl.key.location ssl.key.password ssl.keystore.location
-    ssl.keystore.password enable.ssl.certificate.verification
-    """.split()
+    [
+        "batch.size",
+        "bootstrap.servers",
+        "client.rack",
+        "compression.type",
+        "debug",
+        "fetch.max.bytes",
+        "fetch.wait.max.ms",
+        "group.id",
+        "heartbeat.interval.ms",
+        "linger.ms",
+        "max.poll.interval.ms",
+        "message.max.bytes",
+        "metadata.broker.list",
+        "reconnect.backoff.max.ms",
+        "request.timeout.ms",
+        "sasl.mechanism",
+        "sasl.mechanisms",
+        "sasl.oauthbearer.client.id",
+        "sasl.oauthbearer.client.secret",
+        "sasl.oauthbearer.scope",
+        "sasl.oauthbearer.token.endpoint.url",
+        "sasl.password",
+        "sasl.username",
+        "security.protocol",
+        "session.timeout.ms",
+        "socket.timeout.ms",
+        "ssl.ca.location",
+        "ssl.certificate.location",
+        "ssl.endpoint.identification.algorithm",
+        "ssl.key.location",
+        "ssl.key.password",
+        "ssl.keystore.location",
+        "ssl.keystore.password",
+        "enable.ssl.certificate.verification",
+    ]
 )

@@ -14,7 +14,7 @@ import orjson
 from msgspec import Struct
 
 from precache.contract.tables.sqlite_file import APPLICATION_ID, VERSION
-from precache.query.api import BootFilter, Evidence, OperationFilter, HostOutcome, QueryError, oldest_first, parts_of
+from precache.query.api import BootFilter, Evidence, HostOutcome, OperationFilter, QueryError, oldest_first, parts_of
 from precache.query.periods import ALWAYS, SLACK_NS, Period, period_of
 from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, maker, names_of
 

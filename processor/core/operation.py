@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 from precache.contract.identity import operation_id
-from precache.contract.operation import FINAL_STATUSES, Status
-from precache.contract.operation import Operation
+from precache.contract.operation import FINAL_STATUSES, Operation, Status
 from precache.contract.times import ms_from_rfc3339, ns_from_rfc3339, point_time_ns, spare_digits
 from processor.core.facts import Facts
 

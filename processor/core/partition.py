@@ -13,8 +13,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from precache.contract.identity import SEPARATOR, aggregate_key, operation_id
-from precache.contract.operation import Operation
-from precache.contract.operation import Status
+from precache.contract.operation import Operation, Status
 from precache.contract.progress import Progress
 from precache.contract.times import point_time_ns
 from processor.core.decode import Boundary, HeartbeatEvent, ProgressReport, read
@@ -125,9 +124,7 @@ class Partition:
         """Return the operations in memory, in the order in which they began."""
         return iter(self._index)
 
-    def restore(
-        self, records: Iterable[Operation], replay_from: int, closed: AbstractSet[bytes] = frozenset()
-    ) -> None:
+    def restore(self, records: Iterable[Operation], replay_from: int, closed: AbstractSet[bytes] = frozenset()) -> None:
         """Take the last record of each operation: closed if it began before ``replay_from``; others await facts.
 
         Args:
@@ -309,7 +306,9 @@ class Partition:
         flawed = facts.errors or facts.total > facts.done
         self._decided(operation, "completed_with_errors" if flawed else "completed", final_at_ms, at_ms, out)
 
-    def _decided(self, operation: OperationState, status: Status, final_at_ms: int | None, at_ms: int, out: Effects) -> None:
+    def _decided(
+        self, operation: OperationState, status: Status, final_at_ms: int | None, at_ms: int, out: Effects
+    ) -> None:
         operation.become(status, final_at_ms)
         record, value = fitted(operation_record(operation))
         if final_at_ms is not None:

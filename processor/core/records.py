@@ -8,8 +8,7 @@ from msgspec import structs
 from msgspec.json import Encoder
 
 from precache.contract.identity import natural
-from precache.contract.operation import ImageCounts, Status
-from precache.contract.operation import Operation
+from precache.contract.operation import ImageCounts, Operation, Status
 from precache.contract.progress import Progress
 from precache.contract.times import NS_PER_US, rfc3339_ms, rfc3339_ns, rfc3339_us
 from precache.contract.topics import MAX_RECORD_BYTES

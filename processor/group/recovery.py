@@ -12,8 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 from confluent_kafka import Message
 
 from precache.contract.identity import operation_id
-from precache.contract.operation import FINAL_STATUSES, read_operation
-from precache.contract.operation import Operation
+from precache.contract.operation import FINAL_STATUSES, Operation, read_operation
 from precache.contract.tables.fields import INT64_MAX
 from precache.contract.times import ms_from_rfc3339, ns_from_rfc3339
 from precache.kafka.errors import KafkaRetry
@@ -314,7 +313,12 @@ class Rebuilder:
         return max(committed, start)
 
     def _replay_from(
-        self, place: PartitionPlace, metadata: commits.CommitMetadata | None, committed: int, start: int, decisions: Decisions
+        self,
+        place: PartitionPlace,
+        metadata: commits.CommitMetadata | None,
+        committed: int,
+        start: int,
+        decisions: Decisions,
     ) -> int:
         """Return the first offset that an operation needs, and log what can no longer be known."""
         open_ones = decisions.open_ones()

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from precache.contract.operation import ImageResult
-from precache.contract.operation import Operation
+from precache.contract.operation import ImageResult, Operation
 from precache.contract.tables.measurements import Row
 from precache.contract.times import ns_from_rfc3339
 from processor.core.operation import OperationState

@@ -18,13 +18,13 @@ from pathlib import Path
 from precache.runtime import logs
 from precache.config import load
 from precache.runtime.shutdown import Stop
-from precache.runtime.watchdog import Limits
+from precache.runtime.watchdog import WatchdogLimits
 
 def hang_here(*_args, **_more):
     ctypes.CDLL(None).pause()
 
 logs.configure("json")
-LIMITS = Limits(round_s=0.5, beat_s=1.0, end_s=6.0)
+LIMITS = WatchdogLimits(round_s=0.5, beat_s=1.0, end_s=6.0)
 """
 BRIDGE = (
     RUN
@@ -63,7 +63,7 @@ from console.watch.feeds import reading
 from console.watch.follow import Want
 from console.watch.history import History
 from console.watch.show.screens import Manner, screen_for
-from precache.runtime.watchdog import Limits
+from precache.runtime.watchdog import WatchdogLimits
 
 class Feed:
     def open(self, limit_s, beat):
@@ -73,7 +73,7 @@ class Feed:
     def poll(self, timeout_s):
         ctypes.CDLL(None).pause()
 
-reading._LIMITS = Limits(round_s=0.5, end_s=1.0, frozen_s=None)
+reading._LIMITS = WatchdogLimits(round_s=0.5, end_s=1.0, frozen_s=None)
 loop.watch(Feed(), Want(), screen_for(as_json=True, manner=Manner()), Manner(), history=History(None))
 """
 

@@ -88,7 +88,9 @@ def residency(
     images: tuple[str, ...] = ()
     if operation:
         if cloud or aggregate:
-            raise CommandError("--operation names its cloud and its aggregate: leave --cloud and --aggregate out", USAGE)
+            raise CommandError(
+                "--operation names its cloud and its aggregate: leave --cloud and --aggregate out", USAGE
+            )
         with open_store(path) as store:
             known = named(store, operation)
         cloud, aggregate, images = known.cloud, known.aggregate_uuid, known.images

@@ -7,7 +7,7 @@ from typing import Final
 
 from console.watch import exit_codes
 from console.watch.feeds.api import CONNECT_S, Feed, Record
-from precache.runtime.watchdog import Hang, WatchdogLimits, Watchdog
+from precache.runtime.watchdog import Hang, Watchdog, WatchdogLimits
 
 # No call of a client takes that long; a watch that is stopped by Ctrl-Z may be for hours.
 _LIMITS: Final = WatchdogLimits(end_s=60.0, frozen_s=None)

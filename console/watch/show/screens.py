@@ -12,7 +12,7 @@ import click
 
 from console.watch.events import Event, Finished, Progressed, Resumed, Stalled, Started, TimedOut, Twin
 from console.watch.show import lines
-from console.watch.show.bars import Bars, Bar
+from console.watch.show.bars import Bar, Bars
 from console.watch.show.jsonlines import as_object
 
 if TYPE_CHECKING:

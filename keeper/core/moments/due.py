@@ -79,7 +79,9 @@ def _new_s(new: Sequence[HostStanding], declaration: Declaration, now_s: float) 
     return min(now_s if each.host.since_s is None else each.host.since_s + declaration.joined_after_s for each in new)
 
 
-def _retry_s(last: KeeperRequest | None, declaration: Declaration, purge_after_s: float, now_s: float) -> tuple[float, Why]:
+def _retry_s(
+    last: KeeperRequest | None, declaration: Declaration, purge_after_s: float, now_s: float
+) -> tuple[float, Why]:
     """Return when hosts that failed are asked again: after the backoff, or once in a cycle when all attempts failed."""
     if last is None or last.whole_failure:
         return now_s, "retry"

@@ -9,8 +9,8 @@ from precache.config.store import InfluxStoreConfig
 from precache.query.api import (
     BootFilter,
     Evidence,
-    OperationFilter,
     HostOutcome,
+    OperationFilter,
     newest_first,
     oldest_first,
     parts_of,

@@ -119,7 +119,9 @@ def _from_answer(error: ApiException, target: WriteTarget) -> Exception:
     match STATUSES.get(status, ErrorAction.ACTIONABLE):
         case ErrorAction.HALVE:
             return BatchTooLargeError(f"InfluxDB at {target.url}, or a proxy before it, finds the request too large")
-        case ErrorAction.BISECT if code and (status == HTTPStatus.UNPROCESSABLE_ENTITY or _ABOUT_POINTS.search(message)):
+        case ErrorAction.BISECT if code and (
+            status == HTTPStatus.UNPROCESSABLE_ENTITY or _ABOUT_POINTS.search(message)
+        ):
             found = _DROPPED.search(message)
             dropped = int(found[1]) if found and status == HTTPStatus.UNPROCESSABLE_ENTITY else 0
             return BatchRefusedError(_quote(message), dropped=dropped, too_old=bool(_TOO_OLD.search(message)))

@@ -30,7 +30,7 @@ class _Outcome:
 
 
 class InfluxStore:
-    """A :class:`processor.stores.api.Store` over InfluxDB's HTTP API, with up to ``max_lines`` points in a request.
+    """A :class:`processor.stores.api.RowStore` over InfluxDB's HTTP API, with up to ``max_lines`` points in a request.
 
     Progress points go out in several requests at once: no two have the same tags and time, so their order is all one.
     All other rows go out in order.
@@ -45,14 +45,14 @@ class InfluxStore:
         self._interrupted = Event()
 
     def check(self) -> None:
-        """See :meth:`processor.stores.api.Store.check`: writes nothing, and learns how long the bucket keeps points."""
+        """See :meth:`RowStore.check`: writes nothing, and learns how long the bucket keeps points."""
         # A server that wants a point in every request has by then found the bucket and taken the token.
         with suppress(BatchRefusedError):
             self._client.post(b"")
         self._retention.read()
 
     def write(self, rows: Sequence[Row]) -> WriteReport:
-        """See :meth:`processor.stores.api.Store.write`."""
+        """See :meth:`processor.stores.api.RowStore.write`."""
         outcome = _Outcome()
         self._interrupted.clear()
         self._retention.refresh()
@@ -66,7 +66,7 @@ class InfluxStore:
         return WriteReport(tuple(outcome.refused), outcome.dropped_old)
 
     def interrupt(self) -> None:
-        """See :meth:`processor.stores.api.Store.interrupt`."""
+        """See :meth:`processor.stores.api.RowStore.interrupt`."""
         self._interrupted.set()
 
     def close(self) -> None:

@@ -28,7 +28,10 @@ DECISIONS: Final[dict[int, tuple[CodeAction, str]]] = {
     sqlite3.SQLITE_SCHEMA: (CodeAction.RETRY, "another program changed its tables"),
     sqlite3.SQLITE_NOMEM: (CodeAction.ACTIONABLE, "memory is short: give the process more"),
     sqlite3.SQLITE_FULL: (CodeAction.ACTIONABLE, "the disk is full: make room"),
-    sqlite3.SQLITE_IOERR: (CodeAction.ACTIONABLE, "reading or writing failed: look at the disk and at the kernel's log"),
+    sqlite3.SQLITE_IOERR: (
+        CodeAction.ACTIONABLE,
+        "reading or writing failed: look at the disk and at the kernel's log",
+    ),
     sqlite3.SQLITE_READONLY: (
         CodeAction.ACTIONABLE,
         "it may not be written: let this user write the file and its folder",

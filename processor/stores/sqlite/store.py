@@ -29,7 +29,7 @@ _UPSERTS: Final = {measurement.name: upsert(measurement) for measurement in MEAS
 
 
 class SqliteStore:
-    """A :class:`processor.stores.api.Store` in one file. Keeps every row until somebody deletes it."""
+    """A :class:`processor.stores.api.RowStore` in one file. Keeps every row until somebody deletes it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -38,12 +38,12 @@ class SqliteStore:
         self._file: tuple[int, int] | None = None
 
     def check(self) -> None:
-        """Open the file, alone, and make its tables. See :meth:`processor.stores.api.Store.check`."""
+        """Open the file, alone, and make its tables. See :meth:`processor.stores.api.RowStore.check`."""
         with self._words():
             self._open().execute("SELECT count(*) FROM sqlite_master").fetchone()
 
     def write(self, rows: Sequence[Row]) -> WriteReport:
-        """Write all rows in one transaction, on disk when it returns. See :meth:`processor.stores.api.Store.write`."""
+        """Write all rows in one transaction, on disk when it returns. See :meth:`RowStore.write`."""
         refused: list[RefusedRow] = []
         with self._words():
             connection = self._open()
@@ -54,7 +54,7 @@ class SqliteStore:
         return WriteReport(tuple(refused))
 
     def interrupt(self) -> None:
-        """See :meth:`processor.stores.api.Store.interrupt`: a write is one transaction, and soon over."""
+        """See :meth:`processor.stores.api.RowStore.interrupt`: a write is one transaction, and soon over."""
 
     def close(self) -> None:
         """Close the file and let another processor have it."""

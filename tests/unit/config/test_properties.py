@@ -3,7 +3,7 @@
 import pytest
 
 from precache.kafka.config import _refusal
-from precache.kafka.properties import USUAL, REFUSED, SECRET
+from precache.kafka.properties import REFUSED, SECRET, USUAL
 
 # Read by the Python binding, which librdkafka never sees, and loaded when it is set.
 NOT_ASKED = {"delivery.report.only.error", "plugin.library.paths"}

@@ -133,7 +133,9 @@ def test_every_difference_is_named(store: Path, sent: list[SimulatedRequest], ta
     assert any(word in text for text in differences), differences
 
 
-def test_a_difference_is_exit_code_1(store: Path, sent: list[SimulatedRequest], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_difference_is_exit_code_1(
+    store: Path, sent: list[SimulatedRequest], capsys: pytest.CaptureFixture[str]
+) -> None:
     screen = PlainDemo()
     screen.begin(sent)
     assert conclude(store, sent, screen) == 0

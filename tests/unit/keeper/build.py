@@ -5,7 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from keeper.core.declaration import CloudRules, Declaration, ImageChoice
-from keeper.core.observed import ObservedAggregate, CloudView, ObservedHost, ObservedHostImage, ObservedImage, ObservedOperation
+from keeper.core.observed import (
+    CloudView,
+    ObservedAggregate,
+    ObservedHost,
+    ObservedHostImage,
+    ObservedImage,
+    ObservedOperation,
+)
 from keeper.core.plan import Plan, plan_cloud
 from precache.contract.wanted import Wanted
 
@@ -30,7 +37,9 @@ def cached(*hosts: str, touched_s: float = NOW - HOUR) -> dict[tuple[str, str], 
 def operation(global_request_id: str = "other", **changes: Any) -> ObservedOperation:
     """Return an operation that runs, and has not reported."""
     return replace(
-        ObservedOperation("paris/uuid-app/req-1", "uuid-app", global_request_id, "running", (), 2, 0, NOW - 60, NOW - 60),
+        ObservedOperation(
+            "paris/uuid-app/req-1", "uuid-app", global_request_id, "running", (), 2, 0, NOW - 60, NOW - 60
+        ),
         **changes,
     )
 

@@ -147,7 +147,9 @@ def test_a_host_that_joined_is_left_alone_for_a_while_then_asked() -> None:
 
 def test_a_host_that_came_back_up_is_asked_although_all_attempts_failed() -> None:
     record = structs.replace(accepted(NOW - 2 * HOUR), outcome="over", attempt=3, ended_at="2025-12-31T22:10:00.000Z")
-    residency = {("uuid-app", "u-1"): {"h1": ObservedHostImage("cached", NOW - HOUR), "h2": ObservedHostImage("failed", None)}}
+    residency = {
+        ("uuid-app", "u-1"): {"h1": ObservedHostImage("cached", NOW - HOUR), "h2": ObservedHostImage("failed", None)}
+    }
     assert plan(view(residency=residency), record).calls == []
     back = view(["h1", ObservedHost("h2", since_s=NOW - 600)], residency=residency)
     assert len(plan(back, record).calls) == 1
@@ -164,7 +166,9 @@ def test_no_more_requests_at_once_than_allowed_the_longest_due_first() -> None:
     images = [ObservedImage(f"i-{number}", f"image-{number}") for number in range(3)]
     declared = replace(DECLARED, images=tuple(ImageChoice(each.name) for each in images))
     residency = {
-        ("uuid-app", each.id): {host: ObservedHostImage("cached", NOW - (20.5 + number) * HOUR) for host in ("h1", "h2")}
+        ("uuid-app", each.id): {
+            host: ObservedHostImage("cached", NOW - (20.5 + number) * HOUR) for host in ("h1", "h2")
+        }
         for number, each in enumerate(images)
     }
     seen = view(images=images, residency=residency)
@@ -214,7 +218,9 @@ def test_a_record_changes_its_time_only_with_something_else() -> None:
 
 
 def test_by_property_the_newest_are_meant_and_others_are_removed() -> None:
-    images = [ObservedImage(f"d-{day}", "debian", "active", f"2026-01-0{day}", {"os_distro": "debian"}) for day in (1, 2, 3)]
+    images = [
+        ObservedImage(f"d-{day}", "debian", "active", f"2026-01-0{day}", {"os_distro": "debian"}) for day in (1, 2, 3)
+    ]
     choice = ImageChoice(properties=(("os_distro", "debian"),), newest=2)
     declared = replace(DECLARED, images=(choice,))
     made = plan(view(images=[*images, UBUNTU]), declared=declared, requests=5)
@@ -246,7 +252,9 @@ def test_a_deadline_that_can_not_be_met_at_the_known_rate_is_said(deadline_s: fl
 
 def test_attempts_is_the_users_to_choose() -> None:
     record = structs.replace(accepted(NOW - 2 * HOUR), outcome="over", ended_at="2025-12-31T22:10:00.000Z")
-    residency = {("uuid-app", "u-1"): {"h1": ObservedHostImage("cached", NOW - HOUR), "h2": ObservedHostImage("failed", None)}}
+    residency = {
+        ("uuid-app", "u-1"): {"h1": ObservedHostImage("cached", NOW - HOUR), "h2": ObservedHostImage("failed", None)}
+    }
     once = replace(DECLARED, retry=RetryPolicy(attempts=1))
     assert plan(view(residency=residency), record, declared=once).calls == []
     assert len(plan(view(residency=residency), record).calls) == 1

@@ -34,7 +34,9 @@ def boot(host: str, ended: int, duration_s: float, image: str = "a", result: str
     return Boot(cloud="paris", host=host, image=image, time=ended, instance=name, duration_s=duration_s, result=result)
 
 
-def figures(boots: list[Boot], operations: list[StoredOperation], outcomes: list[HostOutcome], since: int = 0) -> list[Any]:
+def figures(
+    boots: list[Boot], operations: list[StoredOperation], outcomes: list[HostOutcome], since: int = 0
+) -> list[Any]:
     question = Question(now_ns=NOW, purge_after_s=lambda *_: 86_400.0)
     return list(boot_times(boots, Evidence(operations, iter(outcomes)), question, since))
 

@@ -50,7 +50,9 @@ def outcome(operation: StoredOperation, host: str, cached: str = "", failed: str
     )
 
 
-def ask(operations: list[StoredOperation], outcomes: list[HostOutcome], boots: Any = (), **more: Any) -> list[Residency]:
+def ask(
+    operations: list[StoredOperation], outcomes: list[HostOutcome], boots: Any = (), **more: Any
+) -> list[Residency]:
     told: dict[str, Any] = {"now_ns": NOW, "purge_after_s": lambda *_: 86_400.0}
     return estimate(Evidence(operations, iter(outcomes)), Question(**(told | more)), boots)
 

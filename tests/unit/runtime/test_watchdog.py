@@ -1,15 +1,12 @@
-"""Who hangs, by steps of time that the test gives; and processes that really hang."""
+"""Who hangs, by steps of time that the test gives."""
 
-import json
-import subprocess
-import sys
 import time
 
 import pytest
 
 from precache.runtime.bounded import NotReturnedError, call_within
 from precache.runtime.health import Health
-from precache.runtime.watchdog import Hang, WatchdogLimits, Watchdog
+from precache.runtime.watchdog import Hang, Watchdog, WatchdogLimits
 
 LIMITS = WatchdogLimits(round_s=30.0, beat_s=120.0, end_s=180.0)
 
@@ -87,38 +84,3 @@ def test_a_bounded_call_hands_on_what_came_of_it() -> None:
         call_within(30.0, lambda: 1 / 0)
     with pytest.raises(NotReturnedError):
         call_within(0.05, lambda: time.sleep(2.0))
-
-
-HANGING = """
-import ctypes, threading
-from precache.runtime import logs
-from precache.runtime.watchdog import Limits, Watchdog
-logs.configure("json")
-watchdog = Watchdog(Limits(round_s=0.4, beat_s=0.5, end_s=1.0, frozen_s={frozen_s}))
-def stands_here():
-    watchdog.watch("cloud:paris").round_ended()
-    {hang}
-with watchdog.running():
-    thread = threading.Thread(target=stands_here)
-    thread.start()
-    thread.join()
-"""
-
-
-def run_hanging(hang: str, frozen_s: float) -> subprocess.CompletedProcess[str]:
-    code = HANGING.format(hang=hang, frozen_s=frozen_s)
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-
-
-def test_a_process_whose_thread_hangs_says_where_and_ends() -> None:
-    ended = run_hanging("ctypes.CDLL(None).pause()", 60.0)
-    assert ended.returncode == 1, ended
-    (event,) = (json.loads(line) for line in ended.stderr.splitlines())
-    assert (event["event"], event["level"], event["loop"]) == ("watchdog.hanging", "error", "cloud:paris")
-    assert event["stack"][-1].endswith("stands_here")
-
-
-def test_a_process_that_keeps_pythons_lock_ends_too() -> None:
-    ended = run_hanging("threading.Event().wait(0.6); ctypes.PyDLL(None).pause()", 1.5)
-    assert ended.returncode == 1, ended
-    assert "stands_here" in ended.stderr

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from console.watch.pace import UNKNOWN, Estimate
-from console.watch.show.bars import Bars, Bar, table
+from console.watch.show.bars import Bar, Bars, table
 
 ESTIMATES = st.builds(Estimate, st.none() | st.floats(0, 100), st.none() | st.floats(0, 1e6))
 ROWS = st.builds(
