@@ -12,8 +12,9 @@ from bridge.delivery import breaker
 from bridge.source import transport_url as transport
 from bridge.source.listening import SHARED_TOPIC, Listening
 from precache.config import Block, Duration, HttpBlock, Map, TopicName, TopicsBlock, error_beside
-from precache.config.blocks import ROLES
 from precache.contract.deadletters import MAX_RECORD_BYTES
+from precache.contract.nova import BOOTS
+from precache.contract.topics import OPTIONAL_ROLES, ROLES
 from precache.kafka.config import KafkaBlock
 
 DEFAULT_EVENTS: Final = ("aggregate.cache_images.*",)
@@ -99,6 +100,7 @@ class CloudBlock(Block):
     prefetch: int = Field(default=1000, ge=1, le=65_535)
     hold: Duration = Field(default=120.0, ge=0.1, le=1_500.0)
     events: tuple[Pattern, ...] = DEFAULT_EVENTS
+    boots: bool = False
     forward: dict[TopicName, tuple[Pattern, ...]] = Field(default_factory=dict)
     breaker: BreakerBlock = BreakerBlock()
 
@@ -109,8 +111,9 @@ class CloudBlock(Block):
 
     def routes(self, topics: TopicsBlock) -> tuple[Route, ...]:
         """Return which event types go to which topic."""
+        boots = [Route(topics.instances, BOOTS)] if self.boots else []
         forwards = [Route(topic, patterns) for topic, patterns in self.forward.items()]
-        return (Route(topics.notifications, self.events), *forwards)
+        return (Route(topics.notifications, self.events), *boots, *forwards)
 
     @field_validator("oslo_messaging_rabbit", mode="before")
     @classmethod
@@ -183,7 +186,7 @@ def _taken(cloud: Mapping[str, Any], topics: TopicsBlock | None, *, is_twin: boo
     forward = cloud.get("forward")
     if topics is None or not isinstance(forward, Mapping):
         return
-    for role in ROLES:
+    for role in (*ROLES, *OPTIONAL_ROLES):
         name = topics.name(role)
         if name in forward:
             yield ("forward", name), "is one of `topics`, and has its own use: name another (or put it into `events`)"

@@ -9,6 +9,9 @@ _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 
 EVENTS: Final = Counter(f"{_P}_events", "Records read from nova.notifications.", ["outcome"])
 POINTS: Final = Counter(f"{_P}_points", "Progress points written to the store.")
+POINT_ROWS: Final = Counter(
+    f"{_P}_point_rows", "Rows of boots and of wanted images written to the store.", ["measurement"]
+)
 POINTS_TOO_OLD: Final = Counter(f"{_P}_points_too_old", "Points left out: older than the store keeps them.")
 DECISIONS: Final = Counter(f"{_P}_decisions", "Records written to precache.operations.", ["status"])
 DEADLETTERS: Final = Counter(f"{_P}_deadletters", "Records written to precache.deadletters.", ["reason"])

@@ -10,8 +10,8 @@ from typing import Final
 
 from confluent_kafka import Producer
 
-from precache.config.blocks import ROLES
 from precache.config.store import InfluxStoreConfig
+from precache.contract.topics import ROLES, Role
 from precache.kafka import clients, topics
 from precache.kafka.errors import KafkaRetry
 from precache.kafka.groups import GroupCommits, GroupMembers
@@ -26,6 +26,7 @@ from precache.runtime.shutdown import Stop
 from precache.runtime.watchdog import Watchdog, WatchdogLimits, Watched
 from processor import metrics
 from processor.config import ProcessorConfig
+from processor.core.points import READERS
 from processor.errors import Fatal, Replaced, StartOver
 from processor.fault_points import FaultPoints
 from processor.gauges import PART as KAFKA_PART
@@ -33,6 +34,7 @@ from processor.gauges import Gauges
 from processor.group.assignment import PART as PARTITIONS_PART
 from processor.group.assignment import Assignment
 from processor.group.membership import Membership
+from processor.group.point_partitions import PointPartitions
 from processor.group.predecessors import Predecessors
 from processor.group.recovery import PartitionPlace, Rebuilder
 from processor.group.rejoin import Rejoin
@@ -50,6 +52,8 @@ from processor.stores.opening import open_store
 from processor.wall_time import SteadyWall
 
 _STRATEGY: Final = "partition.assignment.strategy"
+_LOOK: Final = "topic.metadata.refresh.interval.ms"
+_LOOK_MS: Final = 60_000
 _CHECK_S: Final = 15.0
 _CAP_S: Final = 10.0
 # What one call asks a store at most, one request after another.
@@ -172,7 +176,8 @@ def _run_loop(
         wall=wall.now,
     )
     place = PartitionPlace(config.topics.notifications, config.topics.operations, 0, config.group)
-    assignment = Assignment(membership, rebuilder, health, place)
+    points = PointPartitions(membership, _point_roles(config), tuning.call_s)
+    assignment = Assignment(membership, rebuilder, points, health, place)
     fault_points = FaultPoints()
     grace = ShutdownGrace(stop, config.shutdown_timeout)
     gauges = Gauges(membership, assignment.assigned.values, health)
@@ -184,10 +189,18 @@ def _run_loop(
             store, membership, health, grace, _patient_s(config, tuning), watched=watched, serving=gauges.update
         )
     )
-    steps = Steps(config.topics, membership, writer, transactions, fault_points)
+    steps = Steps(
+        config.topics,
+        membership=membership,
+        points=points,
+        store=writer,
+        transactions=transactions,
+        fault_points=fault_points,
+    )
     clock = WallClock(membership, wall.now, tuning.margin_ms, tuning.call_s)
     members = GroupMembers(config.kafka, name, config.group)
     Loop(
+        config.topics.notifications,
         membership=membership,
         rejoin=Rejoin(membership, members, name, tuning.call_s),
         assignment=assignment,
@@ -204,10 +217,27 @@ def _run_loop(
 
 def _membership(config: ProcessorConfig) -> Membership:
     strategy = str(config.kafka.client("consumer").get(_STRATEGY, "cooperative-sticky"))
-    ours = {"group.id": config.group, "group.instance.id": config.instance, _STRATEGY: strategy}
+    ours = {
+        # A topic of points that is made later is found so soon; librdkafka's default is five minutes.
+        _LOOK: config.kafka.client("consumer").get(_LOOK, _LOOK_MS),
+        "group.id": config.group,
+        "group.instance.id": config.instance,
+        _STRATEGY: strategy,
+    }
     cooperative = "cooperative" in strategy
     make = partial(clients.consumer, config.kafka, config.transactional_id, **ours)
-    return Membership(make, config.topics.notifications, config.instance, cooperative=cooperative)
+    return Membership(
+        make,
+        config.topics.notifications,
+        config.instance,
+        cooperative=cooperative,
+        point_topics=list(_point_roles(config)),
+    )
+
+
+def _point_roles(config: ProcessorConfig) -> dict[str, Role]:
+    """Return, by name, the topics whose every record is a point."""
+    return {config.topics.name(role): role for role in READERS}
 
 
 def _transactions(  # noqa: PLR0917 - each is another thing

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from precache.config import TopicsBlock
+    from precache.contract.topics import Role
     from precache.kafka.clients import Admin
     from precache.kafka.settings import TopicProblem
     from precache.runtime.deadline import Deadline
@@ -69,7 +70,7 @@ def create(invocation: Invocation, path: Path, fix: bool, dry_run: bool) -> int:
         missing = _dry_run(place)
     else:
         missing = frozenset()
-        for outcome in kafka_topics.create(place.admin, place.block, place.deadline, place.forward):
+        for outcome in kafka_topics.create(place.admin, place.block, place.deadline, place.forward, place.roles):
             click.echo(str(outcome))
     errors = [error for error in _errors(place) if error.topic not in missing]
     if fix:
@@ -82,13 +83,13 @@ def create(invocation: Invocation, path: Path, fix: bool, dry_run: bool) -> int:
 @click.pass_obj
 def check(invocation: Invocation, path: Path) -> int:
     """Check that the topics are there, with the settings that they need. Changes nothing."""
-    from precache.config.blocks import ROLES
+    from precache.contract.topics import OPTIONAL_ROLES
     from precache.kafka.topics import partition_counts
 
     place = _open(invocation, path)
     errors = _errors(place)
     wrong = {error.topic for error in errors}
-    names = [place.block.name(role) for role in ROLES]
+    names = [place.block.name(role) for role in dict.fromkeys((*place.roles, *OPTIONAL_ROLES))]
     for name, partitions in partition_counts(place.admin, names, place.deadline).items():
         if name not in wrong:
             click.echo(f"{name}: ok, {partitions} partitions")
@@ -101,6 +102,7 @@ class _Place:
 
     admin: "Admin"
     block: "TopicsBlock"
+    roles: "tuple[Role, ...]"
     forward: tuple[str, ...]
     deadline: "Deadline"
     path: Path
@@ -115,26 +117,29 @@ def _open(invocation: Invocation, path: Path) -> _Place:
     settings = load_kafka(path)
     deadline = Deadline.after(_TIMEOUT_S)
     admin = clients.admin(settings.kafka)
-    return _Place(admin, settings.topics, _forwarded(path), deadline, path, abandon_after_s(path))
+    roles, forward = _needed(path)
+    return _Place(admin, settings.topics, roles, forward, deadline, path, abandon_after_s(path))
 
 
-def _forwarded(path: Path) -> tuple[str, ...]:
-    """Return the further topics that a bridge's file forwards to."""
+def _needed(path: Path) -> "tuple[tuple[Role, ...], tuple[str, ...]]":
+    """Return which topics a file needs: by role, and by name those that a bridge's file forwards to."""
+    from precache.contract.topics import ROLES
+
     if kind_of(path) != "bridge":
-        return ()
-    config = load_or_fail(path, model_of("bridge"))
-    return tuple(dict.fromkeys(topic for cloud in config.clouds for topic in cloud.forward))  # type: ignore[attr-defined]
+        return ROLES, ()
+    clouds = load_or_fail(path, model_of("bridge")).clouds  # type: ignore[attr-defined]
+    roles: tuple[Role, ...] = (*ROLES, "instances") if any(cloud.boots for cloud in clouds) else ROLES
+    return roles, tuple(dict.fromkeys(topic for cloud in clouds for topic in cloud.forward))
 
 
 def _errors(place: _Place) -> "list[TopicProblem]":
     """Return what is wrong, then what may lose records one day."""
-    from precache.config.blocks import ROLES
     from precache.kafka import durability
     from precache.kafka import topics as kafka_topics
 
     return [
-        *kafka_topics.check(place.admin, place.block, ROLES, place.deadline, str(place.path)),
-        *durability.check(place.admin, place.block, ROLES, place.deadline, place.abandon_after_s),
+        *kafka_topics.check(place.admin, place.block, place.roles, place.deadline, str(place.path)),
+        *durability.check(place.admin, place.block, place.roles, place.deadline, place.abandon_after_s),
     ]
 
 
@@ -159,20 +164,21 @@ def _report(errors: "Sequence[TopicProblem]") -> int:
 
 def _dry_run(place: _Place) -> frozenset[str]:
     """Report what would be done; return the topics that are missing."""
-    from precache.config.blocks import ROLES
     from precache.contract.topics import SPECS
     from precache.kafka.durability import copy_settings
     from precache.kafka.topics import FORWARD_SETTINGS, copies_for, partition_counts
 
     copies = copies_for(place.admin, place.block, place.deadline)
-    wanted = {place.block.name(role): SPECS[role].settings for role in ROLES}
+    wanted = {place.block.name(role): SPECS[role].settings for role in place.roles}
+    counts = {place.block.name(role): SPECS[role].partitions for role in place.roles}
     wanted |= {name: dict(FORWARD_SETTINGS) for name in place.forward if name not in wanted}
     there = partition_counts(place.admin, wanted, place.deadline)
     for name, config in wanted.items():
         if name in there:
             click.echo(f"{name}: is there already, {there[name]} partitions")
         else:
-            made_of = f"{place.block.partitions} partitions, {_number(copies, 'copy', 'copies')}"
+            count = counts.get(name) or place.block.partitions
+            made_of = f"{_number(count, 'partition', 'partitions')}, {_number(copies, 'copy', 'copies')}"
             click.echo(f"{name}: would be created, {made_of}, {_listed(config | copy_settings(copies))}")
     return frozenset(wanted.keys() - there.keys())
 

@@ -7,9 +7,8 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from precache.config.errors import error_beside
 from precache.config.model import Block
 from precache.config.types import Listen
-from precache.contract.topics import Role
+from precache.contract.topics import OPTIONAL_ROLES, ROLES, Role
 
-ROLES: Final[tuple[Role, ...]] = ("notifications", "progress", "operations", "deadletters")
 _TOPIC_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _MAX_TOPIC_CHARS: Final = 249
 
@@ -35,6 +34,8 @@ class TopicsBlock(Block):
     notifications: TopicName = "nova.notifications"
     progress: TopicName = "precache.progress"
     operations: TopicName = "precache.operations"
+    instances: TopicName = "nova.instances"
+    wanted: TopicName = "precache.wanted"
     deadletters: TopicName = Field(default="precache.deadletters", validate_default=True)
     partitions: int = Field(default=4, ge=1, le=10_000)
     replication_factor: int | None = Field(default=None, ge=1, le=32_767)
@@ -46,6 +47,8 @@ class TopicsBlock(Block):
             "progress": self.progress,
             "operations": self.operations,
             "deadletters": self.deadletters,
+            "instances": self.instances,
+            "wanted": self.wanted,
         }[role]
 
     @field_validator("deadletters")
@@ -54,7 +57,7 @@ class TopicsBlock(Block):
         # Kafka's metrics write '.' as '_', so it refuses a topic whose name is another's but for these.
         names = {**info.data, "deadletters": deadletters}
         seen: dict[str, Role] = {}
-        for role in (role for role in ROLES if role in names):
+        for role in (role for role in (*ROLES, *OPTIONAL_ROLES) if role in names):
             first = seen.setdefault(names[role].replace(".", "_"), role)
             if first != role:
                 text = f"names the same topic as {first!r} ('.' and '_' count as one): give each its own"

@@ -18,6 +18,9 @@ START: Final = "aggregate.cache_images.start"
 PROGRESS: Final = "aggregate.cache_images.progress"
 END: Final = "aggregate.cache_images.end"
 CACHE_IMAGES: Final = frozenset({START, PROGRESS, END})
+BOOT_END: Final = "instance.create.end"
+BOOT_ERROR: Final = "instance.create.error"
+BOOTS: Final = (BOOT_END, BOOT_ERROR)
 
 # The major version of every payload below that this program reads; another one is refused, never guessed at.
 PAYLOAD_MAJOR: Final = "1"
@@ -106,6 +109,30 @@ class EndNotification(Struct, gc=False, tag_field="event_type", tag=END):
     payload: Annotated[AggregatePayload, record("Nova's own versioned object, unchanged")]
     context: Annotated[RequestContext, record("of Nova's request context, what may leave the cloud")]
     publisher_id: Annotated[str, record("`SERVICE:HOST` of who sent it")] = ""
+
+
+class InstanceFields(Struct, gc=False):
+    """The fields of an ``InstanceCreatePayload`` that tell how long an instance took to boot, and where."""
+
+    uuid: Annotated[str, record("the instance", min_length=1)]
+    image_uuid: Annotated[str | None, record("the image it was made from; empty or null: a boot from a volume")] = None
+    host: Annotated[str | None, record("its compute host; null where none took it")] = None
+    created_at: Annotated[datetime | None, record("when it was asked for", "RFC 3339")] = None
+
+
+class InstancePayload(Struct, gc=False):
+    """Nova's versioned object of ``instance.create.end`` and ``instance.create.error``."""
+
+    version: Annotated[str, record("`1.x`")] = key(name="nova_object.version")
+    data: Annotated[InstanceFields, record("its fields")] = key(name="nova_object.data")
+
+
+class InstanceNotification(Struct, gc=False):
+    """An instance was built, or failed to be: a record of ``nova.instances``."""
+
+    event_type: Annotated[str, record("`instance.create.end` or `instance.create.error`")]
+    timestamp: Annotated[datetime, record("when Nova sent it", "RFC 3339, microseconds, UTC")]
+    payload: Annotated[InstancePayload, record("Nova's own versioned object, unchanged")]
 
 
 def error_text(error: ValidationError, path: str = "") -> str:

@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, KafkaException
 # It is public by confluent-kafka's documentation, but its types do not export it.
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
-from precache.config.blocks import ROLES, TopicsBlock
-from precache.contract.topics import SPECS, Role, TopicSpec
+from precache.config.blocks import TopicsBlock
+from precache.contract.topics import OPTIONAL_ROLES, ROLES, SPECS, Role, TopicSpec
 from precache.kafka.bounded import answer
 from precache.kafka.clients import Admin
 from precache.kafka.durability import copy_settings, fitting_copies
@@ -70,7 +70,13 @@ def copies_for(admin: Admin, topics: TopicsBlock, deadline: Deadline) -> int:
         raise explained(admin, error, "count the brokers") from error
 
 
-def create(admin: Admin, topics: TopicsBlock, deadline: Deadline, forward: Iterable[str] = ()) -> list[TopicOutcome]:
+def create(
+    admin: Admin,
+    topics: TopicsBlock,
+    deadline: Deadline,
+    forward: Iterable[str] = (),
+    roles: Sequence[Role] = ROLES,
+) -> list[TopicOutcome]:
     """Create the topics that are not there; those that are, are left as they are.
 
     Args:
@@ -78,18 +84,20 @@ def create(admin: Admin, topics: TopicsBlock, deadline: Deadline, forward: Itera
         topics: names, partitions, replication.
         deadline: for all of them.
         forward: further topics, for what a bridge forwards.
+        roles: those that are needed.
 
     Raises:
         KafkaRetry: Kafka cannot be reached before the deadline.
         KafkaCallError: Kafka refused one.
     """
-    settings: dict[str, Mapping[str, str]] = {topics.name(role): SPECS[role].settings for role in ROLES}
+    settings: dict[str, Mapping[str, str]] = {topics.name(role): SPECS[role].settings for role in roles}
+    counts = {topics.name(role): SPECS[role].partitions or topics.partitions for role in roles}
     for name in forward:
         settings.setdefault(name, FORWARD_SETTINGS)
     there = partition_counts(admin, settings, deadline)
     copies = copies_for(admin, topics, deadline)
     missing = [
-        NewTopic(name, topics.partitions, copies, config={**config, **copy_settings(copies)})
+        NewTopic(name, counts.get(name, topics.partitions), copies, config={**config, **copy_settings(copies)})
         for name, config in settings.items()
         if name not in there
     ]
@@ -133,7 +141,7 @@ def check(
     *,
     report_hidden: bool = False,
 ) -> list[TopicProblem]:
-    """Return what is wrong with the topics of these roles; empty when all is well.
+    """Return what is wrong with the topics of these roles, and with the optional ones that are there.
 
     Args:
         admin: from :func:`precache.kafka.clients.admin`.
@@ -147,8 +155,9 @@ def check(
         KafkaRetry: Kafka cannot be reached before the deadline.
         KafkaCallError: Kafka refused; among others for want of rights.
     """
-    names = {role: topics.name(role) for role in roles}
+    names = {role: topics.name(role) for role in (*roles, *OPTIONAL_ROLES)}
     counts = partition_counts(admin, names.values(), deadline)
+    names = {role: name for role, name in names.items() if role in roles or name in counts}
     create_command = f"precache topics create --config {shlex.quote(str(config_file))}"
     errors = [
         TopicProblem(name, "does not exist, or this user may not see it", create_command)
@@ -163,6 +172,7 @@ def check(
         if name in settings:
             errors += _setting_errors(admin.servers, SPECS[role], name, settings[name])
             errors += _size_errors(admin, role, name, settings[name])
+            errors += _count_errors(SPECS[role], name, counts[name])
     return errors + _partition_errors(names, counts, create_command)
 
 
@@ -194,6 +204,13 @@ def _size_errors(admin: Admin, role: Role, name: str, found: dict[str, str]) -> 
     text = f"max.message.bytes is {most}, but a batch of precache may have {needed} bytes, and would be refused whole"
     setting = ("max.message.bytes", str(needed))
     return [TopicProblem(name, text, alter(admin.servers, name, *setting), setting=setting)]
+
+
+def _count_errors(spec: TopicSpec, name: str, count: int) -> list[TopicProblem]:
+    if spec.partitions in {None, count}:
+        return []
+    text = f"has {count} partitions, but must have {spec.partitions}"
+    return [TopicProblem(name, text, "delete the topic, or name another one in the topics block, then create it")]
 
 
 def _as_set(value: str) -> set[str]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from precache.contract.identity import SEPARATOR
 from precache.contract.operation import FINAL_STATUSES, Status
-from precache.query.records import Boot, BridgeState, HostReport, StoredOperation
+from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, WantedImage
 
 # Distinct lists of images: a handful an operation.
 _LIST_MEMO_SIZE: Final = 4_096
@@ -47,6 +47,14 @@ class BootFilter(Struct, frozen=True, kw_only=True):
     cloud: str = ""
     image: str = ""
     since_ns: int = 0
+
+
+class WantedFilter(Struct, frozen=True, kw_only=True):
+    """Which declared images: all that match everything that is given; ``aggregate``: its name or id."""
+
+    cloud: str = ""
+    aggregate: str = ""
+    image: str = ""
 
 
 class HostOutcome(NamedTuple):
@@ -109,6 +117,13 @@ class Reader(Protocol):
         """Return boots, by time, then instance; none where the processor does not write them."""
         ...
 
+    def wanted(self, wanted: WantedFilter) -> list[WantedImage]:
+        """Return how each declared image stands, by cloud, aggregate and image; none where no keeper runs.
+
+        An image that is no longer declared is among them, with the state ``removed``.
+        """
+        ...
+
     def bridges(self) -> list[BridgeState]:
         """Return the last heartbeat of each bridge for each of its clouds, by cloud and instance."""
         ...
@@ -129,6 +144,14 @@ def newest_first(operations: Iterable[StoredOperation]) -> list[StoredOperation]
     return sorted(operations, key=lambda each: (-each.time, each.operation))
 
 
+def latest_wanted(rows: Iterable[WantedImage]) -> list[WantedImage]:
+    """Return the last row of each image on each aggregate, in the order of :meth:`Reader.wanted`."""
+    latest: dict[tuple[str, str, str], WantedImage] = {}
+    for each in sorted(rows, key=lambda each: each.time):
+        latest[each.cloud, each.aggregate_uuid, each.image] = each
+    return sorted(latest.values(), key=lambda each: (each.cloud, each.aggregate_name, each.aggregate_uuid, each.image))
+
+
 def oldest_first(operations: Iterable[StoredOperation]) -> list[StoredOperation]:
     """Return operations in the order of :meth:`Reader.find`."""
     return sorted(operations, key=lambda each: (each.time, each.operation))
@@ -142,6 +165,8 @@ __all__ = [
     "OperationFilter",
     "QueryError",
     "Reader",
+    "WantedFilter",
+    "latest_wanted",
     "newest_first",
     "oldest_first",
     "parts_of",

@@ -12,6 +12,7 @@ from msgspec import Struct, convert, structs
 from msgspec.json import decode
 
 from precache.contract.operation import FINAL_STATUSES, Status
+from precache.contract.wanted import NextAction, WantedState
 
 T = TypeVar("T", bound=Struct)
 
@@ -105,6 +106,28 @@ class Boot(Struct, frozen=True, kw_only=True):
     instance: str
     duration_s: float
     result: str
+
+
+class WantedImage(Struct, frozen=True, kw_only=True):
+    """A row of ``precache_wanted``: how one declared image stands on one aggregate, since ``time`` (nanoseconds)."""
+
+    cloud: str
+    aggregate_uuid: str
+    aggregate_name: str
+    image: str
+    time: int
+    state: WantedState
+    hosts_wanted: int
+    hosts_resident: int
+    hosts_expiring: int
+    hosts_failed: int
+    hosts_silent: int
+    hosts_unsure: int
+    hosts_missing: int
+    next_action: NextAction
+    next_at: str
+    reason: str
+    last_operation: str
 
 
 def names_of(shape: type[Struct]) -> tuple[str, ...]:

@@ -14,9 +14,19 @@ import orjson
 from msgspec import Struct
 
 from precache.contract.tables.sqlite_file import APPLICATION_ID, VERSION
-from precache.query.api import BootFilter, Evidence, HostOutcome, OperationFilter, QueryError, oldest_first, parts_of
+from precache.query.api import (
+    BootFilter,
+    Evidence,
+    HostOutcome,
+    OperationFilter,
+    QueryError,
+    WantedFilter,
+    latest_wanted,
+    oldest_first,
+    parts_of,
+)
 from precache.query.periods import ALWAYS, SLACK_NS, Period, period_of
-from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, maker, names_of
+from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, WantedImage, maker, names_of
 
 T = TypeVar("T", bound=Struct)
 Values = Sequence[Any]
@@ -47,6 +57,13 @@ _ADVICE: Final = {
 # What opening gives where the file of locks can't be made.
 _NO_LOCKS: Final = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 _OUTCOME: Final = ("time", "cloud", "host", "operation", "images_cached", "images_failed")
+# ?1 to ?3: cloud, aggregate and image; an empty one asks for nothing.
+_WANTED: Final = """
+SELECT {columns} FROM precache_wanted AS w
+WHERE ?1 IN ('', cloud) AND ?2 IN ('', aggregate_uuid, aggregate_name) AND ?3 IN ('', image)
+  AND time = (SELECT max(time) FROM precache_wanted AS p WHERE p.cloud = w.cloud
+              AND p.aggregate_uuid = w.aggregate_uuid AND p.aggregate_name = w.aggregate_name AND p.image = w.image)
+"""
 _BRIDGES: Final = """
 SELECT {columns} FROM precache_bridge AS b
 WHERE time = (SELECT max(time) FROM precache_bridge AS p WHERE p.cloud = b.cloud AND p.instance = b.instance)
@@ -116,6 +133,14 @@ class SqliteReader:
         conditions = {condition: value for condition, value in given.items() if value} or {"?": 1}
         text = f"SELECT {{columns}} FROM precache_boot WHERE {' AND '.join(conditions)} ORDER BY time, instance"  # noqa: S608
         return list(self._rows(Boot, "precache_boot", text, list(conditions.values())))
+
+    def wanted(self, wanted: WantedFilter) -> list[WantedImage]:
+        """See :meth:`precache.query.api.Reader.wanted`."""
+        if not self._columns("precache_wanted"):
+            return []
+        return latest_wanted(
+            self._rows(WantedImage, "precache_wanted", _WANTED, [wanted.cloud, wanted.aggregate, wanted.image])
+        )
 
     def bridges(self) -> list[BridgeState]:
         """See :meth:`precache.query.api.Reader.bridges`."""

@@ -10,6 +10,7 @@ from precache.runtime.health import Health
 from precache.runtime.logs import log
 from processor import metrics
 from processor.group.membership import Membership
+from processor.group.point_partitions import PointPartitions
 from processor.group.recovery import PartitionPlace, Rebuilder, Steps
 
 if TYPE_CHECKING:
@@ -22,11 +23,20 @@ class Assignment:
     """Follows the group: drops what was taken away, rebuilds what was given, one partition at a time.
 
     Attributes:
-        held: the partitions that are ready, by number.
+        assigned: the partitions that are ready, by number.
+        points: those of the topics whose every record is a point.
     """
 
-    def __init__(self, membership: Membership, rebuilder: Rebuilder, health: Health, place: PartitionPlace) -> None:
+    def __init__(
+        self,
+        membership: Membership,
+        rebuilder: Rebuilder,
+        points: PointPartitions,
+        health: Health,
+        place: PartitionPlace,
+    ) -> None:
         self.assigned: dict[int, AssignedPartition] = {}
+        self.points = points
         self._membership = membership
         self._rebuilder = rebuilder
         self._health = health
@@ -44,19 +54,22 @@ class Assignment:
     def apply_changes(self) -> None:
         """Drop what the group took away since, and have the client read what is ready; before a poll only."""
         self.drop_lost()
-        self._membership.read({number: assigned.next_offset for number, assigned in self.assigned.items()})
+        self.points.apply_changes()
+        own = {self._membership.place(number): assigned.next_offset for number, assigned in self.assigned.items()}
+        self._membership.read({**own, **self.points.next_offsets})
         self._publish_state()
 
     def drop_lost(self) -> None:
         """Drop what the group took away since this was last called."""
         self.drop(self._membership.take_lost())
+        self.points.drop_lost()
 
     def drop(self, numbers: Iterable[int]) -> None:
         """Forget the state of partitions; those that are still ours will be rebuilt."""
         for number in numbers:
             self.assigned.pop(number, None)
             # It may be rebuilt, with another next offset, before the client is asked to read something else.
-            self._membership.read_anew(number)
+            self._membership.read_anew(self._membership.place(number))
             if self._current is not None and self._current[0] == number:
                 self._current[1].close()
                 self._current = None
@@ -64,6 +77,7 @@ class Assignment:
     def drop_all(self) -> None:
         """Forget the state of all partitions, and read nothing until they are rebuilt."""
         self.drop([*self.assigned, *self._membership.owned])
+        self.points.drop_all()
         self._publish_state()
         self._membership.read({})
 

@@ -7,11 +7,12 @@ Members are static (``group.instance.id``): a processor that is started again af
 where an unknown newcomer would wait for the end of the dead one's session.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from threading import Thread
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
@@ -26,11 +27,24 @@ _LEAVE_S: Final = 2.0
 _LOOK_S: Final = 0.02
 
 
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    number: int
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """Return where a record lies, or what an error is of."""
+        return cls(str(message.topic()), int(message.partition() or 0))
+
+
 class Membership:
     """One member of the group. For one thread.
 
     Attributes:
-        owned: the partitions that the group gave us.
+        owned: the partitions of its topic that the group gave us.
+        owned_points: likewise, those of the topics whose every record is a point.
         shares: how often the group has given us a share, also an empty one.
         has_share: the last one was not lost since, as it is with our place in the group.
 
@@ -39,10 +53,20 @@ class Membership:
         topic: whose partitions it shares.
         instance: our name in it.
         cooperative: whether partitions are given out and taken away one by one.
+        point_topics: topics that it reads, too, as soon as they are there: see ``point_partitions``.
     """
 
-    def __init__(self, make: Callable[[], Consumer], topic: str, instance: str, *, cooperative: bool) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Consumer],
+        topic: str,
+        instance: str,
+        *,
+        cooperative: bool,
+        point_topics: Sequence[str] = (),
+    ) -> None:
         self.owned: set[int] = set()
+        self.owned_points: set[Place] = set()
         self.shares = 0
         self.has_share = False
         self._make = make
@@ -50,16 +74,18 @@ class Membership:
         self._consumer = make()
         self._topic = topic
         self._cooperative = cooperative
-        self._reading: set[int] = set()
-        self._anew: set[int] = set()
-        self._lost: set[int] = set()
-        self._paused: set[int] = set()
+        # A pattern, as librdkafka knows it: a topic that is not there is no error, and joins when it is made.
+        self._subscription = [topic, *(f"^{re.escape(each)}$" for each in point_topics)]
+        self._reading: set[Place] = set()
+        self._anew: set[Place] = set()
+        self._lost: set[Place] = set()
+        self._paused: set[Place] = set()
 
     def join(self) -> None:
-        """Ask for a share of the topic's partitions."""
+        """Ask for a share of the topics' partitions."""
         with self._calls("subscribe"):
             self._consumer.subscribe(
-                [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+                self._subscription, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
 
     @property
@@ -71,10 +97,11 @@ class Membership:
         """Join anew with another client; the old one is closed in a thread of its own, since it may hang there."""
         old, self._consumer = self._consumer, self._make()
         Thread(target=_close, args=(old,), name="old-group-client", daemon=True).start()
-        self._lost |= self.owned
+        self._lost |= self.owned_points | self._own(self.owned)
         self.has_share = False
-        for numbers in (self.owned, self._reading, self._anew, self._paused):
-            numbers.clear()
+        self.owned.clear()
+        for places in (self.owned_points, self._reading, self._anew, self._paused):
+            places.clear()
         self.join()
 
     def poll(self, records: int, timeout_s: float) -> list[Message]:
@@ -101,19 +128,30 @@ class Membership:
             raise self._fatal(translate(error, "read"))
 
     def take_lost(self) -> set[int]:
-        """Return the partitions that were taken away since this was last called; some may be owned again."""
-        lost, self._lost = self._lost, set()
+        """Return its topic's partitions that were taken away since this was last called; some may be owned again."""
+        lost = {place for place in self._lost if place.topic == self._topic}
+        self._lost -= lost
+        return {place.number for place in lost}
+
+    def take_lost_points(self) -> set[Place]:
+        """Return, likewise, those of the topics whose every record is a point."""
+        lost = {place for place in self._lost if place.topic != self._topic}
+        self._lost -= lost
         return lost
 
     def any_lost(self) -> bool:
-        """Return whether a partition was taken away since :meth:`take_lost` was last called."""
+        """Return whether a partition was taken away that :meth:`take_lost` or its twin has not returned."""
         return bool(self._lost)
 
-    def read_anew(self, number: int) -> None:
-        """Have the next :meth:`read` go back to the partition's next offset, whatever was fetched of it already."""
-        self._anew.add(number)
+    def place(self, number: int) -> Place:
+        """Return the place of a partition of its topic."""
+        return Place(self._topic, number)
 
-    def read(self, next_offsets: Mapping[int, int]) -> None:
+    def read_anew(self, place: Place) -> None:
+        """Have the next :meth:`read` go back to the partition's next offset, whatever was fetched of it already."""
+        self._anew.add(place)
+
+    def read(self, next_offsets: Mapping[Place, int]) -> None:
         """Read these partitions and no others, each from its next offset on.
 
         Call it between rounds only, with all applied that was polled: it may go back to the next offsets of all.
@@ -126,12 +164,12 @@ class Membership:
         self._resume(removed)
         with self._calls("assign partitions"):
             if not self._cooperative:
-                self._consumer.assign(self._places(next_offsets))
+                self._consumer.assign(_offsets(next_offsets))
             else:
                 if removed:
-                    self._consumer.incremental_unassign([TopicPartition(self._topic, number) for number in removed])
+                    self._consumer.incremental_unassign(_partitions(removed))
                 if added:
-                    self._consumer.incremental_assign(self._places({number: next_offsets[number] for number in added}))
+                    self._consumer.incremental_assign(_offsets({place: next_offsets[place] for place in added}))
         self._reading = set(next_offsets)
 
     def pause(self) -> None:
@@ -139,7 +177,7 @@ class Membership:
         if added := self._reading - self._paused:
             self._paused |= added
             with self._calls("pause"):
-                self._consumer.pause([TopicPartition(self._topic, number) for number in added])
+                self._consumer.pause(_partitions(added))
 
     def resume(self) -> None:
         """Read again what was read before :meth:`pause`."""
@@ -149,14 +187,14 @@ class Membership:
         """Return what a transaction needs to be fenced with the group's generation."""
         return self._consumer.consumer_group_metadata()
 
-    def committed(self, number: int, timeout_s: float) -> TopicPartition:
+    def committed(self, place: Place, timeout_s: float) -> TopicPartition:
         """Return the group's committed offset of a partition, with its metadata.
 
         Raises:
             KafkaRetry: no answer in time; among others while a killed processor's transaction is open.
         """
         with self._calls("read the committed offset"):
-            return self._consumer.committed([TopicPartition(self._topic, number)], timeout=timeout_s)[0]
+            return self._consumer.committed(_partitions([place]), timeout=timeout_s)[0]
 
     def end_offset(self, number: int, timeout_s: float) -> int:
         """Return, from the broker, the offset that the partition's next record will have."""
@@ -185,12 +223,12 @@ class Membership:
         with kafka_errors("leave the group"):
             self._consumer.close()
 
-    def _resume(self, numbers: set[int]) -> None:
+    def _resume(self, places: set[Place]) -> None:
         """Take the pause away. Before a partition is let go, too: the client would not read it when it comes back."""
-        if paused := numbers & self._paused:
+        if paused := places & self._paused:
             self._paused -= paused
             with self._calls("resume"):
-                self._consumer.resume([TopicPartition(self._topic, number) for number in paused])
+                self._consumer.resume(_partitions(paused))
 
     @contextmanager
     def _calls(self, doing: str) -> Iterator[None]:
@@ -216,21 +254,27 @@ class Membership:
             "processor an `instance:` of its own; if it replaced this one for good, all is well"
         )
 
-    def _places(self, next_offsets: Mapping[int, int]) -> list[TopicPartition]:
-        return [TopicPartition(self._topic, number, offset) for number, offset in next_offsets.items()]
+    def _own(self, numbers: Iterable[int]) -> set[Place]:
+        return {Place(self._topic, number) for number in numbers}
+
+    def _split(self, places: Iterable[TopicPartition]) -> tuple[set[int], set[Place]]:
+        """Return the numbers of its topic's partitions, and the places of the others."""
+        points = {Place(place.topic, place.partition) for place in places if place.topic != self._topic}
+        return {place.partition for place in places if place.topic == self._topic}, points
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         if consumer is not self._consumer:
             return  # it is being closed
-        numbers = {place.partition for place in places}
-        log.info("processor.assigned", partitions=sorted(numbers))
+        numbers, points = self._split(places)
+        log.info("processor.assigned", partitions=sorted(numbers), **_listed(points))
         self.shares += 1
         self.has_share = True
         if self._cooperative:
             self.owned |= numbers
+            self.owned_points |= points
             consumer.incremental_assign([])
         else:
-            self.owned = numbers
+            self.owned, self.owned_points = numbers, points
             consumer.assign([])
 
     def _on_revoke(self, consumer: Consumer, places: list[TopicPartition]) -> None:
@@ -244,17 +288,33 @@ class Membership:
     def _requeue(self, consumer: Consumer, places: list[TopicPartition], event: str) -> None:
         if consumer is not self._consumer:
             return  # it is being closed
-        numbers = {place.partition for place in places}
-        log.info(event, partitions=sorted(numbers))
+        numbers, points = self._split(places)
+        log.info(event, partitions=sorted(numbers), **_listed(points))
         self.owned -= numbers
-        self._lost |= numbers
-        self._resume(numbers & self._reading)
+        self.owned_points -= points
+        gone = points | self._own(numbers)
+        self._lost |= gone
+        self._resume(gone & self._reading)
         if not self._cooperative:
             self._reading.clear()
             consumer.unassign()
             return
-        consumer.incremental_unassign([TopicPartition(self._topic, number) for number in numbers & self._reading])
-        self._reading -= numbers
+        consumer.incremental_unassign(_partitions(gone & self._reading))
+        self._reading -= gone
+
+
+def _partitions(places: Iterable[Place]) -> list[TopicPartition]:
+    return [TopicPartition(*place) for place in places]
+
+
+def _offsets(next_offsets: Mapping[Place, int]) -> list[TopicPartition]:
+    return [TopicPartition(*place, offset) for place, offset in next_offsets.items()]
+
+
+def _listed(points: Iterable[Place]) -> dict[str, list[str]]:
+    """Return what a log event says of partitions of the topics whose every record is a point; nothing of none."""
+    names = sorted(f"{place.topic}/{place.number}" for place in points)
+    return {"points": names} if names else {}
 
 
 def _close(consumer: Consumer) -> None:

@@ -226,7 +226,7 @@ class Rebuilder:
                 yield
                 continue
             try:
-                found = self._membership.committed(place.number, self._call_s)
+                found = self._membership.committed(self._membership.place(place.number), self._call_s)
             except KafkaRetry as error:
                 if error.actionable or monotonic() - logged_s > _LOG_AGAIN_S:
                     logged_s = monotonic()
@@ -254,7 +254,9 @@ class Rebuilder:
         for number in range(now):
             yield
             try:
-                metadata = commits.read(self._membership.committed(number, self._call_s).metadata)
+                metadata = commits.read(
+                    self._membership.committed(self._membership.place(number), self._call_s).metadata
+                )
             except KafkaRetry:
                 continue  # another processor is about to commit: what it knows, it checks itself
             if metadata is not None:

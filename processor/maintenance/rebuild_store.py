@@ -13,12 +13,15 @@ order.
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from functools import partial
 from time import monotonic
 from typing import Final
 
 from confluent_kafka import Message
 
 from precache.contract.tables.measurements import BY_RECORD, Row
+from precache.contract.topics import Role
 from precache.kafka.errors import KafkaRetry
 from precache.kafka.groups import GroupCommits
 from precache.kafka.log_reader import LogReader
@@ -27,7 +30,9 @@ from precache.runtime.shutdown import Stop
 from precache.runtime.watchdog import Watched
 from processor.config import ProcessorConfig
 from processor.core.effects import Effects
+from processor.core.explain import Unreadable
 from processor.core.partition import Partition, believed_ms
+from processor.core.points import READERS, point_row
 from processor.errors import Fatal
 from processor.group import commit_metadata as commits
 from processor.group.recovery import Decisions, log_unreadable
@@ -97,16 +102,20 @@ class StoreRebuild:
         began = monotonic()
         with self._thread:
             for number in range(count):
-                self._patiently(number, wall_ms)
+                self._patiently(partial(self._partition, number, wall_ms), number)
+            for role in READERS:
+                topic = self._topics.name(role)
+                for number in range(self._reader.partitions(topic, _CALL_S)):
+                    self._patiently(partial(self._point_partition, topic, role, number), number)
         self._emit(
             f"done in {monotonic() - began:.1f} s: {self._points} points and rows of {count} partitions written, "
             f"{self._too_old} older than the store keeps, {self._refused} refused"
         )
 
-    def _patiently(self, number: int, wall_ms: Callable[[], int]) -> None:
+    def _patiently(self, write: Callable[[], None], number: int) -> None:
         for attempt in range(_ATTEMPTS):
             try:
-                self._partition(number, wall_ms)
+                write()
             except KafkaRetry as error:
                 if attempt == _ATTEMPTS - 1:
                     raise
@@ -132,6 +141,18 @@ class StoreRebuild:
         self._hand_over()
         self._finish()
         self._emit_progress(f"{topic}/{number}: all of {end - start} records, {len(decisions)} operations", always=True)
+
+    def _point_partition(self, topic: str, role: Role, number: int) -> None:
+        """Write the rows of a topic whose every record is one."""
+        for batch in self._reader.read(topic, number, *self._reader.bounds(topic, number, _CALL_S)):
+            self._go_on()
+            for message in batch:
+                # What can't be read is a dead letter already.
+                with suppress(Unreadable):
+                    row = point_row(role, message.key(), message.value())
+                    self._write([] if row is None else [row])
+        self._hand_over()
+        self._finish()
 
     def _commit(self, number: int, start: int) -> tuple[int, commits.CommitMetadata | None]:
         """Return up to where the group has processed a partition, and what it noted there; else the log's start."""

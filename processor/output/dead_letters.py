@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 
 from precache.contract.deadletters import MAX_BYTES, DeadLetter
-from precache.contract.heartbeat import Heartbeat
 from precache.contract.identity import SEPARATOR
-from precache.contract.operation import ImageResult
+from precache.contract.operation import ImageResult, Operation
+from precache.contract.progress import Progress
 from precache.contract.tables.measurements import BY_RECORD
 from precache.contract.times import rfc3339_ms
 from precache.runtime.byte_masking import mask, mask_beginning
@@ -21,6 +21,7 @@ from processor.stores.api import RefusedRow
 REFUSED_POINT: Final = "refused-point"
 # A foreign record's key may be as long as a record: in full, in several headers, it would not fit into one.
 _KEY_CHARS: Final = 1_000
+_OF_OPERATIONS: Final = (Progress, Operation, ImageResult)
 
 
 def of_record(refused: Refused, topic: str, partition: int) -> DeadLetter:
@@ -64,7 +65,7 @@ def of_row(
         received_at=rfc3339_ms(at_ms),
         body=mask_beginning(whole, MAX_BYTES),
         whole=whole,
-        properties={"row": measurement} if isinstance(record, Heartbeat) else {"operation": record.operation},
+        properties={"operation": record.operation} if isinstance(record, _OF_OPERATIONS) else {"row": measurement},
         identity=f"{origin} {measurement} {refused.row.time_ns} {sequence or 0} {image}",
     )
 

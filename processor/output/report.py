@@ -22,13 +22,18 @@ def log_outcome(out: Effects, letters: Iterable[DeadLetter]) -> None:
         _log(decision.record)
     for refused in out.refused:
         metrics.EVENTS.labels(refused.reason).inc()
-    for letter in letters:
-        metrics.DEADLETTERS.labels(letter.reason).inc()
-        log.warning("processor.deadletter", reason=letter.reason, origin=letter.origin, detail=letter.detail)
+    log_letters(letters)
     metrics.EVENTS.labels("report").inc(len(out.points))
     metrics.EVENTS.labels("repeated").inc(out.repeated)
     metrics.EVENTS.labels("ignored").inc(out.ignored)
     metrics.EVENTS.labels("heartbeat").inc(len(out.heartbeats))
+
+
+def log_letters(letters: Iterable[DeadLetter]) -> None:
+    """Log and count dead letters that were committed."""
+    for letter in letters:
+        metrics.DEADLETTERS.labels(letter.reason).inc()
+        log.warning("processor.deadletter", reason=letter.reason, origin=letter.origin, detail=letter.detail)
 
 
 def log_stamped_ahead(assigned: AssignedPartition, now_s: float, wall_s: float) -> None:

@@ -31,7 +31,7 @@ from processor.fault_points import FaultPoints
 from processor.gauges import Gauges
 from processor.group.assigned_partition import AssignedPartition
 from processor.group.assignment import Assignment
-from processor.group.membership import Membership
+from processor.group.membership import Membership, Place
 from processor.group.rejoin import Rejoin
 from processor.output.transactions import Transactions
 from processor.round.clock import WallClock
@@ -44,10 +44,11 @@ _SERVE_S = 0.1
 
 
 class Loop:
-    """One processor's loop. For one thread."""
+    """One processor's loop over the partitions of ``topic``. For one thread."""
 
     def __init__(
         self,
+        topic: str,
         *,
         membership: Membership,
         rejoin: Rejoin,
@@ -61,6 +62,7 @@ class Loop:
         stop: Stop,
         watched: Watched,
     ) -> None:
+        self._topic = topic
         self._membership = membership
         self._rejoin = rejoin
         self._assignment = assignment
@@ -106,7 +108,7 @@ class Loop:
         if messages:
             self._fault_points.hit("step2:after")
         busy = [assigned for assigned in assignment.assigned.values() if assigned.dirty]
-        if busy:
+        if busy or assignment.points.dirty:
             self._steps.write_points(busy, messages)
             self._steps.commit(busy)
             self._failed = 0
@@ -143,6 +145,9 @@ class Loop:
             if error is not None:
                 self._on_error(message, error)
                 continue
+            if message.topic() != self._topic:
+                self._assignment.points.take(message)
+                continue
             # A partition that was taken away in this very poll is not held any more.
             number: Any = message.partition()
             assigned = partitions.get(number)
@@ -170,17 +175,22 @@ class Loop:
             return True
         self._gaps[assigned.number] = assigned.next_offset
         log.warning("processor.gap", partition=assigned.number, next_offset=assigned.next_offset, got=offset)
-        self._membership.read_anew(assigned.number)
+        self._membership.read_anew(Place(self._topic, assigned.number))
         return False
 
     def _on_error(self, message: Message, error: KafkaError) -> None:
         """Take what a partition, or the group, has to say other than records."""
         self._membership.check(message)
+        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART and str(message.topic()).startswith("^"):
+            return  # no topic of points is there, which is usual
         problem = translate(error, "read")
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the library's own name for it
-            log.warning("processor.out_of_range", partition=message.partition(), why=str(problem))
-            number = message.partition()
-            self._assignment.drop([] if number is None else [number])
+            place = Place.of(message)
+            log.warning("processor.out_of_range", topic=place.topic, partition=place.number, why=str(problem))
+            if place.topic == self._topic:
+                self._assignment.drop([place.number])
+            else:
+                self._assignment.points.read_from_start(place)
         elif isinstance(problem, KafkaFatal):
             raise problem
         else:

@@ -7,6 +7,7 @@ from time import monotonic, time
 from confluent_kafka import Message, TopicPartition
 
 from precache.config import TopicsBlock
+from precache.contract.deadletters import DeadLetter
 from precache.contract.progress import Progress
 from precache.contract.tables.measurements import BY_RECORD, Row
 from precache.runtime.logs import log
@@ -16,6 +17,7 @@ from processor.fault_points import FaultPoints
 from processor.group import commit_metadata as commits
 from processor.group.assigned_partition import AssignedPartition
 from processor.group.membership import Membership
+from processor.group.point_partitions import PointPartitions, PointRecord
 from processor.output import dead_letters, rows
 from processor.output import report as reporting
 from processor.output.encode import Encoder, OutputRecord
@@ -30,14 +32,19 @@ class Steps:
     def __init__(
         self,
         topics: TopicsBlock,
+        *,
         membership: Membership,
+        points: PointPartitions,
         store: StoreWriter,
         transactions: Transactions,
         fault_points: FaultPoints,
     ) -> None:
         self._topics = topics
         self._membership = membership
+        self._points = points
         self._store = store
+        # Dead letters of this round's rows that are points of their own.
+        self._point_letters: list[DeadLetter] = []
         self._transactions = transactions
         self._encoder = Encoder(topics)
         self._fault_points = fault_points
@@ -50,11 +57,15 @@ class Steps:
         would hold up a successor, should this process be killed.
         """
         self._fault_points.hit("step3:before")
-        points: list[Row] = []
+        written: list[Row] = []
         for assigned in busy:
-            points += assigned.out.points
-            points += assigned.out.heartbeats
-        report = self._write(points, lambda: self._transactions.begin(self._progress(busy)), self._transactions.give_up)
+            written += assigned.out.points
+            written += assigned.out.heartbeats
+        written += self._points.rows
+        report = self._write(
+            written, lambda: self._transactions.begin(self._progress(busy)), self._transactions.give_up
+        )
+        self._point_letters = []
         if report.refused:
             self._refuse_points(busy, messages, report)
         refused = sum(isinstance(one.row.record, Progress) for one in report.refused)
@@ -73,6 +84,8 @@ class Steps:
         if not self._transactions.begun:
             self._transactions.begin(self._progress(busy))
         outputs = [output for assigned in busy for output in chain(self._decisions(assigned), self._letters(assigned))]
+        letters = self._letters_of_points()
+        outputs += self._encoder.letters(letters)
         metadata_of_all = [assigned.metadata(self._transactions.transactional_id) for assigned in busy]
         offsets = [
             TopicPartition(
@@ -83,11 +96,14 @@ class Steps:
             )
             for assigned, metadata in zip(busy, metadata_of_all, strict=True)
         ]
+        offsets += self._points.offsets()
         self._transactions.commit(outputs, offsets, self._membership.metadata())
         for assigned, metadata in zip(busy, metadata_of_all, strict=True):
             reporting.log_outcome(assigned.out, assigned.letters)
             reporting.log_stamped_ahead(assigned, monotonic(), time())
             assigned.commit(metadata)
+        reporting.log_letters(letters)
+        self._points.end_round()
         metrics.ROUNDS.inc()
         self._fault_points.hit("step4:after")
 
@@ -139,6 +155,9 @@ class Steps:
         ]
         places = {(each.partition(), each.offset()): each for each in messages}
         for one in report.refused:
+            if one.index >= len(sources):
+                self._refuse_point(one, self._points.sources[one.index - len(sources)])
+                continue
             assigned, offset = sources[one.index]
             found = places.get((assigned.number, offset))
             self._refuse(assigned, one, offset, body=None if found is None else found.value())
@@ -159,6 +178,16 @@ class Steps:
             log.error(
                 "processor.row_refused", origin=origin, row=BY_RECORD[type(refused.row.record)].name, why=letter.detail
             )
+
+    def _refuse_point(self, refused: RefusedRow, record: PointRecord) -> None:
+        letter = dead_letters.of_row(refused, record.origin, record.ts_ms, body=record.value)
+        self._point_letters.append(letter)
+        name = BY_RECORD[type(refused.row.record)].name
+        log.error("processor.row_refused", origin=record.origin, row=name, why=letter.detail)
+
+    def _letters_of_points(self) -> list[DeadLetter]:
+        unusable = [dead_letters.of_record(one, place.topic, place.number) for place, one in self._points.refused]
+        return unusable + self._point_letters
 
     def _progress(self, busy: Sequence[AssignedPartition]) -> Iterator[OutputRecord]:
         for assigned in busy:

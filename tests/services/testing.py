@@ -142,13 +142,23 @@ class Topics:
         return f"{self.prefix}.precache.deadletters"
 
     @property
+    def instances(self) -> str:
+        """Boots, from the bridge."""
+        return f"{self.prefix}.nova.instances"
+
+    @property
+    def wanted(self) -> str:
+        """What the keeper keeps."""
+        return f"{self.prefix}.precache.wanted"
+
+    @property
     def group(self) -> str:
         """A consumer group."""
         return f"{self.prefix}.processor"
 
     def config(self) -> dict[str, str]:
         """Return them as the configuration's `topics:` block."""
-        names = ("notifications", "progress", "operations", "deadletters")
+        names = ("notifications", "progress", "operations", "deadletters", "instances", "wanted")
         return {name: getattr(self, name) for name in names}
 
 

@@ -11,12 +11,14 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 from msgspec import Meta, Struct, structs
 
+from precache.contract.boot import Boot
 from precache.contract.heartbeat import Heartbeat
 from precache.contract.operation import ImageResult, Operation
 from precache.contract.progress import Progress
 from precache.contract.tables import fields
+from precache.contract.wanted import Wanted
 
-Record = Progress | Operation | ImageResult | Heartbeat
+Record = Progress | Operation | ImageResult | Heartbeat | Boot | Wanted
 
 
 class Row(Struct, frozen=True):
@@ -138,5 +140,7 @@ MEASUREMENTS: Final[tuple[Measurement, ...]] = (
     _measurement("precache_operation", Operation),
     _measurement("precache_image", ImageResult),
     _measurement("precache_bridge", Heartbeat),
+    _measurement("precache_boot", Boot),
+    _measurement("precache_wanted", Wanted),
 )
 BY_RECORD: Final[dict[type[Record], Measurement]] = {each.record: each for each in MEASUREMENTS}

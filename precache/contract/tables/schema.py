@@ -16,6 +16,7 @@ from precache.contract.operation import Operation
 from precache.contract.progress import Progress
 from precache.contract.tables import fields
 from precache.contract.tables.measurements import MEASUREMENTS, Measurement, keys, role
+from precache.contract.wanted import Wanted
 
 _MARKED: Final = re.compile(r"(<!-- table: (?P<name>[\w.]+) -->\n\n).*?(\n<!-- end of table -->)", re.DOTALL)
 
@@ -51,6 +52,7 @@ TABLES: Final = {measurement.name: measurement_table(measurement) for measuremen
     "precache.progress": record_table(Progress),
     "precache.operations": record_table(Operation),
     "precache.deadletters": header_table(DeadLetterHeaders),
+    "precache.wanted": record_table(Wanted),
 }
 
 

@@ -51,11 +51,16 @@ def equal(**values: str) -> list[str]:
     return [f"{name(key)} = {text(value)}" for key, value in values.items() if value]
 
 
+def either(**values: str) -> str:
+    """Return the condition that one tag or field has its value."""
+    return f"({' OR '.join(equal(**values))})"
+
+
 def conditions_of(wanted: OperationFilter) -> list[str]:
     """Return what an operation must fulfil."""
     found = equal(cloud=wanted.cloud)
     if wanted.aggregate:
-        found.append(f"({' OR '.join(equal(aggregate_uuid=wanted.aggregate, aggregate_name=wanted.aggregate))})")
+        found.append(either(aggregate_uuid=wanted.aggregate, aggregate_name=wanted.aggregate))
     if wanted.image:
         found.append(holds("images", wanted.image))
     if wanted.statuses:

@@ -11,14 +11,16 @@ from precache.query.api import (
     Evidence,
     HostOutcome,
     OperationFilter,
+    WantedFilter,
+    latest_wanted,
     newest_first,
     oldest_first,
     parts_of,
 )
 from precache.query.influxdb.http import Influx
-from precache.query.influxdb.influxql import conditions_of, equal, select
+from precache.query.influxdb.influxql import conditions_of, either, equal, select
 from precache.query.periods import ALWAYS, SLACK_NS, Period, period_of
-from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, maker, names_of
+from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, WantedImage, maker, names_of
 
 T = TypeVar("T", bound=Struct)
 
@@ -28,6 +30,7 @@ _COUNTS: Final = ("cloud", "host", "operation", "images_cached_count", "images_f
 _LISTS: Final = ("cloud", "host", "operation", "images_cached", "images_failed")
 # Most questions are about what was lately: the index alone then passes over the months before.
 _WINDOWS: Final[tuple[list[str], ...]] = (["time >= now() - 2d"], ["time >= now() - 16d"], [])
+_WANTED_TAGS: Final = ("cloud", "aggregate_uuid", "aggregate_name", "image")
 _BRIDGE_FIELDS: Final = ("version", "received", "forwarded", "deadlettered", "in_flight")
 
 
@@ -134,6 +137,17 @@ class InfluxReader:
         conditions = [*equal(cloud=wanted.cloud, image=wanted.image), f"time >= {wanted.since_ns}"]
         found = self._records(Boot, select(_columns(Boot), "precache_boot", conditions))
         return sorted(found, key=lambda each: (each.time, each.instance))
+
+    def wanted(self, wanted: WantedFilter) -> list[WantedImage]:
+        """See :meth:`precache.query.api.Reader.wanted`."""
+        conditions = equal(cloud=wanted.cloud, image=wanted.image)
+        if wanted.aggregate:
+            conditions.append(either(aggregate_uuid=wanted.aggregate, aggregate_name=wanted.aggregate))
+        fields = ", ".join(name for name in _columns(WantedImage) if name not in {*_WANTED_TAGS, "state"})
+        where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+        tags = ", ".join(f'"{tag}"' for tag in _WANTED_TAGS)
+        query = f"SELECT last(state) AS state, {fields} FROM precache_wanted {where}GROUP BY {tags}"  # noqa: S608
+        return latest_wanted(self._records(WantedImage, query))
 
     def bridges(self) -> list[BridgeState]:
         """See :meth:`precache.query.api.Reader.bridges`."""

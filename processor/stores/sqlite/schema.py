@@ -74,10 +74,13 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _add_columns(connection: sqlite3.Connection) -> None:
-    """Add what later versions of 1.x keep, to a file that an earlier one made: the earlier one can still write it."""
+    """Add tables and columns of later versions of 1.x to a file that an earlier one made; that can still write it."""
     connection.execute("BEGIN IMMEDIATE")
     for measurement in MEASUREMENTS:
         there = {row[1] for row in connection.execute(f"PRAGMA table_info({measurement.name})")}
+        if not there:
+            connection.execute(table_ddl(measurement))
+            continue
         for field in measurement.fields:
             if field.name not in there:
                 connection.execute(f"ALTER TABLE {measurement.name} ADD COLUMN {_column(field)}")

@@ -152,7 +152,8 @@ class Arena:
     def remove(self) -> None:
         """Remove the topics."""
         admin = AdminClient({"bootstrap.servers": self.kafka})
-        for future in admin.delete_topics(list(self.topics.config().values())).values():
+        there = admin.list_topics(timeout=30).topics.keys()
+        for future in admin.delete_topics([name for name in self.topics.config().values() if name in there]).values():
             future.result(timeout=30)
 
     def alter(self, topic: str, setting: str, value: str) -> None:

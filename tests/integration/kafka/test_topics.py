@@ -15,7 +15,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from precache.config import TopicsBlock
-from precache.config.blocks import ROLES
+from precache.contract.topics import ROLES
 from precache.kafka import clients
 from precache.kafka import topics as kafka_topics
 from precache.kafka.config import KafkaBlock

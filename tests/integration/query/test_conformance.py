@@ -9,11 +9,11 @@ from precache.contract.heartbeat import Heartbeat
 from precache.contract.operation import Operation
 from precache.contract.progress import Progress
 from precache.contract.tables.measurements import Row
-from precache.query.api import OPEN_STATUSES, BootFilter, OperationFilter
+from precache.query.api import OPEN_STATUSES, BootFilter, OperationFilter, WantedFilter
 from precache.query.boots import boot_times
-from precache.query.records import Boot, BridgeState, HostReport, StoredOperation
+from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, WantedImage
 from precache.query.residency import Question, estimate
-from tests.support.store_rows import OPERATION, operation, progress
+from tests.support.store_rows import OPERATION, operation, progress, wanted
 from tests.support.stored_story import DAY, DB, DEBIAN, GPU, HOUR, NOW, ODD, UBUNTU, WEB, identity, ran, story
 
 _LISTS = ("images", "images_cached", "images_failed", "failed_hosts", "silent_hosts")
@@ -57,8 +57,8 @@ def test_operations(stores: list[Any]) -> None:
     of = {each.request_id.removeprefix("req-"): each for each in operations_of(story())}
     for store in stores:
         store.write(story())
-        for wanted, names in WANTED:
-            assert store.reader.operations(OperationFilter(**wanted)) == [of[name] for name in names.split()], wanted
+        for asked, names in WANTED:
+            assert store.reader.operations(OperationFilter(**asked)) == [of[name] for name in names.split()], asked
 
 
 def test_operations_that_began_at_one_moment_come_by_their_ids(stores: list[Any]) -> None:
@@ -123,6 +123,7 @@ def test_what_is_not_there_is_no_error(stores: list[Any]) -> None:
         assert (evidence.operations, list(evidence.outcomes)) == ([], [])
         assert store.reader.boots(BootFilter()) == []
         assert store.reader.bridges() == []
+        assert store.reader.wanted(WantedFilter()) == []
 
 
 def test_the_last_heartbeat_of_each_bridge(stores: list[Any]) -> None:
@@ -210,3 +211,21 @@ def test_residency_and_boot_times_are_the_same_from_both(stores: list[Any]) -> N
         ("web tier", 2, 1, 1),
         ("unknown", 0, 1, 0),
     ]
+
+
+def test_the_last_state_of_each_declared_image(stores: list[Any]) -> None:
+    rows = [
+        wanted(time_ns=NOW - HOUR, state="working", hosts_resident=0),
+        wanted(time_ns=NOW, aggregate_name="a new 'name'"),
+        wanted(time_ns=NOW - DAY, image=DEBIAN, state="removed", next_at=""),
+        wanted(time_ns=NOW, cloud="rome", aggregate_uuid=DB["aggregate_uuid"], aggregate_name="db", state="paused"),
+    ]
+    renamed, removed, rome = (as_read(row, WantedImage) for row in rows[1:])
+    for store in stores:
+        store.write(rows)
+        assert store.reader.wanted(WantedFilter()) == [renamed, removed, rome]
+        assert store.reader.wanted(WantedFilter(cloud="rome")) == [rome]
+        assert store.reader.wanted(WantedFilter(aggregate="a new 'name'")) == [renamed]
+        assert store.reader.wanted(WantedFilter(aggregate=DB["aggregate_uuid"], cloud="rome")) == [rome]
+        assert store.reader.wanted(WantedFilter(image=DEBIAN)) == [removed]
+        assert store.reader.wanted(WantedFilter(image="none")) == []

@@ -16,7 +16,7 @@ from precache.contract.progress import Progress
 from precache.contract.tables.measurements import Row
 from processor.stores.api import WriteReport
 from processor.stores.opening import open_store
-from tests.support.store_rows import MEASUREMENT, bridge, by_key, expected, image, operation, progress
+from tests.support.store_rows import MEASUREMENT, boot, bridge, by_key, expected, image, operation, progress, wanted
 
 CLEAN = WriteReport()
 INT64 = (-(2**63), 2**63 - 1)
@@ -60,7 +60,7 @@ TEXTS = [
 
 
 def some_of_each() -> list[Row]:
-    return [progress(), operation(), image(), bridge(), progress(host="cn-2"), operation(images=[])]
+    return [progress(), operation(), image(), bridge(), boot(), wanted(), progress(host="cn-2"), operation(images=[])]
 
 
 def as_read(rows: list[Any]) -> list[dict[str, Any]]:
@@ -232,7 +232,7 @@ LIST = st.lists(TEXT, max_size=3)
 @st.composite
 def any_row(draw: st.DrawFn) -> Row:
     """Every attribute of any type of row, but for a time that keeps two of them apart."""
-    make = draw(st.sampled_from([progress, operation, image, bridge]))
+    make = draw(st.sampled_from([progress, operation, image, bridge, boot, wanted]))
     blank = make().record
     by_type = {str: TEXT, int: INTEGER, float: FLOAT, list: LIST, bool: st.booleans()}
     values = {

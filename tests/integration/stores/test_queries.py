@@ -19,7 +19,7 @@ from precache.contract.tables.measurements import Row
 from processor.stores.api import WriteReport
 from processor.stores.opening import open_store
 from tests.services.testing import Bucket
-from tests.support.store_rows import bridge, image, operation, progress
+from tests.support.store_rows import boot, bridge, image, operation, progress
 
 QUESTIONS: Final = re.split(
     r"^## ", (Path(__file__).parents[3] / "docs" / "queries.md").read_text(), flags=re.MULTILINE
@@ -58,6 +58,7 @@ ANSWERS: Final[dict[str, tuple[str, list[tuple[Any, ...]]]]] = {
     "On which hosts": ("cloud host aggregate_name", [("paris", "cn-2", "web tier")]),
     "Which hosts fail most": ("cloud host failures", [("paris", "cn-2", 2)]),
     "How long": ("cloud operations mean_s longest_s", [("paris", 2, 110.0, 120.0)]),
+    "What does a boot": ("cloud image instances mean_s longest_s", [("paris", IMAGE, 2, 30.0, 40.0)]),
     "Which bridges": ("cloud instance state", [("rome", "rome-1", "running")]),
 }
 
@@ -72,6 +73,9 @@ def rows() -> list[Row]:
         *first_in_paris((now - 7_200) * S_NS),
         *second_in_paris((now - 3_600) * S_NS),
         *running_in_rome((now - 600) * S_NS),
+        boot(cloud="paris", image=IMAGE, time_ns=(now - 90) * S_NS, duration_s=20.0),
+        boot(cloud="paris", image=IMAGE, time_ns=(now - 60) * S_NS, duration_s=40.0),
+        boot(cloud="paris", image=IMAGE, time_ns=(now - 50) * S_NS, duration_s=900.0, result="error"),
         bridge(cloud="paris", instance="paris-1", time_ns=(now - 30) * S_NS),
         bridge(cloud="rome", instance="rome-1", time_ns=(now - 1_200) * S_NS),
     ]

@@ -19,7 +19,7 @@ from precache.contract.tables.sqlite_file import VERSION
 from processor.stores.api import StoreFatal, StoreRetry
 from processor.stores.sqlite.store import SqliteStore
 from tests.support.influx_rows import read_table
-from tests.support.store_rows import NOW_NS, bridge, image, operation, progress
+from tests.support.store_rows import MEASUREMENT, NOW_NS, bridge, image, operation, progress
 
 DATA = Path(__file__).parents[2] / "data" / "sqlite"
 BIG = ["x" * 1_000] * 100
@@ -327,7 +327,7 @@ def test_two_stores_side_by_side_are_two(tmp_path: Path) -> None:
 
 def test_tables_have_the_names_of_the_contract(store: SqliteStore) -> None:
     tables = store._open().execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
-    assert tables == [("precache_bridge",), ("precache_image",), ("precache_operation",), ("precache_progress",)]
+    assert [name for (name,) in tables] == sorted(MEASUREMENT.values())
     names = [row[1] for row in store._open().execute("PRAGMA table_info(precache_image)")]
     assert names == [
         *["cloud", "aggregate_uuid", "aggregate_name", "image", "time", "operation", "hosts_cached", "hosts_failed"]
