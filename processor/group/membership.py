@@ -107,7 +107,7 @@ class Membership:
     def poll(self, records: int, timeout_s: float) -> list[Message]:
         """Serve the group and return what there is to read: what comes within the time, then only what is there."""
         with self._calls("read"):
-            messages = self._consumer.consume(1, timeout_s)
+            messages = [message for message in self._consumer.consume(1, timeout_s) if not is_absent(message)]
             for message in messages:
                 self.check(message)
             return messages + self._consumer.consume(records - 1, 0) if messages else messages
@@ -301,6 +301,14 @@ class Membership:
             return
         consumer.incremental_unassign(_partitions(gone & self._reading))
         self._reading -= gone
+
+
+def is_absent(message: Message) -> bool:
+    """Whether this says, in the place of a record, that no topic matches a pattern of the subscription."""
+    error = message.error()
+    return (
+        error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART and str(message.topic()).startswith("^")
+    )
 
 
 def _partitions(places: Iterable[Place]) -> list[TopicPartition]:

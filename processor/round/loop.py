@@ -31,7 +31,7 @@ from processor.fault_points import FaultPoints
 from processor.gauges import Gauges
 from processor.group.assigned_partition import AssignedPartition
 from processor.group.assignment import Assignment
-from processor.group.membership import Membership, Place
+from processor.group.membership import Membership, Place, is_absent
 from processor.group.rejoin import Rejoin
 from processor.output.transactions import Transactions
 from processor.round.clock import WallClock
@@ -181,8 +181,8 @@ class Loop:
     def _on_error(self, message: Message, error: KafkaError) -> None:
         """Take what a partition, or the group, has to say other than records."""
         self._membership.check(message)
-        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART and str(message.topic()).startswith("^"):
-            return  # no topic of points is there, which is usual
+        if is_absent(message):
+            return
         problem = translate(error, "read")
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the library's own name for it
             place = Place.of(message)
