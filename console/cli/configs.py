@@ -57,6 +57,10 @@ def model_of(kind: Kind) -> type[Block]:
         from processor.config import ProcessorConfig
 
         return ProcessorConfig
+    if kind == "keeper":
+        from keeper.config import KeeperConfig
+
+        return KeeperConfig
     raise CommandError(f"{FILE_OF[kind]} is for a command that this version does not have", USAGE)
 
 

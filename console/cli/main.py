@@ -38,6 +38,7 @@ _COMMANDS: Final = {
     "boots": CommandEntry(
         "console.commands.ask.boots", "boots", "Compare times to boot with and without the image resident."
     ),
+    "keep": CommandEntry("console.commands.keep", "keep", "Keep declared images resident; a service, or for cron."),
     "doctor": CommandEntry("console.commands.doctor", "doctor", "Check what a configuration needs, with remedies."),
     "deadletters": CommandEntry(
         "console.commands.deadletters", "deadletters", "List, show and replay what was unusable."
@@ -54,7 +55,7 @@ _COMMANDS: Final = {
 # What the contract has for "cannot go on", where it is not the usual 1.
 _ERROR_CODES: Final = {"start": 6, "watch": 6}
 
-_OUR_PACKAGES: Final = frozenset({"precache", "bridge", "processor", "console"})
+_OUR_PACKAGES: Final = frozenset({"precache", "bridge", "processor", "keeper", "console"})
 
 _EPILOG: Final = """\b
 Examples:

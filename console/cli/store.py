@@ -10,6 +10,7 @@ import click
 from console.cli.exits import USAGE, CommandError
 
 if TYPE_CHECKING:
+    from precache.config.kinds import Kind
     from precache.config.operators import OperatorsBlock
     from precache.query.api import Reader
 
@@ -33,8 +34,8 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def open_store(path: Path | None) -> Iterator[OpenStore]:
-    """Open the store that the operator's file names.
+def open_store(path: Path | None, *also: "Kind") -> Iterator[OpenStore]:
+    """Open the store that the operator's file names, or a file of these kinds.
 
     Raises:
         Failure: there is no such file, or it can't be used.
@@ -45,7 +46,7 @@ def open_store(path: Path | None) -> Iterator[OpenStore]:
     from precache.query.opening import open_reader
 
     try:
-        settings = load_store_settings(path)
+        settings = load_store_settings(path, also=frozenset(also))
     except NoFileError as error:
         raise CommandError(str(error), USAGE) from error
     except ConfigError as error:

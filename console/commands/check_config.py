@@ -28,6 +28,7 @@ _WORDS: dict[Kind, str] = {
     "bridge": "a bridge's configuration",
     "processor": "a processor's configuration",
     "operator": "an operator's configuration",
+    "keeper": "a keeper's configuration",
     "demo": "the demo's configuration",
     "kafka": "for `watch`, `deadletters` and `topics` alone: no `clouds` (a bridge), no `store` (a processor)",
 }
@@ -39,9 +40,9 @@ _WORDS: dict[Kind, str] = {
 def check_config(files: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001 - click's signature
     """Tell every fault of configuration files at once, without touching the network.
 
-    The top-level keys show what a file is for: `clouds` for a bridge, `store` for a processor, `operators` for an
-    operator. Files that belong together are best given together: a processor must keep operations for longer than a
-    bridge holds messages.
+    The top-level keys show what a file is for: `clouds` for a bridge, `store` for a processor, `wanted` for a keeper,
+    `operators` for an operator. Files that belong together are best given together: a processor must keep operations
+    for longer than a bridge holds messages.
     """
     checked = [_check(path) for path in files]
     _compare(checked)

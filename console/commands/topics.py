@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from precache.runtime.deadline import Deadline
 
 _TIMEOUT_S: Final = 30.0
-_CONFIG_HELP: Final = "A bridge's or a processor's."
+_CONFIG_HELP: Final = "A bridge's, a processor's or a keeper's."
 
 _CREATE_EPILOG = """\b
 Examples:
@@ -125,7 +125,10 @@ def _needed(path: Path) -> "tuple[tuple[Role, ...], tuple[str, ...]]":
     """Return which topics a file needs: by role, and by name those that a bridge's file forwards to."""
     from precache.contract.topics import ROLES
 
-    if kind_of(path) != "bridge":
+    kind = kind_of(path)
+    if kind == "keeper":
+        return ("notifications", "wanted"), ()
+    if kind != "bridge":
         return ROLES, ()
     clouds = load_or_fail(path, model_of("bridge")).clouds  # type: ignore[attr-defined]
     roles: tuple[Role, ...] = (*ROLES, "instances") if any(cloud.boots for cloud in clouds) else ROLES

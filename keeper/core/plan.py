@@ -43,10 +43,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is asked now, in this order, and how each target stands; those that are asked for included."""
+    """What is asked now, in this order, and how each target stands; those that are asked for included.
+
+    ``unavailable``: why the cloud was not seen, in words; ``""``: it was.
+    """
 
     calls: Sequence[Call]
     statuses: Sequence[Status]
+    unavailable: str = ""
 
 
 def plan_cloud(
@@ -75,7 +79,7 @@ def _unseen(why: str, records: Mapping[str, Wanted], now_s: float) -> Plan:
     for each in records.values():
         if each.state != "removed":
             plan.say(unavailable_record(each, why), in_place=False)
-    return Plan((), plan.statuses)
+    return Plan((), plan.statuses, why)
 
 
 def answered(record: Wanted, answer: Answer, detail: str, now_s: float) -> Wanted:

@@ -41,7 +41,8 @@ class Block(BaseModel):
     def _from_document(cls, data: Any) -> Any:
         if not isinstance(data, Map):
             return data
-        known = frozenset(cls.model_fields)
+        # `from` is no name that Python takes for a field.
+        known = frozenset(field.alias or name for name, field in cls.model_fields.items())
         twins = {name + TWIN: name for name in secret_fields(cls)}
         kept = Map(data.document, data.path)
         for key, value in data.items():

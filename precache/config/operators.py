@@ -1,6 +1,7 @@
 """The `operators:` block: what an operator's commands and the keeper know of each cloud."""
 
-from typing import Final
+from collections.abc import Set as AbstractSet
+from typing import ClassVar, Final
 
 from pydantic import Field, field_validator
 
@@ -22,6 +23,9 @@ class OperatorCloud(Block):
         purge_after: seconds until Nova purges an unused image: `remove_unused_original_minimum_age_seconds`.
         purge_after_by_aggregate: the same for single aggregates, by name or id.
     """
+
+    # The keeper's, which a command that reads its file passes over.
+    ignored: ClassVar[AbstractSet[str]] = frozenset({"requests"})
 
     name: str = Field(pattern=_CLOUD_NAME)
     os_cloud: str | None = Field(default=None, min_length=1)

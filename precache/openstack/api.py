@@ -1,6 +1,6 @@
 """What a cloud is asked for, and how it fails: records and errors without any client."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -58,11 +58,15 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image of Glance. ``status`` is Glance's word: ``active`` can be cached, nothing else can."""
+    """An image of Glance. ``status`` is Glance's word: ``active`` can be cached, nothing else can.
+
+    ``created_at`` is RFC 3339; ``""`` where it was not asked for.
+    """
 
     id: str
     name: str
     status: str
+    created_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +103,20 @@ class Cloud(Protocol):
             RefusedError: Nova did not take it.
             NoResponseError: nobody knows; notifications with the global request id tell.
         """
+        ...
+
+
+class CloudInventory(Cloud, Protocol):
+    """A cloud that also lists what it has."""
+
+    def aggregates(self) -> list[Aggregate]:
+        """Return all aggregates."""
+        ...
+
+    def images(self, properties: Mapping[str, str]) -> list[Image]:
+        """Return all images with these properties, the newest first. Glance's own, such as ``name``, count as such."""
+        ...
+
+    def image_by_id(self, identity: str) -> Image | None:
+        """Return the image with this id; ``None``: there is none that this user may see."""
         ...

@@ -1,9 +1,10 @@
 """One cloud through openstacksdk: bounded in time, reads tried again, the request that caches images sent once."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 from uuid import UUID
 
 import openstack
@@ -34,6 +35,10 @@ _READ_S: Final = 60.0
 # Nova asks Glance for each image before it answers.
 _REQUEST_S: Final = 60.0
 _ACCEPTED: Final = 202
+_NOT_FOUND: Final = 404
+_PAGE: Final = 200
+# Of these the newest are wanted: nobody declares more.
+_MOST_IMAGES: Final = 1_000
 
 T = TypeVar("T")
 
@@ -80,14 +85,47 @@ class CloudClient:
 
     def aggregate(self, wanted: str) -> Aggregate:
         """Return the aggregate of this id, uuid or name."""
+        return find_aggregate(self.aggregates(), wanted, self._place)
+
+    def aggregates(self) -> list[Aggregate]:
+        """Return all aggregates."""
         found = self._get("list aggregates", "/os-aggregates")["aggregates"]
-        known = [Aggregate(each["id"], each["uuid"], each["name"], tuple(each["hosts"])) for each in found]
-        return find_aggregate(known, wanted, self._place)
+        return [Aggregate(each["id"], each["uuid"], each["name"], tuple(each["hosts"])) for each in found]
 
     def image(self, wanted: str) -> Image:
         """Return the image of this id or name."""
         doing = f"look for the image {wanted!r}"
         return find_image(self.read(doing, lambda: self._images(wanted)), wanted, self._place)
+
+    def images(self, properties: Mapping[str, str]) -> list[Image]:
+        """Return all images with these properties, the newest first."""
+        doing = f"list images with {', '.join(f'{key}={value}' for key, value in properties.items())}"
+        return self.read(doing, lambda: self._images_with(properties))
+
+    def _images_with(self, properties: Mapping[str, str]) -> list[Image]:
+        # As Glance sends them: the SDK's own listing knows some properties by other names.
+        found: list[Image] = []
+        path, query = "/images", {**properties, "sort": "created_at:desc", "limit": str(_PAGE)}
+        while path and len(found) < _MOST_IMAGES:
+            response = self._connection.image.get(path, params=query, skip_cache=True)
+            sdk.raise_from_response(response)
+            page = response.json()
+            found += map(_image_of, page["images"])
+            # Glance's link has its own version before the path, and the query in it.
+            path, query = str(page.get("next") or "").removeprefix("/v2"), {}
+        return found
+
+    def image_by_id(self, identity: str) -> Image | None:
+        """Return the image with this id; ``None``: there is none that this user may see."""
+
+        def ask() -> Image | None:
+            response = self._connection.image.get(f"/images/{quote(identity, safe='')}", skip_cache=True)
+            if response.status_code == _NOT_FOUND:
+                return None
+            sdk.raise_from_response(response)
+            return _image_of(response.json())
+
+        return self.read(f"look for the image {identity!r}", ask)
 
     def compute_hosts(self) -> list[ComputeHost]:
         """Return all compute hosts."""
@@ -166,6 +204,11 @@ class CloudClient:
         # A name may look like an id.
         found = found or list(images.images(name=wanted))
         return [Image(str(each.id), str(each.name or ""), str(each.status)) for each in found]
+
+
+def _image_of(found: Mapping[str, Any]) -> Image:
+    created_at = str(found.get("created_at") or "")
+    return Image(str(found["id"]), str(found.get("name") or ""), str(found["status"]), created_at)
 
 
 def _is_uuid(text: str) -> bool:

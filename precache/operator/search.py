@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
 from precache.config import ConfigError, FileError, top_level_keys
-from precache.config.kinds import FILE_OF, kind_of_keys
+from precache.config.kinds import FILE_OF, Kind, kind_of_keys
 
 NAME: Final = "precache.yaml"
 VARIABLE: Final = "PRECACHE_CONFIG"
@@ -35,8 +36,10 @@ def find(given: Path | None = None, environ: Mapping[str, str] | None = None) ->
     return next((path for path in _places(environ) if path.is_file()), None)
 
 
-def require(given: Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
-    """Return the operator's file. See :func:`find`.
+def require(
+    given: Path | None = None, environ: Mapping[str, str] | None = None, also: AbstractSet[Kind] = frozenset()
+) -> Path:
+    """Return the operator's file, or one of these kinds. See :func:`find`.
 
     Raises:
         NoFileError: there is none; the text says where it may be.
@@ -50,15 +53,15 @@ def require(given: Path | None = None, environ: Mapping[str, str] | None = None)
             f"No {NAME} found: looked at {places}. Name one by --config or {VARIABLE}; "
             "config/precache.yaml is an example that explains itself"
         )
-    refuse_other_kinds(path)
+    refuse_other_kinds(path, also)
     return path
 
 
-def refuse_other_kinds(path: Path) -> None:
-    """Raise a :class:`ConfigError` for a file that can be read and is not an operator's."""
+def refuse_other_kinds(path: Path, also: AbstractSet[Kind] = frozenset()) -> None:
+    """Raise a :class:`ConfigError` for a file that can be read and is neither an operator's nor of these kinds."""
     keys = top_level_keys(path)
     kind = kind_of_keys(keys)
-    if keys and kind != "operator":
+    if keys and kind not in {"operator", *also}:
         raise ConfigError(
             [
                 FileError(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from precache.config import Block
-from precache.config.kinds import ALL_KEYS
+from precache.config.kinds import ALL_KEYS, Kind
 from precache.config.operators import OperatorsBlock
 from precache.config.partial import load_blocks
 from precache.config.store import StoreConfig
@@ -21,11 +21,13 @@ class StoreSettings(Block):
     ignored: ClassVar[AbstractSet[str]] = ALL_KEYS
 
 
-def load_store_settings(given: Path | None = None, environ: Mapping[str, str] | None = None) -> StoreSettings:
-    """Read what a command that asks the store needs from the operator's file.
+def load_store_settings(
+    given: Path | None = None, environ: Mapping[str, str] | None = None, also: AbstractSet[Kind] = frozenset()
+) -> StoreSettings:
+    """Read what a command that asks the store needs from the operator's file, or from one of these kinds.
 
     Raises:
         NoFileError: there is no such file.
         ConfigError: with every fault of the blocks ``store`` and ``operators``.
     """
-    return load_blocks(require(given, environ), StoreSettings, {"store", "operators"}, environ)
+    return load_blocks(require(given, environ, also), StoreSettings, {"store", "operators"}, environ)

@@ -141,7 +141,7 @@ class FakeOpenStack:
             "GET /compute/v2.1/os-aggregates": lambda: Answer(body={"aggregates": self.aggregates}),
             "GET /compute/v2.1/os-services": lambda: Answer(body={"services": self.services}),
             "GET /image/v2/images": lambda: Answer(
-                body={"images": [each for each in self.images if each["name"] in query.get("name", [])]}
+                body={"images": [each for each in self.images if _fits(each, query)]}
             ),
         }
         usual = answers.get(f"{method} {path.rstrip('/')}")
@@ -178,6 +178,12 @@ def service(host: str, *, up: bool = True, enabled: bool = True) -> dict[str, An
     """Return a compute service as Nova shows it."""
     state, status = "up" if up else "down", "enabled" if enabled else "disabled"
     return {"id": f"id-{host}", "binary": "nova-compute", "host": host, "state": state, "status": status}
+
+
+def _fits(image: dict[str, Any], query: dict[str, list[str]]) -> bool:
+    """Whether an image has every property that Glance was asked for."""
+    asked = {key: values for key, values in query.items() if key not in {"sort", "limit", "marker"}}
+    return all(str(image.get(key, "")) in values for key, values in asked.items())
 
 
 def _handler(cloud: FakeOpenStack) -> type[BaseHTTPRequestHandler]:

@@ -2,6 +2,7 @@ from typing import TYPE_CHECKING
 
 from bridge.config import BridgeConfig
 from console.demo.settings import DemoConfig
+from keeper.config import KeeperConfig
 from precache.config.kinds import KEYS_OF, kind_of_keys
 from precache.operator.config import OperatorConfig
 from processor.config import ProcessorConfig
@@ -11,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def test_the_keys_of_each_kind_are_those_of_its_model() -> None:
-    models: dict[str, type[Block]] = {"bridge": BridgeConfig, "processor": ProcessorConfig, "operator": OperatorConfig}
+    models: dict[str, type[Block]] = {
+        "bridge": BridgeConfig,
+        "processor": ProcessorConfig,
+        "operator": OperatorConfig,
+        "keeper": KeeperConfig,
+    }
     assert {kind: KEYS_OF[kind] for kind in models} == {
         kind: frozenset(model.model_fields) for kind, model in models.items()
     }

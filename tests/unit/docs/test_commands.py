@@ -21,7 +21,8 @@ def written(document: Path) -> list[list[str]]:
 def command_of(words: list[str]) -> click.Command:
     command: click.Command = cli
     for word in words[1:]:
-        if not isinstance(command, click.Group):
+        # `keep` is a command of its own, too.
+        if not isinstance(command, click.Group) or (command.invoke_without_command and word.startswith("-")):
             break
         found = command.get_command(click.Context(command), word)
         assert found is not None, f"no such command: {shlex.join(words)}"

@@ -1,0 +1,1 @@
+"""What `precache keep` shows: a plan, and how declared images stand."""
