@@ -35,7 +35,7 @@ def facts() -> dict[str, str]:
         "machine": f"{os.cpu_count()} x {processor}, {memory_gib:.0f} GiB, {platform.system()} {platform.release()}",
         "load before": " ".join(f"{load:.1f}" for load in os.getloadavg()) + " (1, 5, 15 minutes)",
         "servers": f"RabbitMQ {_rabbitmq_version()}, Kafka {kafka.VERSION}, InfluxDB {influxdb.VERSION}, all here",
-        "ours": f"Python {platform.python_version()}, "
+        "precache": f"Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in packages)
         + f", confluent-kafka {version('confluent-kafka')} (librdkafka {confluent_kafka.libversion()[0]})",
         "peers": f"Telegraf {telegraf.VERSION}, Quix Streams {quix.VERSION}",

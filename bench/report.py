@@ -22,7 +22,7 @@ def show(results: Sequence[Result], facts: Mapping[str, str]) -> None:
 def _show_table(results: Sequence[Result], facts: Mapping[str, str]) -> None:
     console = Console()
     table = Table(show_lines=True)
-    for heading in ("benchmark", "ours", "against", "theirs", "ratio", "goal", "met", "CPU"):
+    for heading in ("benchmark", "precache", "against", "peer", "ratio", "goal", "met", "CPU"):
         table.add_column(heading)
     for result in results:
         style = {True: "green", False: "red", None: ""}[result.met]
@@ -51,13 +51,13 @@ def plain(results: Sequence[Result], facts: Mapping[str, str]) -> str:
 
 
 def _notes(result: Result) -> list[str]:
-    return [*([f"limited by (ours / theirs): {result.limit}"] if result.limit else []), *result.notes]
+    return [*([f"limited by (precache / peer): {result.limit}"] if result.limit else []), *result.notes]
 
 
 def markdown(results: Sequence[Result], facts: Mapping[str, str]) -> str:
     """Return the table and the notes for the documentation."""
     lines = [
-        "| what | ours | against | theirs | ratio | goal | met | CPU a message, ours / theirs |",
+        "| what | precache | against | peer | ratio | goal | met | CPU a message, precache / peer |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for result in results:

@@ -120,8 +120,8 @@ class OpenStackClouds:
             images=merged(images),
             operations=[observed_operation(each) for each in evidence.operations],
             residency=observed_residency(estimate(evidence, question, boots)),
-            heard=self._log.started,
-            heard_s=self._log.heartbeats.get(cloud),
+            started=self._log.started,
+            heartbeat_s=self._log.heartbeats.get(cloud),
         )
 
     def _evidence(self, cloud: str, now_s: float) -> Evidence:

@@ -1,4 +1,4 @@
-"""The records of `precache.wanted`: the keeper's memory, and what it tells others. Written in transactions alone."""
+"""The records of `precache.wanted`: the keeper's memory, and what it shows others. Written in transactions alone."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

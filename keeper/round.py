@@ -44,7 +44,7 @@ class Round:
         memory: holds the records.
         clock: seconds since the epoch.
         goes_on: whether to go on; asked before each request.
-        on_reply: is told of each request and its answer.
+        on_reply: takes each request and its answer.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Round:
         intended_s = self._clock()
         self._memory.write([record])
         if self._clock() - intended_s > MAX_INTENT_AGE_S:
-            # It is not known that nobody else acts now; whoever does finds a request that was never heard of.
+            # It is not known that nobody else acts now; whoever does finds a request without any notification.
             return
         reply = self._clouds.ask(record.cloud, call.aggregate_id, record.image, record.global_request_id)
         self._memory.write([answered(record, reply.answer, reply.detail, self._clock())])

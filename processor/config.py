@@ -40,7 +40,7 @@ class OperationsBlock(Block):
     @field_validator("abandon_after")
     @classmethod
     def _comes_after_stalled(cls, abandon_after: float, info: ValidationInfo) -> float:
-        # Missing when it is at fault itself, which is reported anyway.
+        # Missing when it is wrong itself, which is reported anyway.
         if abandon_after <= info.data.get("stall_after", 0.0):
             raise ValueError("should be longer than stall_after: stalled comes before abandoned")
         return abandon_after

@@ -2,7 +2,7 @@
 
 
 class ProcessorError(Exception):
-    """A fault of the processor; the text says what to do next."""
+    """An error of the processor; the text says what to do next."""
 
 
 class Fatal(ProcessorError):

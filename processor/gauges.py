@@ -78,7 +78,7 @@ class Gauges:
     def _set_lag(self, assigned: Collection[AssignedPartition]) -> None:
         numbers = set()
         for partition in assigned:
-            # What a fetch has told since is newer; before the first one it is negative.
+            # What a fetch has returned since is newer; before the first one it is negative.
             end = max(self._ends.get(partition.number, -1), self._membership.known_end_offset(partition.number))
             if end >= 0:
                 numbers.add(partition.number)

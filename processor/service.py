@@ -341,7 +341,7 @@ def _check_topics(config: ProcessorConfig) -> None:
     """Refuse topics that would break a promise.
 
     Raises:
-        Fatal: with every fault, and the command that fixes it.
+        Fatal: with every error, and the command that fixes it.
         KafkaCallError: they can't be looked at.
     """
     admin = clients.admin(config.kafka)
@@ -355,7 +355,7 @@ def _check_stopped(config: ProcessorConfig) -> None:
 
     Raises:
         Fatal: the group has members.
-        KafkaCallError: Kafka does not tell.
+        KafkaCallError: Kafka does not answer.
     """
     members = GroupMembers(config.kafka, config.transactional_id, config.group).read(_CHECK_S)
     if members:

@@ -13,7 +13,7 @@ from bridge.decode import reasons
 from bridge.decode.poison import Poison
 from precache.contract import nova
 
-# The fields that name what a notification is about, the most telling first. `uuid` is an instance's, an aggregate's, a
+# The fields that name what a notification is about, the most specific first. `uuid` is an instance's, an aggregate's, a
 # server group's, a service's; the others stand where there is no uuid: BDM and volume usage, flavor, keypair,
 # host-bound events.
 _RESOURCE_FIELDS: Final = ("uuid", "instance_uuid", "flavorid", "volume_id", "name", "host", "host_name", "ip")

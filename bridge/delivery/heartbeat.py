@@ -15,7 +15,7 @@ _AGAIN_S: Final = 5.0
 
 
 class HeartbeatSender:
-    """The heartbeats of one cloud's bridge. While nothing flows, they alone tell whether Kafka takes records.
+    """The heartbeats of one cloud's bridge. While nothing flows, they alone show whether Kafka takes records.
 
     Args:
         producer: the way to Kafka.

@@ -93,7 +93,7 @@ class CloudProducer:
         make: makes the producer; called again after a fatal error.
         make_unbatched: makes one that sends each record in a batch of its own. A broker refuses a whole batch as too
             large for its topic, and only of a record that was alone is it known that it is the cause.
-        connection: what the producers tell of their connections.
+        connection: what the producers report of their connections.
 
     Attributes:
         fatal_error: why the producer can send nothing until :meth:`rebuild`; ``None`` while it can.

@@ -49,7 +49,7 @@ CANNOT: Final = frozenset(
     {
         "waits-for-nova",  # it declares exchange and queue by itself: its options must equal Nova's
         "keeps-the-connection",  # requeuing closes it
-        "tells-when-it-is-lost",  # oslo.messaging reconnects by itself, and says so in its own log alone
+        "reports-when-it-is-lost",  # oslo.messaging reconnects by itself, and says so in its own log alone
     }
 )
 

@@ -1,4 +1,4 @@
-"""Configuration files as the commands need them: faults become words and exit code 2."""
+"""Configuration files as the commands need them: errors become words and exit code 2."""
 
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -68,12 +68,12 @@ def load_or_fail(path: Path, model: type[Model]) -> Model:
     """Read a configuration file.
 
     Raises:
-        Failure: with every fault of the file, and exit code 2.
+        Failure: with every error of the file, and exit code 2.
     """
     try:
         return load(path, model)
     except ConfigError as error:
-        raise CommandError(told(path, error), USAGE) from error
+        raise CommandError(errors_text(path, error), USAGE) from error
 
 
 def load_kafka(path: Path) -> KafkaSettings:
@@ -85,7 +85,7 @@ def load_kafka(path: Path) -> KafkaSettings:
     try:
         return load_blocks(path, KafkaSettings, {"kafka", "topics"})
     except ConfigError as error:
-        raise CommandError(told(path, error), USAGE) from error
+        raise CommandError(errors_text(path, error), USAGE) from error
 
 
 def abandon_after_s(path: Path) -> float:
@@ -97,7 +97,7 @@ def abandon_after_s(path: Path) -> float:
     try:
         config = load(path, model_of("processor"), environ=Lenient())
     except ConfigError:
-        return ABANDON_AFTER_S  # told by whoever needs the whole file
+        return ABANDON_AFTER_S  # reported by whoever needs the whole file
     found: float = config.operations.abandon_after  # type: ignore[attr-defined]
     return found
 
@@ -114,6 +114,6 @@ def kafka_at(bootstrap: str) -> KafkaSettings:
         raise CommandError(f"--kafka should be HOST:PORT[,HOST:PORT...], not {bootstrap!r}", USAGE) from error
 
 
-def told(path: Path, error: ConfigError) -> str:
-    """Return every fault of a file, one a line."""
+def errors_text(path: Path, error: ConfigError) -> str:
+    """Return every error of a file, one a line."""
     return "\n".join([f"{path} cannot be used:", *map(str, error.errors)])

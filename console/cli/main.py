@@ -29,7 +29,7 @@ _COMMANDS: Final = {
         "console.commands.processor", "processor", "Run the processor, centrally: Kafka to the store."
     ),
     "start": CommandEntry("console.commands.start", "start", "Ask Nova to cache images, and follow it to its end."),
-    "watch": CommandEntry("console.commands.watch", "watch", "Follow one operation; the exit code tells how it went."),
+    "watch": CommandEntry("console.commands.watch", "watch", "Follow one operation; the exit code says how it went."),
     "operations": CommandEntry("console.commands.ask.operations", "operations", "List operations, the newest first."),
     "operation": CommandEntry("console.commands.ask.operation", "operation", "Show one operation with its hosts."),
     "residency": CommandEntry(
@@ -47,7 +47,7 @@ _COMMANDS: Final = {
     "completion": CommandEntry("console.commands.completion", "completion", "Print a shell's script for completion."),
     "man": CommandEntry("console.commands.man", "man", "Write the manual pages."),
     "check-config": CommandEntry(
-        "console.commands.check_config", "check_config", "Tell every fault of configuration files."
+        "console.commands.check_config", "check_config", "Report every error of configuration files."
     ),
     "topics": CommandEntry("console.commands.topics", "topics", "Create and check the Kafka topics."),
 }
@@ -65,7 +65,7 @@ Examples:
   precache watch --kafka kafka.example.org:9092 --cloud paris --aggregate my-application
 
 \b
-Exit codes (each command's --help tells its own):
+Exit codes (each command's --help has its own):
   0    done
   1    failed
   2    wrong usage or configuration, or a part that is not installed
@@ -122,7 +122,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt) as error:
         return TERMINATED if isinstance(error, Terminated) or isinstance(error.__cause__, Terminated) else INTERRUPTED
     except (BrokenPipeError, SystemExit):
-        # The reader of our output has left (`| head`; click makes SystemExit of it): nobody is left to tell, and
+        # The reader of our output has left (`| head`; click makes SystemExit of it): nobody is left to read, and
         # Python must not try at its exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _ERROR_CODES.get(invocation.command, FATAL)
@@ -132,7 +132,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(error: Exception, invocation: Invocation) -> int:
-    """Tell of an error that ends the command: ours say what to do; any other is a fault of the program."""
+    """Report an error that ends the command: ours say what to do; any other is a bug."""
     if invocation.verbose:
         traceback.print_exception(error)
     missing_extra = missing(error) if isinstance(error, ModuleNotFoundError) else None
@@ -164,7 +164,7 @@ def _write_any_text() -> None:
 def main() -> None:
     """Be the command: the entry point of the distribution."""
     _write_any_text()
-    # The services hear signals in a way of their own.
+    # The services handle signals in a way of their own.
     signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run())
 

@@ -1,4 +1,4 @@
-"""Whether a bridge and a processor go together: what neither file can tell alone."""
+"""Whether a bridge and a processor go together: what neither file shows alone."""
 
 from typing import TYPE_CHECKING
 

@@ -50,9 +50,9 @@ def open_store(path: Path | None, *also: "Kind") -> Iterator[OpenStore]:
     except NoFileError as error:
         raise CommandError(str(error), USAGE) from error
     except ConfigError as error:
-        from console.cli.configs import told
+        from console.cli.configs import errors_text
 
-        raise CommandError(told(find(path) or Path(), error), USAGE) from error
+        raise CommandError(errors_text(find(path) or Path(), error), USAGE) from error
     reader = open_reader(settings.store)
     try:
         yield OpenStore(reader, settings.operators)

@@ -1,4 +1,4 @@
-"""Calls that may take a minute, made in threads of their own: Ctrl-C is heard, and several clouds are asked at once."""
+"""Calls that may take a minute, in threads of their own: Ctrl-C is noticed, and several clouds are asked at once."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ class Task(Generic[T]):
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
         self._results: list[T] = []
-        self._fault: BaseException | None = None
+        self._error: BaseException | None = None
         self._over = threading.Event()
         threading.Thread(target=self._run, name="task", daemon=True).start()
 
@@ -31,15 +31,15 @@ class Task(Generic[T]):
 
     def result(self) -> T:
         """Return what the call returned, or raise what it raised. Only once it has ended."""
-        if self._fault is not None:
-            raise self._fault
+        if self._error is not None:
+            raise self._error
         return self._results[0]
 
     def _run(self) -> None:
         try:
             self._results.append(self._call())
-        except BaseException as fault:  # noqa: BLE001 - raised again in the thread that asks for the result
-            self._fault = fault
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asks for the result
+            self._error = error
         finally:
             self._over.set()
 

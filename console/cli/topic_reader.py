@@ -172,7 +172,7 @@ class TopicReader:
             try:
                 return ask(min(_ATTEMPT_S, max(0.1, deadline.left())))
             except KafkaException as error:
-                self._consumer.poll(0)  # the callbacks tell more than the exception does
+                self._consumer.poll(0)  # the callbacks say more than the exception does
                 problem = translate(error)
                 if problem.actionable:
                     raise CannotReadError(self._why(problem)) from error
@@ -211,7 +211,7 @@ class TopicReader:
             self._say(f"warning: Kafka at {self._servers} cannot be reached; trying again")
 
     def _probe(self) -> None:
-        """Ask whether Kafka is back, and the topic: on a quiet topic nothing else would tell.
+        """Ask whether Kafka is back, and the topic: on a quiet topic nothing else would show it.
 
         Raises:
             CannotReadError: Kafka answers, but the topic has been gone for too long.

@@ -20,8 +20,8 @@ Examples:
 
 \b
 Exit codes:
-  0  no fault
-  2  faults, each on a line of stderr: FILE:LINE: key.path: what is wrong
+  0  no error
+  2  errors, each on a line of stderr: FILE:LINE: key.path: what is wrong
 """
 
 _WORDS: dict[Kind, str] = {
@@ -38,7 +38,7 @@ _WORDS: dict[Kind, str] = {
 @click.argument("files", metavar="FILE...", type=CONFIG_PATH, nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a file on stdout.")
 def check_config(files: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001 - click's signature
-    """Tell every fault of configuration files at once, without touching the network.
+    """Report every error of configuration files at once, without touching the network.
 
     The top-level keys show what a file is for: `clouds` for a bridge, `store` for a processor, `wanted` for a keeper,
     `operators` for an operator. Files that belong together are best given together: a processor must keep operations
@@ -74,7 +74,7 @@ def _check(path: Path) -> _Checked:
 
 
 def _compare(checked: Sequence[_Checked]) -> None:
-    """Hold each processor against each bridge, where both are without faults of their own."""
+    """Hold each processor against each bridge, where both are without errors of their own."""
     bridges = [one.config for one in checked if one.kind == "bridge" and one.config is not None]
     for one in checked:
         if one.kind == "processor" and one.config is not None:
@@ -85,5 +85,5 @@ def _compare(checked: Sequence[_Checked]) -> None:
 def _show_json(one: _Checked) -> None:
     import json
 
-    told = [{"line": error.line, "path": error.path, "text": error.text} for error in one.errors]
-    click.echo(json.dumps({"file": str(one.path), "kind": one.kind, "faults": told}))
+    errors = [{"line": error.line, "path": error.path, "text": error.text} for error in one.errors]
+    click.echo(json.dumps({"file": str(one.path), "kind": one.kind, "errors": errors}))

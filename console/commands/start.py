@@ -98,7 +98,7 @@ def start(
     cloud = targets[0].name
     manner = Manner(timeout_s, WatchSource().resume() if where is None else where.resume(cloud))
     feed = None if where is None else where.feed(Reach(look_back_s=LOOK_BACK_S), cloud, _say)
-    terms = Terms(timeout_s, fail_on_stall, not no_wait, retries, backoff_s, hears=where is not None)
+    terms = Terms(timeout_s, fail_on_stall, not no_wait, retries, backoff_s, receives=where is not None)
     order = Order(targets, aggregate, images, separate_images, force, terms)
     screen = screen_for(as_json=as_json or output == "json", manner=manner)
     has_past = where is not None and where.is_kafka
@@ -139,7 +139,7 @@ def _targets(
 
 def _operator_clouds(config: Path | None) -> "dict[str, OperatorCloud]":
     """Return the clouds of the operator's file, by name; none where there is no such file."""
-    from console.cli.configs import told
+    from console.cli.configs import errors_text
     from precache.config import ConfigError, top_level_keys
     from precache.config.partial import load_blocks
     from precache.operator.config import OperatorConfig
@@ -151,7 +151,7 @@ def _operator_clouds(config: Path | None) -> "dict[str, OperatorCloud]":
     try:
         clouds = load_blocks(path, OperatorConfig, {"operators"}).operators.clouds
     except ConfigError as error:
-        raise CommandError(told(path, error), USAGE) from error
+        raise CommandError(errors_text(path, error), USAGE) from error
     return {cloud.name: cloud for cloud in clouds}
 
 

@@ -101,7 +101,7 @@ def _last(where: WatchSource, want: Want) -> str:
     from console.watch.feeds.recent import LOOK_BACK_S, WHOLE_S
 
     if not where.is_kafka:
-        raise CommandError("--last takes Kafka (--config or --kafka): RabbitMQ tells nothing of the past", USAGE)
+        raise CommandError("--last takes Kafka (--config or --kafka): RabbitMQ knows nothing of the past", USAGE)
     try:
         for look_back_s in (LOOK_BACK_S, WHOLE_S):
             found = last_operation(where.feed(Reach(look_back_s=look_back_s), "", _say), want)

@@ -59,7 +59,7 @@ class Letter:
 
     @property
     def replay_of(self) -> str:
-        """Return the place of the dead letter whose replay this record tells; ``""``: it is a dead letter itself."""
+        """Return the place of the dead letter whose replay this record notes; ``""``: it is a dead letter itself."""
         return self.ours.replayed or ""
 
 

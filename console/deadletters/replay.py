@@ -122,7 +122,7 @@ def _record(letter: Letter, body: bytes) -> Replay:
 def _check_masked(letter: Letter, value: bytes) -> None:
     """Refuse what is not Nova's own any more. What never leaves the cloud, such as a token, may well be masked.
 
-    A letter of an earlier version does not say whether something was masked: then the mark alone tells.
+    A letter of an earlier version does not say whether something was masked: then the mark alone decides.
     """
     if letter.ours.masked != "false" and MASK in value:
         raise NotReplayableError("credentials were masked in what would be sent")

@@ -23,7 +23,7 @@ from precache.contract.topics import SPECS
 from precache.runtime.shutdown import Stop
 from processor import service as processor_service
 
-# What is not over by then never will be: the comparison tells what is missing.
+# What is not over by then never will be: the comparison shows what is missing.
 _LIMIT_S: Final = 60.0
 _POLL_S: Final = 0.1
 

@@ -189,14 +189,14 @@ class JsonDemo:
 
     def end(self, outcome: DemoOutcome) -> None:
         """Show what came of it all."""
-        told: dict[str, Any] = {
+        summary: dict[str, Any] = {
             "event": "demo",
             "store": str(outcome.store),
             "operations": list(outcome.rows.values()),
             "differences": list(outcome.differences),
             "exit_code": 1 if outcome.differences else 0,
         }
-        click.echo(json.dumps(told))
+        click.echo(json.dumps(summary))
 
 
 def _show_table(rows: Sequence[tuple[str, Mapping[str, Any] | None]]) -> None:

@@ -1,1 +1,1 @@
-"""`precache doctor`: checks what a configuration needs, each check bounded in time, each fault with a remedy."""
+"""`precache doctor`: checks what a configuration needs, each check bounded in time, each error with a remedy."""

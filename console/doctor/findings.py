@@ -71,7 +71,7 @@ def run_all(checks: Sequence[Check], limit_s: float = CHECK_S) -> list[Finding]:
     def look(number: int) -> None:
         try:
             found[number] = checks[number].look()
-        except Exception as error:  # noqa: BLE001 - one check's fault must not hide what the others found
+        except Exception as error:  # noqa: BLE001 - one check's error must not hide what the others found
             found[number] = [_broken(checks[number], error)]
         finally:
             done[number].set()

@@ -1,4 +1,4 @@
-"""What ``nova.notifications`` tells of each cloud: when Nova was heard last, and when its bridge was. Pure."""
+"""What ``nova.notifications`` shows of each cloud: when Nova sent something last, and when its bridge did. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -33,7 +33,7 @@ class CloudEvents:
     _later: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def is_known(self, until_ms: int) -> bool:
-        """Whether records that were written before a time can't tell more."""
+        """Whether records that were written before a time add nothing."""
         times = (self.notification_ms, self.heartbeat_ms, self.message_ms)
         return all(at_ms is not None and at_ms >= until_ms for at_ms in times)
 
@@ -42,7 +42,7 @@ class CloudEvents:
         self.notification_ms = max(self.notification_ms or 0, written_ms)
 
     def heartbeat(self, value: bytes | None, written_ms: int) -> None:
-        """Take a heartbeat of a bridge, the newer ones first: its count of messages tells when one came."""
+        """Take a heartbeat of a bridge, the newer ones first: its count of messages shows when one came."""
         self.heartbeat_ms = max(self.heartbeat_ms or 0, written_ms)
         if self.message_ms is not None:
             return
@@ -99,7 +99,7 @@ def finding(name: str, cloud: CloudEvents, now_ms: int, nova_topic: str = "") ->
 
 def _ago(at_ms: int | None, now_ms: int) -> str:
     if at_ms is None:
-        return "none that Kafka still tells of"
+        return "none that Kafka still has"
     return f"{duration(max(0, now_ms - at_ms) / _MS_PER_S)} ago"
 
 

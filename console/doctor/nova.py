@@ -1,4 +1,4 @@
-"""Looks at whether Nova is heard: by what the bridges wrote to ``nova.notifications``."""
+"""Looks at whether Nova sends anything: by what the bridges wrote to ``nova.notifications``."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from precache.contract.topics import BRIDGE_TYPE
 from precache.runtime.deadline import Deadline
 
 _CONNECT_S: Final = 8.0
-# Reading ends before doctor's timeout does: what was not reached by then counts as not told of.
+# Reading ends before doctor's timeout does: what was not reached by then counts as unknown.
 _READ_S: Final = 8.0
 _QUIET_S: Final = 4.0
 _MS_PER_S: Final = 1_000
@@ -43,7 +43,9 @@ def _look(settings: KafkaSettings, nova_topics: Mapping[str, str] | None) -> lis
                 if until.passed or _read(reader.read_span(topic, part, _QUIET_S), clouds, nova_topics):
                     break
     except CannotReadError as error:
-        return [warn("notifications", f"can't be read: {error}", "grant Read on the topic, to see when Nova was heard")]
+        return [
+            warn("notifications", f"can't be read: {error}", "grant Read on the topic, to see when Nova sent something")
+        ]
     finally:
         reader.close()
     if not clouds:
@@ -54,7 +56,7 @@ def _look(settings: KafkaSettings, nova_topics: Mapping[str, str] | None) -> lis
 
 
 def _read(messages: Iterable[Message], clouds: dict[str, CloudEvents], wanted: Mapping[str, str] | None) -> bool:
-    """Take a part of a partition, the newest record first; return whether what stands before it can't tell more."""
+    """Take a part of a partition, the newest record first; return whether what stands before it adds nothing."""
     oldest_ms: int | None = None
     for message in reversed(list(messages)):
         oldest_ms = message.timestamp()[1]

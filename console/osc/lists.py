@@ -46,7 +46,7 @@ def _table(every: "Sequence[Column[Any]]", rows: Iterable[Any], *, long: bool) -
 
 
 class _Reading:
-    """Reads the store, and needs no login. An error of ours is told in its own words."""
+    """Reads the store, and needs no login. Our errors keep their own words."""
 
     auth_required = False
 

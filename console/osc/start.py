@@ -1,4 +1,4 @@
-"""`openstack precache start`: the command `precache start`, for the cloud that `openstack` was told."""
+"""`openstack precache start`: the command `precache start`, for the cloud that `openstack` was given."""
 
 import argparse
 
@@ -12,7 +12,7 @@ _VALUES = ("--config", "--kafka", "--transport-url-file", "--retry", "--backoff"
 class StartCommand(command.Command):
     """Ask Nova to cache images on the hosts of an aggregate, and follow it to its end.
 
-    The exit code tells how it went: see `precache start --help`.
+    The exit code says how it went: see `precache start --help`.
     """
 
     # It logs in by itself, and says what is wrong in its own words.

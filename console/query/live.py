@@ -18,7 +18,7 @@ def live_hosts(
     """Return the hosts of each aggregate: none where Nova has no such aggregate any more. The clouds are asked at once.
 
     Raises:
-        Failure: a cloud does not tell.
+        CommandError: a cloud does not answer.
     """
     by_cloud: dict[str, list[str]] = {}
     for cloud, aggregate in aggregates:

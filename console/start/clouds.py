@@ -14,7 +14,7 @@ class CloudAccess(NamedTuple):
     """How to reach one cloud.
 
     Attributes:
-        name: in `bridge.yaml`; ``""`` when it was not told.
+        name: in `bridge.yaml`; ``""`` when it was not given.
         os_cloud: its entry in `clouds.yaml`; None for the environment.
         region: where the entry has several.
     """

@@ -30,7 +30,7 @@ _NOVA_CONF: Final = (
 
 
 class Mute(Protocol):
-    """Tells why nothing began."""
+    """Says why nothing began."""
 
     def reason(self, request: "StartRequest", manner: "Manner") -> str:
         """Return what is wrong and what to do, for a person."""
@@ -38,7 +38,7 @@ class Mute(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Received:
     """What `nova.notifications` holds since a request was made.
 
     Attributes:
@@ -50,7 +50,7 @@ class Heard:
     heartbeat_age_s: float | None = None
 
 
-def explain(heard: Heard | None, *, accepted: bool, cloud: str) -> str:
+def explain(heard: Received | None, *, accepted: bool, cloud: str) -> str:
     """Return why nothing began, and what to do.
 
     Args:
@@ -60,7 +60,7 @@ def explain(heard: Heard | None, *, accepted: bool, cloud: str) -> str:
     """
     name = f"cloud {cloud}" if cloud else "any cloud"
     if heard is None:
-        return "Kafka does not tell why. `precache doctor --config FILE` looks at bridge and processor"
+        return "Kafka does not show why. `precache doctor --config FILE` looks at bridge and processor"
     if heard.start:
         return "Its notification is in Kafka: the processor is behind, or does not run. See its log and its /readyz"
     if heard.heartbeat_age_s is None or heard.heartbeat_age_s > _HEARTBEAT_S:
@@ -71,16 +71,16 @@ def explain(heard: Heard | None, *, accepted: bool, cloud: str) -> str:
     return f"The bridge of {name} lives: most likely Nova does not have it. Look for the id in the log of nova-api"
 
 
-def told(cause: str, request: "StartRequest", manner: "Manner") -> str:
+def with_advice(cause: str, request: "StartRequest", manner: "Manner") -> str:
     """Return the whole text: what is known, the cause, and how to follow the operation should it begin after all."""
-    accepted = request.fault is None
+    accepted = request.error is None
     what = "Nova took the request, but" if accepted else "it is unknown whether Nova has the request:"
     how = lines.go_on(manner.resume, request.global_request_id)
     return f"{what} no notification of it came in time. {cause}. Should it begin all the same, follow it with: {how}"
 
 
-def hear(messages: "Iterable[Message]", cloud: str, global_request_id: str, now_ms: int) -> Heard:
-    """Return what messages of `nova.notifications` tell.
+def received_in(messages: "Iterable[Message]", cloud: str, global_request_id: str, now_ms: int) -> Received:
+    """Return what messages of `nova.notifications` show.
 
     Args:
         messages: since some minutes before the request.
@@ -97,7 +97,7 @@ def hear(messages: "Iterable[Message]", cloud: str, global_request_id: str, now_
             start = start or needle in (message.value() or b"")
         elif name == BRIDGE_TYPE and cloud in {"", key}:
             latest_ms = max(latest_ms or 0, message.timestamp()[1])
-    return Heard(start, None if latest_ms is None else max(0.0, (now_ms - latest_ms) / _MS_PER_S))
+    return Received(start, None if latest_ms is None else max(0.0, (now_ms - latest_ms) / _MS_PER_S))
 
 
 class Unheard:
@@ -124,10 +124,10 @@ class MuteInKafka:
 
     def reason(self, request: "StartRequest", manner: "Manner") -> str:
         """Return what is wrong and what to do, for a person."""
-        cause = explain(self._heard(request), accepted=request.fault is None, cloud=request.wish.cloud)
-        return told(cause, request, manner)
+        cause = explain(self._received(request), accepted=request.error is None, cloud=request.wish.cloud)
+        return with_advice(cause, request, manner)
 
-    def _heard(self, request: "StartRequest") -> Heard | None:
+    def _received(self, request: "StartRequest") -> Received | None:
         from confluent_kafka import TopicPartition
 
         from console.cli.topic_reader import CannotReadError, TopicReader
@@ -142,7 +142,7 @@ class MuteInKafka:
             spans = reader.since(topic, reader.spans(topic, deadline), since_ms, deadline)
             places = [TopicPartition(topic, span.partition, span.low) for span in spans if span.low < span.high]
             messages = reader.read(places, _READ_S) if places else []
-            return hear(messages, request.wish.cloud, request.global_request_id, now_ms)
+            return received_in(messages, request.wish.cloud, request.global_request_id, now_ms)
         except CannotReadError:
             return None
         finally:
@@ -154,4 +154,4 @@ class MuteOnRabbit:
 
     def reason(self, request: "StartRequest", manner: "Manner") -> str:
         """Return what is wrong and what to do, for a person."""
-        return told(f"Look {_NOVA_CONF}", request, manner)
+        return with_advice(f"Look {_NOVA_CONF}", request, manner)

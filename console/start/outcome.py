@@ -34,28 +34,28 @@ class RequestState:
 
     Attributes:
         answered_at: when the response came, or was given up; None before.
-        fault: what came instead of a 202; None before, and after a 202.
+        error: what came instead of a 202; None before, and after a 202.
         began: a notification with its global request id came.
         ended: the exit code of the operation, once it has ended or is no longer followed.
-        heard_since: since when notifications could be heard without a break.
+        received_since: since when notifications could be received without a break.
         wait: the operation is to be followed to its end.
-        hears: notifications reach this process; else a response that was lost leaves it unknown what Nova has.
+        receives: notifications reach this process; else a response that was lost leaves it unknown what Nova has.
     """
 
     answered_at: float | None = None
-    fault: OpenStackError | None = None
+    error: OpenStackError | None = None
     began: bool = False
     ended: int | None = None
-    heard_since: float = 0.0
+    received_since: float = 0.0
     wait: bool = True
-    hears: bool = True
+    receives: bool = True
 
 
 def exit_code(standing: RequestState, now: float) -> int | None:
     """Return the exit code of a request, or None while it is open.
 
     Nova's notification shows that it has the request, whatever became of the response. Without one, the request is
-    open until Nova had the time to send it, and we to hear it.
+    open until Nova had the time to send it, and we to receive it.
     """
     if standing.ended is not None:
         return _of_unfollowed(standing) if standing.ended == exit_codes.NOTHING_BEGAN else standing.ended
@@ -63,10 +63,10 @@ def exit_code(standing: RequestState, now: float) -> int | None:
         return None if standing.wait else exit_codes.CACHED
     if standing.answered_at is None:
         return None
-    if standing.fault is None and not standing.wait:
+    if standing.error is None and not standing.wait:
         return exit_codes.CACHED
-    if standing.fault is not None and not isinstance(standing.fault, NoResponseError):
-        return of_fault(standing.fault)
+    if standing.error is not None and not isinstance(standing.error, NoResponseError):
+        return of_error(standing.error)
     due = due_at(standing)
     return _of_unfollowed(standing) if due is not None and now >= due else None
 
@@ -75,18 +75,18 @@ def due_at(standing: RequestState) -> float | None:
     """Return when a request is given up that shows no sign of having begun; None when nothing is waited for."""
     if standing.answered_at is None or standing.began or standing.ended is not None:
         return None
-    if not standing.hears:
+    if not standing.receives:
         return standing.answered_at
-    return max(standing.answered_at, standing.heard_since) + START_WITHIN_S
+    return max(standing.answered_at, standing.received_since) + START_WITHIN_S
 
 
-def of_fault(fault: OpenStackError) -> int:
+def of_error(error: OpenStackError) -> int:
     """Return the exit code of an error that leaves nothing open."""
-    if isinstance(fault, RefusedError):
+    if isinstance(error, RefusedError):
         return REFUSED
-    if isinstance(fault, CloudConfigError):
+    if isinstance(error, CloudConfigError):
         return exit_codes.USAGE
-    return UNKNOWN if isinstance(fault, NoResponseError) else exit_codes.CANNOT_WATCH
+    return UNKNOWN if isinstance(error, NoResponseError) else exit_codes.CANNOT_WATCH
 
 
 def of_all(codes: list[int]) -> int:
@@ -100,6 +100,6 @@ def is_worth_a_retry(code: int) -> bool:
 
 
 def _of_unfollowed(standing: RequestState) -> int:
-    """Return the exit code of a request of which nothing was heard."""
-    accepted = standing.answered_at is not None and standing.fault is None
+    """Return the exit code of a request without any notification."""
+    accepted = standing.answered_at is not None and standing.error is None
     return exit_codes.NOTHING_BEGAN if accepted else UNKNOWN

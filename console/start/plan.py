@@ -1,4 +1,4 @@
-"""What speaks against a request before it is made: pure, from what the cloud and Kafka tell."""
+"""What speaks against a request before it is made: pure, from what the cloud and Kafka have."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class PlannedRequest:
     """One request to be made.
 
     Attributes:
-        cloud: its name in `bridge.yaml`; ``""`` when it was not told.
+        cloud: its name in `bridge.yaml`; ``""`` when it was not given.
         aggregate: where.
         images: what; no image twice.
     """
@@ -128,9 +128,9 @@ def _check_running(wish: PlannedRequest, running: Sequence[BoardEntry], resume: 
         elif same_place or entry.operation.cloud == wish.cloud:
             others.append(entry)
     if others:
-        told = ", ".join(f"{_name(entry)} ({_so_far(entry)})" for entry in others[:_SHOWN])
+        listed = ", ".join(f"{_name(entry)} ({_so_far(entry)})" for entry in others[:_SHOWN])
         more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-        found.warnings.append(f"may be waiting behind what runs on this cloud: {told}{more}")
+        found.warnings.append(f"may be waiting behind what runs on this cloud: {listed}{more}")
 
 
 def _image(image: Image) -> str:

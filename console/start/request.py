@@ -32,7 +32,7 @@ class Terms:
         wait: follow it to its end.
         retries: ask again so often where images failed or hosts gave no answer.
         backoff_s: how long to wait before that, in seconds.
-        hears: notifications reach this process.
+        receives: notifications reach this process.
     """
 
     timeout_s: float | None = None
@@ -40,7 +40,7 @@ class Terms:
     wait: bool = True
     retries: int = 0
     backoff_s: float = 60.0
-    hears: bool = True
+    receives: bool = True
 
 
 class StartRequest:
@@ -49,13 +49,13 @@ class StartRequest:
     Args:
         found: the cloud, and its client.
         wish: what to ask for.
-        who: tells it apart from others; ``""`` when it is the only one.
+        who: names it among others; ``""`` when it is the only one.
         terms: how it is followed.
 
     Attributes:
         global_request_id: of the last attempt.
-        request_id: Nova's; ``""`` until the response tells it.
-        fault: what came instead of a 202.
+        request_id: Nova's; ``""`` until the response has it.
+        error: what came instead of a 202.
         code: the exit code, once it has ended.
     """
 
@@ -66,7 +66,7 @@ class StartRequest:
         self.retries_left = terms.retries
         self.global_request_id = ""
         self.request_id = ""
-        self.fault: OpenStackError | None = None
+        self.error: OpenStackError | None = None
         self.code: int | None = None
         self._found = found
         self._task: Task[str] | None = None
@@ -78,7 +78,7 @@ class StartRequest:
     def prepare(self, now: float) -> None:
         """Choose the id that Nova's notifications will carry, and follow it from here on."""
         self.global_request_id = new_global_request_id()
-        self.request_id, self.fault, self.code = "", None, None
+        self.request_id, self.error, self.code = "", None, None
         self._task, self._answered_at, self._ask_at = None, None, None
         self._failed = []
         want = Want(aggregate=self.wish.aggregate.uuid, global_request_id=self.global_request_id)
@@ -113,7 +113,7 @@ class StartRequest:
 
     @property
     def operation(self) -> str:
-        """The id of its operation; ``""`` until response or START tell it."""
+        """The id of its operation; ``""`` until response or START have it."""
         if self._follow.begun is not None:
             return self._follow.begun.operation
         if not self.request_id or not self.wish.cloud:
@@ -141,29 +141,29 @@ class StartRequest:
         self._answered_at = now
         try:
             self.request_id = self._task.result()
-        except OpenStackError as fault:
-            self.fault = fault
+        except OpenStackError as error:
+            self.error = error
         return True
 
-    def advance(self, now: float, heard_since: float) -> list[Event]:
+    def advance(self, now: float, received_since: float) -> list[Event]:
         """Do what is due, and see whether it has ended.
 
         Args:
             now: the time.
-            heard_since: since when notifications could be heard without a break.
+            received_since: since when notifications could be received without a break.
         """
         if self.code is not None:
             return []
         events = self._noted(self._follow.advance(now))
-        standing = self._standing(heard_since)
+        standing = self._standing(received_since)
         self.code = outcome.exit_code(standing, now)
         return events
 
-    def due_at(self, heard_since: float) -> float | None:
+    def due_at(self, received_since: float) -> float | None:
         """Return when :meth:`advance` next has something to do; None for never."""
         if self.code is not None:
             return self._ask_at
-        times = [self._follow.due_at(), outcome.due_at(self._standing(heard_since))]
+        times = [self._follow.due_at(), outcome.due_at(self._standing(received_since))]
         return min((at for at in times if at is not None), default=None)
 
     def retry_at(self, at: float) -> None:
@@ -198,15 +198,15 @@ class StartRequest:
         others = board.running(begun.cloud)
         return [each.operation.aggregate_name for each in others if each.operation.operation != begun.operation]
 
-    def _standing(self, heard_since: float) -> RequestState:
+    def _standing(self, received_since: float) -> RequestState:
         return RequestState(
             answered_at=self._answered_at,
-            fault=self.fault,
+            error=self.error,
             began=self.began,
             ended=self._follow.exit_code,
-            heard_since=heard_since,
+            received_since=received_since,
             wait=self.terms.wait,
-            hears=self.terms.hears,
+            receives=self.terms.receives,
         )
 
     def _noted(self, events: list[Event]) -> list[Event]:

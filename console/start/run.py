@@ -55,9 +55,9 @@ class StartRun:
     Args:
         order: what the operator ordered.
         feed: where operations are read; None: nowhere.
-        has_past: the feed tells what runs already.
+        has_past: the feed has what runs already.
         mute: looks for the reason when nothing began.
-        history: tells how long former operations took.
+        history: knows how long former operations took.
         screen: what shows it.
         manner: how to follow an operation again.
         connect: logs in to a cloud.
@@ -110,7 +110,7 @@ class StartRun:
             if isinstance(answer, ResolvedNames):
                 found.append(answer)
             else:
-                self._fail(str(answer), "", outcome.of_fault(answer))
+                self._fail(str(answer), "", outcome.of_error(answer))
         return found
 
     def _ask_and_follow(self, found: Sequence[ResolvedNames], poll: Poll) -> None:
@@ -201,10 +201,10 @@ class StartRun:
             self._over(request, request.code, now)
 
     def _answered(self, request: StartRequest) -> None:
-        if isinstance(request.fault, NoResponseError):
-            waits = f". Waiting for its notifications, by {request.global_request_id}" if request.terms.hears else ""
-            self._screen.say(f"{request.fault}{waits}", request.who)
-        elif request.fault is None and not request.operation:
+        if isinstance(request.error, NoResponseError):
+            waits = f". Waiting for its notifications, by {request.global_request_id}" if request.terms.receives else ""
+            self._screen.say(f"{request.error}{waits}", request.who)
+        elif request.error is None and not request.operation:
             self._screen.say(f"Nova took it, as its request {request.request_id or 'without an id'}", request.who)
 
     def _show_operation(self, request: StartRequest, known: str) -> None:
@@ -226,8 +226,8 @@ class StartRun:
             self._screen.say(lines.EXPIRED, request.who)
         if code in {exit_codes.NOTHING_BEGAN, outcome.UNKNOWN}:
             self._fail(self._mute.reason(request, self._manner), request.who, code, counted=False)
-        elif request.fault is not None and not request.began:
-            self._screen.error(str(request.fault), request.who, code=code)
+        elif request.error is not None and not request.began:
+            self._screen.error(str(request.error), request.who, code=code)
         if outcome.is_worth_a_retry(code) and request.retries_left:
             backoff_s = self._order.terms.backoff_s
             request.retry_at(now + backoff_s)

@@ -22,7 +22,7 @@ class Twin:
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
-    """One more host reported. The first report tells which images the operation is for, as START does not."""
+    """One more host reported. The first report names the operation's images; START does not."""
 
     progress: Progress
     is_first: bool = False
@@ -30,7 +30,7 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True)
 class Stalled:
-    """Nothing was heard for so long that somebody should look; it may still go on."""
+    """Nothing came for longer than it should; it may still go on."""
 
     operation: Operation
 

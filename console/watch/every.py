@@ -83,7 +83,7 @@ def watch_all(feed: Feed, want: Want, screen: Screen, manner: Manner) -> int:
     """Follow everything until the time is up, or Ctrl-C; return 7 when something still runs, else 0.
 
     Args:
-        feed: tells of what runs already, too; it is opened here, and closed.
+        feed: has what runs already, too; it is opened here, and closed.
         want: which clouds and aggregates.
         screen: what shows it.
         manner: when to end.
@@ -99,10 +99,10 @@ def watch_all(feed: Feed, want: Want, screen: Screen, manner: Manner) -> int:
 
 
 def last_operation(feed: Feed, want: Want) -> str:
-    """Return the id of the operation that began last, among those that a feed tells of; ``""`` for none.
+    """Return the id of the operation that began last, among those that a feed has; ``""`` for none.
 
     Args:
-        feed: tells of the past; it is opened here, and closed.
+        feed: has the past; it is opened here, and closed.
         want: which clouds and aggregates.
 
     Raises:
@@ -117,7 +117,7 @@ def last_operation(feed: Feed, want: Want) -> str:
 
 
 def _label(entry: BoardEntry) -> str:
-    """Return what tells operations of one aggregate apart: the beginnings of their images' ids, once they are known."""
+    """Return what distinguishes operations of one aggregate: the beginnings of their images' ids, once known."""
     images = sorted(image[:_ID_CHARS] for image in entry.images)
     return f"{name_of(entry)} {printable(','.join(images))}".rstrip()
 

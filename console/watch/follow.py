@@ -1,4 +1,4 @@
-"""Which operation a watch follows, and in what order it tells of it. Pure: records and the time are arguments.
+"""Which operation a watch follows, and in what order it reports it. Pure: records and the time are arguments.
 
 The records of one operation come from two topics, in any order between the two. What is printed is in order:
 the opening first; each host's report by its ``hosts_done``; the end last, after the reports that it counts. Nothing is
@@ -30,7 +30,7 @@ class Want:
         aggregate: the aggregate's name or uuid.
         operation: an operation's id: that one, begun or over, instead of the first that begins.
         global_request_id: the same, by the id that whoever asked has chosen.
-        from_start: an operation whose START was not heard began before the watch: so it is where this watch hears all.
+        from_start: an operation whose START did not come began before the watch: here the watch receives everything.
     """
 
     cloud: str = ""
@@ -82,8 +82,8 @@ class Follow:
         self._deadline = deadline
         self._fail_on_stall = fail_on_stall
         self._last: Operation | None = None
-        self._emitted = 0  # hosts_done of the last report that was told
-        self._waiting: dict[int, tuple[float, Progress]] = {}  # by hosts_done: when to tell it at the latest
+        self._emitted = 0  # hosts_done of the last report that was emitted
+        self._waiting: dict[int, tuple[float, Progress]] = {}  # by hosts_done: when to emit it at the latest
         self._early: deque[tuple[float, Progress]] = deque(maxlen=MAX_EARLY_REPORTS)
         self._ending: tuple[float, Operation] | None = None
         self._has_reports = False

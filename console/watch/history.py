@@ -53,9 +53,9 @@ class History:
 
 
 def seconds_a_host(former: "Iterable[StoredOperation]", images: Sequence[str]) -> float | None:
-    """Return the median of the seconds that a host took; None when no operation tells it. Pure.
+    """Return the median of the seconds that a host took; None when no operation shows it. Pure.
 
-    What was given up tells nothing, and neither does one with silent hosts: it waited for them until a time-out.
+    What was given up shows nothing, and neither does one with silent hosts: it waited for them until a time-out.
 
     Args:
         former: operations of one aggregate.

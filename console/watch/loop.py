@@ -20,7 +20,7 @@ from console.watch.show import lines
 from console.watch.show.bars import Bar
 from console.watch.show.screens import Manner, Screen
 
-# Callbacks of the clients are served between polls, and Ctrl-C is heard.
+# Callbacks of the clients are served between polls, and Ctrl-C is noticed.
 POLL_S: Final = 1.0
 
 
@@ -34,7 +34,7 @@ def watch(
         want: what to follow.
         screen: what shows the events.
         manner: when to give up, counted from when the feed is open, and how to take it up again.
-        history: tells how long former operations took.
+        history: knows how long former operations took.
         fail_on_stall: a stall ends the watch.
     """
     try:

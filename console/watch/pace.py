@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-# Reports that are needed before their times tell a rate: one interval tells little.
+# Reports that are needed before their times give a rate: one interval says little.
 _MIN_HOSTS: Final = 2
 
 
@@ -21,7 +21,7 @@ UNKNOWN: Final = Estimate()
 class Pace:
     """The reports of one operation, by number and time.
 
-    Before the first report an operation may wait behind others, so the time until then tells nothing of its pace: it is
+    Before the first report an operation may wait behind others, so the time until then says nothing of its pace: it is
     counted from the first report on.
 
     Attributes:

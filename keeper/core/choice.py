@@ -10,9 +10,9 @@ ACTIVE = "active"
 
 def find_aggregate(text: str, aggregates: Sequence[ObservedAggregate]) -> ObservedAggregate | None:
     """Return the aggregate with this uuid, name or number, in that order."""
-    for told in ("uuid", "name", "id"):
+    for attribute in ("uuid", "name", "id"):
         for aggregate in aggregates:
-            if str(getattr(aggregate, told)) == text:
+            if str(getattr(aggregate, attribute)) == text:
                 return aggregate
     return None
 

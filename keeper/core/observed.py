@@ -99,13 +99,13 @@ class CloudView:
         images: all of Glance's that may be meant.
         residency: for an aggregate's uuid and an image's id, what is known of each host.
         operations: the open ones, and those that ended within the longest ``purge_after``.
-        heard: global request ids whose START is in Kafka, though the store may not have their operation yet.
-        heard_s: when the last heartbeat was sent that a consuming bridge of this cloud sent; ``None``: never.
+        started: global request ids whose START is in Kafka, though the store may not have their operation yet.
+        heartbeat_s: when the last heartbeat was sent that a consuming bridge of this cloud sent; ``None``: never.
     """
 
     aggregates: Sequence[ObservedAggregate]
     images: Sequence[ObservedImage]
     residency: Mapping[tuple[str, str], Mapping[str, ObservedHostImage]] = field(default_factory=dict)
     operations: Sequence[ObservedOperation] = ()
-    heard: AbstractSet[str] = frozenset()
-    heard_s: float | None = None
+    started: AbstractSet[str] = frozenset()
+    heartbeat_s: float | None = None

@@ -1,7 +1,7 @@
 """The plan: what is asked now, and how everything stands.
 
-One request is for one image on one aggregate: a host that does not answer then tells of that image alone, and what is
-asked again is what is missing.
+One request is for one image on one aggregate: a host that does not answer then leaves that image alone in doubt, and
+what is asked again is what is missing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -136,7 +136,7 @@ class _CloudPlan:
 
     def _take(self, standing: TargetState) -> None:
         before = self.now.get(standing.target.key)
-        in_place = not any(each.host.up for each in standing.lacking) and bool(standing.hosts)
+        in_place = not any(each.host.up for each in standing.absent) and bool(standing.hosts)
         held_up = self._held_up(standing)
         late = self._is_late(standing)
         if standing.is_due(self.now_s):
@@ -188,7 +188,7 @@ class _CloudPlan:
         )
 
     def _takes_s(self, standing: TargetState) -> float:
-        """Return how long the open request, or the next one, takes; 0 when nothing tells."""
+        """Return how long the open request, or the next one, takes; 0 when that is not known."""
         target, operation = standing.target, None if standing.last is None else standing.last.operation
         hosts = len(standing.hosts)
         if standing.working and operation is not None:
@@ -197,11 +197,11 @@ class _CloudPlan:
         return expected_s(0.0, hosts, per_host_s)
 
     def _is_late(self, standing: TargetState) -> bool | None:
-        """Return whether the deadline can't be met, as far as rate and history tell; ``None``: there is none."""
+        """Return whether the deadline can't be met, as far as rate and history show; ``None``: there is none."""
         deadline_s = standing.target.declaration.deadline_s
         if deadline_s is None:
             return None
-        if not standing.lacking:
+        if not standing.absent:
             return False
         if self.now_s >= deadline_s or standing.target.declaration.paused:
             return True

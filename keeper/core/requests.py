@@ -13,7 +13,7 @@ from precache.contract.operation import FINAL_STATUSES
 from precache.contract.times import ms_from_rfc3339, rfc3339_ms
 from precache.contract.wanted import Answer, Outcome, Wanted
 
-# A request of which nothing was heard is given up once a heartbeat of the cloud's bridge came that was sent so long
+# A request without any notification is given up once a heartbeat of the cloud's bridge came that was sent so long
 # after it: what Nova sent before was in the same queue.
 UNHEARD_AFTER_S: Final = 60.0
 # For so long a host that hangs holds up its operation, and nothing is reported of it: Nova's long_rpc_timeout.
@@ -112,9 +112,9 @@ def _outcome(record: Wanted, operation: ObservedOperation | None, view: CloudVie
         return "dead" if is_dead(operation, view) else ""
     if record.answer == "refused":
         return "refused"
-    if record.global_request_id in view.heard or view.heard_s is None:
+    if record.global_request_id in view.started or view.heartbeat_s is None:
         return ""
-    return "unheard" if view.heard_s >= seconds(record.requested_at) + UNHEARD_AFTER_S else ""
+    return "unheard" if view.heartbeat_s >= seconds(record.requested_at) + UNHEARD_AFTER_S else ""
 
 
 def is_dead(operation: ObservedOperation, view: CloudView) -> bool:
@@ -122,9 +122,9 @@ def is_dead(operation: ObservedOperation, view: CloudView) -> bool:
 
     Hosts that hang are not reported, and an operation that waits behind others in its conductor is not either. So it is
     dead only if, since its last event, nothing moved on the whole cloud for longer than its hosts may hang, and the
-    bridge was heard after that.
+    bridge sent a heartbeat after that.
     """
-    if operation.status != "stalled" or view.heard_s is None:
+    if operation.status != "stalled" or view.heartbeat_s is None:
         return False
     limit_s = _quiet_s(operation) + _SLACK_S
     moved_s = operation.last_event_s
@@ -133,7 +133,7 @@ def is_dead(operation: ObservedOperation, view: CloudView) -> bool:
             return True
         if other is not operation:
             moved_s = max(moved_s, other.last_event_s + _quiet_s(other))
-    return view.heard_s - moved_s >= limit_s
+    return view.heartbeat_s - moved_s >= limit_s
 
 
 def _quiet_s(operation: ObservedOperation) -> float:

@@ -35,7 +35,7 @@ class TargetState:
         return self.last is not None and self.last.phase == "open"
 
     @property
-    def lacking(self) -> Sequence[HostStanding]:
+    def absent(self) -> Sequence[HostStanding]:
         """The hosts that do not have the image, as far as can be known."""
         return [each for each in self.hosts if not each.has_it]
 
@@ -75,5 +75,5 @@ def _other(target: WantedTarget, view: CloudView) -> ObservedOperation | None:
 
 
 def is_blind(view: CloudView, now_s: float) -> bool:
-    """Return whether no bridge of the cloud was heard lately: what becomes of a request would not be seen."""
-    return view.heard_s is None or now_s - view.heard_s > HEARTBEAT_FRESH_S
+    """Return whether no heartbeat of the cloud's bridge came lately: what becomes of a request would not be seen."""
+    return view.heartbeat_s is None or now_s - view.heartbeat_s > HEARTBEAT_FRESH_S

@@ -66,27 +66,27 @@ def judge(standing: TargetState, held_up: str, now_s: float) -> Verdict:
         held_up: why a request that is due is not made, in words; ``""`` when none is due.
         now_s: now.
     """
-    lacking = words.lacking_text(standing.hosts)
+    absent = words.absent_text(standing.hosts)
     if standing.target.declaration.paused:
-        return Verdict("paused", "none", None, _joined("paused in the declaration", lacking))
+        return Verdict("paused", "none", None, _joined("paused in the declaration", absent))
     if not standing.hosts:
         return Verdict("waiting", "none", None, "the aggregate has no hosts")
     if standing.working:
-        return Verdict("working", "wait", None, _joined(_working_text(standing), lacking))
+        return Verdict("working", "wait", None, _joined(_working_text(standing), absent))
     state: WantedState = "failing" if _is_failing(standing) else "waiting"
     if held_up:
-        return Verdict(state, "wait", None, _joined(held_up, _failure_text(standing), lacking))
+        return Verdict(state, "wait", None, _joined(held_up, _failure_text(standing), absent))
     if standing.due is None:
-        return Verdict("waiting", "none", None, lacking)
-    return _next_verdict(standing, standing.due, state, lacking, now_s)
+        return Verdict("waiting", "none", None, absent)
+    return _next_verdict(standing, standing.due, state, absent, now_s)
 
 
-def _next_verdict(standing: TargetState, due: Due, state: WantedState, lacking: str, now_s: float) -> Verdict:
+def _next_verdict(standing: TargetState, due: Due, state: WantedState, absent: str, now_s: float) -> Verdict:
     at_s = due.at_s if due.at_s > now_s else None
     reason = words.due_text(due, standing.target.declaration.retry.attempts)
-    if not standing.lacking and state != "failing":
+    if not standing.absent and state != "failing":
         return Verdict("resident", "ask", at_s, f"resident on {words.hosts_text(len(standing.hosts))}; {reason}")
-    return Verdict(state, "ask", at_s, _joined(_failure_text(standing), lacking, reason))
+    return Verdict(state, "ask", at_s, _joined(_failure_text(standing), absent, reason))
 
 
 def _is_failing(standing: TargetState) -> bool:

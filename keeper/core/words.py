@@ -20,7 +20,7 @@ def some(hosts: Sequence[HostStanding]) -> str:
     return f"{names} and {len(hosts) - _FEW} more" if len(hosts) > _FEW else names
 
 
-def lacking_text(hosts: Sequence[HostStanding]) -> str:
+def absent_text(hosts: Sequence[HostStanding]) -> str:
     """Return what is missing where: ``failed on db3; no answer from db7, db9``; ``""`` when nothing is."""
     parts = []
     for state, text in (

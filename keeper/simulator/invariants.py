@@ -21,7 +21,7 @@ Name = Literal[
     "window_kept",
     "nothing_needless",
 ]
-# A purge is the keeper's fault if it could have asked for so long before, within the margin.
+# The keeper is to blame for a purge if it could have asked that long before, within the margin.
 _COULD_ASK_S: Final = HOUR_S
 _STEP_S: Final = 300.0
 # Of one image on one aggregate in 24 h: three renewals and their attempts, whatever went wrong.
@@ -119,7 +119,7 @@ class Invariants:
             wait_s = backoff_s(first_s, record.failures)
         elif record.attempt > 1:
             wait_s = backoff_s(first_s, record.attempt - 1)
-            if took is not None and took.ended_s is not None and took.lacking and self.path.knows(took):
+            if took is not None and took.ended_s is not None and took.absent and self.path.knows(took):
                 since_s = took.ended_s
         # Times are kept in milliseconds.
         if now_s - since_s < wait_s - 0.001:

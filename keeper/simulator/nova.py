@@ -56,7 +56,7 @@ class OperationModel:
     started_s: float
     ended_s: float | None = None
     open: bool = True
-    lacking: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class NovaModel:
         time: virtual time.
         purge_after_s: ``remove_unused_original_minimum_age_seconds``.
         send: takes Nova's notifications.
-        on_purge: is told of a host, an image, and when that was touched last, as it is purged.
+        on_purge: takes a host, an image, and when that was touched last, as it is purged.
         first_s, again_s: how long a host takes for an image that it lacks, and for one that it has.
     """
 
@@ -139,7 +139,7 @@ class NovaModel:
         hosts = list(self.aggregates[aggregate].hosts)
         number = len(self.operations) + 1
         operation = OperationModel(f"req-{number}", global_request_id, aggregate, image, hosts, self._time.now_s)
-        operation.lacking = set(hosts)
+        operation.absent = set(hosts)
         self.operations.append(operation)
         self._send(SentNotification("start", self._time.now_s, operation))
         self._queue.extend((operation, host) for host in hosts)
@@ -177,7 +177,7 @@ class NovaModel:
             return
         if result == "cached":
             host.images[operation.image] = self._time.now_s
-            operation.lacking.discard(host.name)
+            operation.absent.discard(host.name)
         if result != "silent":
             cached = result == "cached"
             self._send(SentNotification("progress", self._time.now_s, operation, host.name, cached))

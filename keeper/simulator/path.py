@@ -25,7 +25,7 @@ class KnownOperation:
         self.status = "running"
         self.reported: dict[str, bool] = {}
         self.last_event_s = operation.started_s
-        self.heard_s = now_s
+        self.heartbeat_s = now_s
 
     def seen(self) -> ObservedOperation:
         """Return it as the keeper sees it."""
@@ -48,15 +48,15 @@ class PathModel:
     Attributes:
         bridge, kafka, processor, store: whether each is up; what is sent meanwhile waits before it.
         residency: as :class:`keeper.core.observed.CloudView` has it.
-        heard: global request ids whose START is in Kafka.
-        heard_s: the last heartbeat that the store has.
+        started: global request ids whose START is in Kafka.
+        heartbeat_s: the last heartbeat that the store has.
     """
 
     def __init__(self, time: Timeline, uuids: dict[str, str]) -> None:
         self.bridge = self.kafka = self.processor = self.store = True
         self.residency: dict[tuple[str, str], dict[str, ObservedHostImage]] = {}
-        self.heard: set[str] = set()
-        self.heard_s: float | None = None
+        self.started: set[str] = set()
+        self.heartbeat_s: float | None = None
         self._time = time
         self._uuids = uuids
         self._resumed_s = time.now_s
@@ -77,7 +77,7 @@ class PathModel:
             self._resumed_s = self._time.now_s
         while self.bridge and self.kafka and self._rabbitmq:
             notification = self._rabbitmq.popleft()
-            self.heard.add(notification.operation.global_request_id)
+            self.started.add(notification.operation.global_request_id)
             self._log.append(notification)
         while self.processor and self.kafka and self.store and self._log:
             self._process(self._log.popleft())
@@ -102,7 +102,7 @@ class PathModel:
 
     def _process(self, entry: SentNotification | float) -> None:
         if isinstance(entry, float):
-            self.heard_s = entry
+            self.heartbeat_s = entry
             return
         operation = entry.operation
         known = self._known.get(operation.request_id)
@@ -110,20 +110,20 @@ class PathModel:
             known = KnownOperation(operation, self._uuids[operation.aggregate], self._time.now_s)
             self._known[operation.request_id] = known
         known.last_event_s = entry.at_s
-        known.heard_s = self._time.now_s
+        known.heartbeat_s = self._time.now_s
         if known.status == "stalled":
             known.status = "running"
         if entry.kind == "progress":
             known.reported[entry.host] = entry.cached
             self._report(known, entry.host, "cached" if entry.cached else "failed")
         elif entry.kind == "end":
-            self._finish(known, "completed" if not operation.lacking else "completed_with_errors")
+            self._finish(known, "completed" if not operation.absent else "completed_with_errors")
 
     def _timers(self) -> None:
         if not (self.processor and self.kafka and self.store) or self._log:
             return
         for known in list(self._known.values()):
-            quiet_s = self._time.now_s - known.heard_s
+            quiet_s = self._time.now_s - known.heartbeat_s
             if known.status == "running" and quiet_s >= _STALL_AFTER_S:
                 known.status = "stalled"
             elif known.status == "stalled" and quiet_s >= _ABANDON_AFTER_S:

@@ -60,7 +60,7 @@ class World:
         self.time.run(self.story.start_s + self.story.days * DAY_S)
         return self
 
-    def lacking(self) -> list[str]:
+    def absent(self) -> list[str]:
         """Return what is declared and not there now, in truth, on hosts that are up: ``IMAGE on HOST``."""
         return [
             f"{image.name} on {name}"
@@ -122,8 +122,8 @@ class World:
             images=list(self.nova.images.values()),
             residency=self.path.residency,
             operations=self.path.operations(),
-            heard=self.path.heard,
-            heard_s=self.path.heard_s,
+            started=self.path.started,
+            heartbeat_s=self.path.heartbeat_s,
         )
 
     def _seen(self, model: AggregateModel) -> ObservedAggregate:

@@ -1,4 +1,4 @@
-"""Configuration: YAML files read into frozen models, with every fault of a file told at once, by line and key path.
+"""Configuration: YAML files read into frozen models, with every error of a file reported at once, by line and key path.
 
 A part declares its own model from :class:`Block` and the shared blocks here, and calls :func:`load`.
 """

@@ -1,4 +1,4 @@
-"""A configuration file as plain values, with the line of each key, environment variables filled in, and its faults.
+"""A configuration file as plain values, with the line of each key, environment variables filled in, and its errors.
 
 What YAML 1.1 is known to surprise with is read as YAML 1.2 reads it: ``yes``, ``no``, ``on``, ``off``, ``12:30`` and
 ``2026-11-22`` are text, and so is a number with leading zeros. A model that wants a boolean takes ``yes`` all the same.
@@ -48,7 +48,7 @@ for _name, _pattern, _first in (
 
 
 class Map(dict[str, Any]):
-    """A mapping of the file that knows where it stands, so that a model can name its faults."""
+    """A mapping of the file that knows where it stands, so that a model can name its errors."""
 
     def __init__(self, document: "Document", path: Path) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Document:
         name: the file's name as the user gave it.
         folder: relative ``*_file`` paths start here.
         lines: the line of each key path.
-        unusable: key paths whose value is known to be at fault: nothing more is said about them.
+        unusable: key paths whose value is known to be wrong: nothing more is said about them.
         masks: values that no text may show, with what stands in their place.
     """
 
@@ -78,9 +78,9 @@ class Document:
     _noted: set[FileError] = field(default_factory=set, repr=False)
 
     def error(self, path: Path, text: str, *, line: int | None = None) -> None:
-        """Note a fault of the key at this path; secrets are masked out of its text."""
+        """Note an error of the key at this path; secrets are masked out of its text."""
         error = FileError(self.name, self.line(path) if line is None else line, path_text(path), self._masked(text))
-        # Kept beside the list, which would be searched anew for each fault of a long file.
+        # Kept beside the list, which would be searched anew for each error of a long file.
         if error not in self._noted:
             self._noted.add(error)
             self.errors.append(error)
@@ -175,7 +175,7 @@ class _Builder:
         self._values = 0
 
     def build(self, node: yaml.Node) -> Any:
-        """Return the values of a whole file; None, with a fault noted, when there are too many."""
+        """Return the values of a whole file; None, with an error noted, when there are too many."""
         try:
             return self._value(node, (), 0)
         except _TooMuchError as error:

@@ -18,11 +18,11 @@ _ALIKE: Final = 0.6
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileError:
-    """One fault of one file.
+    """One error in one file.
 
     Attributes:
         file: the file's name as the user gave it.
-        line: from 1; 0 when the fault is of the whole file.
+        line: from 1; 0 when the error is of the whole file.
         path: the key path, such as ``clouds[0].transport_url``; ``""`` for the whole file.
         text: what is wrong, and what would be right; never a secret's value.
     """
@@ -46,7 +46,7 @@ class ConfigError(Exception):
 
 
 def error_at(key: str, text: str) -> PydanticCustomError:
-    """Return what a model's validator raises when one of the model's keys is at fault, to have the fault name that key.
+    """Return what a model's validator raises when one of the model's keys is wrong, to have the error name that key.
 
     A check of one key belongs into that key's own type: a model's validator runs only once all its keys are good.
     """
@@ -54,9 +54,9 @@ def error_at(key: str, text: str) -> PydanticCustomError:
 
 
 def error_beside(key: str, text: str) -> PydanticCustomError:
-    """Return what the validator of one field raises to have the fault name another key of the same block.
+    """Return what the validator of one field raises to have the error name another key of the same block.
 
-    For a check of several keys that is to run even when the rest of the block is at fault: put it on the last of them.
+    For a check of several keys that is to run even when the rest of the block is wrong: put it on the last of them.
     """
     return PydanticCustomError(BESIDE, "{text}", {"key": key, "text": text})
 

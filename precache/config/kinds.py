@@ -17,13 +17,13 @@ ALL_KEYS: Final = frozenset().union(*KEYS_OF.values())
 Kind = Literal["bridge", "processor", "keeper", "web", "operator", "demo", "kafka"]
 
 # The first that applies: a keeper's file and a page's file hold `operators`, too.
-_TOLD_BY: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
+_ALONE: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
     ("demo", frozenset({"bridge", "processor"})),
     ("keeper", frozenset({"wanted"})),
     ("web", frozenset({"listen"})),
     ("operator", frozenset({"operators"})),
     ("bridge", frozenset({"clouds"})),
-    # A service's keys without what tells the services apart: taken for a processor's file that lacks its store.
+    # A service's keys without those that distinguish the services: taken for a processor's file that lacks its store.
     ("processor", frozenset({"store", "operations", "instance", "shutdown_timeout", "http"})),
 )
 
@@ -39,5 +39,5 @@ FILE_OF: Final[dict[Kind, str]] = {
 
 
 def kind_of_keys(keys: AbstractSet[str]) -> Kind:
-    """Return the kind of a file that has these top-level keys; ``kafka`` when none of them tells another kind."""
-    return next((kind for kind, telling in _TOLD_BY if keys & telling), "kafka")
+    """Return the kind of a file that has these top-level keys; ``kafka`` when none of them is of another kind alone."""
+    return next((kind for kind, alone in _ALONE if keys & alone), "kafka")

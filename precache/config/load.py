@@ -1,4 +1,4 @@
-"""From a file to a model, or to every fault that is in it."""
+"""From a file to a model, or to every error that is in it."""
 
 from collections.abc import Mapping
 from pathlib import Path as FilePath
@@ -42,7 +42,7 @@ def load(path: FilePath, model: type[T], environ: Mapping[str, str] | None = Non
         environ: what ``${VAR}`` is taken from; the process's environment by default.
 
     Raises:
-        ConfigError: with every fault of the file.
+        ConfigError: with every error of the file.
     """
     document, value = documents.read(path, environ)
     if value is None:
@@ -52,7 +52,7 @@ def load(path: FilePath, model: type[T], environ: Mapping[str, str] | None = Non
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         for detail in details:
-            # A list whose items are at fault is not short as well.
+            # A list whose items are wrong is not short as well.
             if not (detail["type"] == "too_short" and any(_beneath(other, detail) for other in details)):
                 _note(document, value, detail)
     else:
@@ -69,7 +69,7 @@ def top_level_keys(path: FilePath) -> frozenset[str]:
 
 def _in_order(document: Document) -> list[Any]:
     if not document.errors:
-        document.error((), "is refused, but no fault was named: please report this")
+        document.error((), "is refused, but no error was named: please report this")
     return sorted(document.errors, key=lambda error: error.line)
 
 

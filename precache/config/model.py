@@ -27,7 +27,7 @@ class Block(BaseModel):
     A union of blocks needs a discriminator: each block that is tried notes its errors.
 
     Attributes:
-        renamed: keys that earlier versions had, with today's name; an old key is unknown, and told with the new one.
+        renamed: keys that earlier versions had, with today's name; an old key is refused with the new one.
         ignored: keys that are left unread, for a model that reads some blocks of a file alone.
     """
 
@@ -89,13 +89,13 @@ def _note_unknown(data: Map, key: str, known: frozenset[str], renamed: Mapping[s
     data.document.error((*data.path, key), unknown_key(key, known, renamed))
     meant = renamed.get(key) or nearest(key, known)
     if meant is not None and meant not in data:
-        # The key that was meant is there, if misspelt: to call it missing as well would say one fault twice.
+        # The key that was meant is there, if misspelt: to call it missing as well would report one error twice.
         data.document.unusable.add((*data.path, meant.removesuffix(TWIN)))
         data.document.unusable.add((*data.path, meant))
 
 
 def read_secret_file(document: Document, path: Path, name: object) -> str | None:
-    """Return what a ``*_file`` key points to, less one newline at its end; None when it can't, and a fault is noted."""
+    """Return what a ``*_file`` key points to, less one newline at its end; None, with an error noted, when it can't."""
     if path in document.unusable:
         return None
     if not isinstance(name, str) or not name:

@@ -43,7 +43,7 @@ def load_blocks(path: Path, model: type[T], blocks: AbstractSet[str], environ: M
         environ: what ``${VAR}`` is taken from; the process's environment by default.
 
     Raises:
-        ConfigError: with the faults of these blocks; or, where they have none, with those of the file's form.
+        ConfigError: with the errors of these blocks; or, where they have none, with those of the file's form.
     """
     try:
         return load(path, model, environ)

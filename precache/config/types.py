@@ -28,7 +28,7 @@ def parse_duration(value: object) -> float:
 
 def _seconds(value: object) -> float:
     if isinstance(value, bool):
-        raise ValueError(_DURATION_HELP)  # noqa: TRY004 - pydantic turns ValueError into a fault
+        raise ValueError(_DURATION_HELP)  # noqa: TRY004 - pydantic makes an error of the file of it
     if isinstance(value, int | float):
         # Whatever is out of bounds, and what is no number at all, is refused as such by the caller.
         return float(value) if 0 <= value <= _MAX_DURATION_S else -1.0

@@ -91,8 +91,8 @@ class DeadLetter:
             while ``whole`` is not: credentials in it can't be masked, so nothing is kept but its length and hash.
         properties: AMQP properties or whatever else came beside the body; JSON-serialisable. Past
             :data:`MAX_PROPERTIES_BYTES` the beginning of their JSON stands in ``cut``, its length in ``length``.
-        identity: what tells it from every other dead letter, where that is known: one that is written a second time
-            then has the same ``ce_id``. ``""``: each one is an event of its own.
+        identity: what distinguishes it from every other dead letter, where that is known: one that is written a
+            second time then has the same ``ce_id``. ``""``: each one is an event of its own.
         topics: those that refused the record made of it, or had not taken it yet when one refused it.
         whole: the bytes as they came, of which ``body`` is the masked beginning. ``None``: nothing was masked or cut.
     """

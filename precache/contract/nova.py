@@ -112,7 +112,7 @@ class EndNotification(Struct, gc=False, tag_field="event_type", tag=END):
 
 
 class InstanceFields(Struct, gc=False):
-    """The fields of an ``InstanceCreatePayload`` that tell how long an instance took to boot, and where."""
+    """The fields of an ``InstanceCreatePayload`` that say how long an instance took to boot, and where."""
 
     uuid: Annotated[str, record("the instance", min_length=1)]
     image_uuid: Annotated[str | None, record("the image it was made from; empty or null: a boot from a volume")] = None

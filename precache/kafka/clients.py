@@ -67,7 +67,7 @@ _CHOSEN_CONSUMER: Final[dict[str, Any]] = {
     "fetch.queue.backoff.ms": 5,
     # A group notices a killed member after this time; the default is 45 s. It is what Java's clients had until 3.0.
     "session.timeout.ms": 10_000,
-    # The others hear of it, and of one that left, with their next heartbeat; the default is 3 s.
+    # The others notice it, and one that left, with their next heartbeat; the default is 3 s.
     "heartbeat.interval.ms": 1_000,
 }
 _PROMISED_CONSUMER: Final[dict[str, Any]] = {
@@ -114,7 +114,7 @@ def producer(
     Args:
         block: the user's properties.
         client_id: its name in logs, here and on the broker.
-        connection: told of the connection's losses and refusals, for a caller that asks it; else one of its own.
+        connection: takes the connection's losses and refusals, for a caller that asks it; else one of its own.
         linger_ms: how long a record waits for others of its batch, unless the user says.
         ours: properties of the caller, by librdkafka's names; they win over all others.
 

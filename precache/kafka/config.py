@@ -2,7 +2,7 @@
 
 librdkafka ships no list of its properties, but refuses what it does not know. It is asked without making a client: a
 property that does not exist is laid after the one in question, so that the constructor always ends before it starts
-anything; what is refused first tells whether the one before was good.
+anything; what is refused first shows whether the one before was good.
 """
 
 import re
@@ -57,7 +57,7 @@ class KafkaBlock(RootModel[dict[str, Scalar]]):
 
     @property
     def principal(self) -> str:
-        """Whom Kafka takes this client for, such as ``User:precache``; ``""`` where only Kafka's own rules tell."""
+        """Whom Kafka takes this client for, such as ``User:precache``; ``""`` where only Kafka's own rules say."""
         if name := self.root.get("sasl.username"):
             return f"User:{name}"
         protocol = str(self.root.get("security.protocol", "plaintext")).lower()

@@ -1,8 +1,8 @@
-"""What a client tells of its connections, as few log events: lost once, back once, and no more than that.
+"""What a client reports of its connections, in few log events: lost once, back once, and no more.
 
 librdkafka logs each failed attempt to connect, several times a second and broker. Here one ``kafka.disconnected`` is
 written when a broker is lost, again every minute while it is away, and one ``kafka.connected`` when it is back, which
-the client's statistics tell.
+the client's statistics show.
 """
 
 import logging
@@ -64,7 +64,7 @@ class Connection:
         }
 
     def refusal(self, doing: str) -> KafkaRetry | None:
-        """Return as a fault, with what to do, that the brokers refuse our credentials; None while they do not.
+        """Return as an error, with what to do, that the brokers refuse our credentials; None while they do not.
 
         A call knows nothing of it: records wait for a connection, and requests time out.
         """
@@ -72,7 +72,7 @@ class Connection:
         return KafkaRetry(doing, name, self._refusal, actionable=True) if name else None
 
     def answered(self) -> None:
-        """Note that a broker answered a request: it takes our credentials, which the statistics tell later."""
+        """Note that a broker answered a request: it takes our credentials, which the statistics show later."""
         self.refused = ""
 
     def log(self, level: int, template: str, *args: object) -> None:

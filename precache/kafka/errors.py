@@ -75,7 +75,7 @@ _TYPES: Final[dict[codes.Decision, type[KafkaCallError]]] = {
 
 
 def classify(error: KafkaError) -> type[KafkaCallError]:
-    """Return what kind of fault an error is.
+    """Return what kind of error this is.
 
     A code that is not known (of a future librdkafka) is to be retried as an error: nothing is lost by that.
     """

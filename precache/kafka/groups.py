@@ -18,7 +18,7 @@ class GroupCommits:
     """Reads a group's last commits, whatever transaction is open. For one thread.
 
     It never joins the group. librdkafka's admin client can't be asked: where the group's coordinator has moved, it ends
-    the process by a segmentation fault (librdkafka's issue 5040, confluent-kafka-python's 1982).
+    the process by a segmentation violation (librdkafka's issue 5040, confluent-kafka-python's 1982).
     """
 
     def __init__(self, kafka: KafkaBlock, client_id: str, group: str) -> None:
@@ -41,7 +41,7 @@ class GroupCommits:
         """Return the numbers of a topic's partitions; none when there is no such topic.
 
         Raises:
-            KafkaCallError: Kafka does not tell.
+            KafkaCallError: Kafka does not answer.
         """
         with kafka_errors(f"look up topic {topic}"):
             found = self._consumer.list_topics(topic, timeout=timeout_s).topics.get(topic)
@@ -51,7 +51,7 @@ class GroupCommits:
         """Return the commit of each partition, with its metadata; where there is none, the offset is negative.
 
         Raises:
-            KafkaCallError: Kafka does not tell.
+            KafkaCallError: Kafka does not answer.
         """
         places = [TopicPartition(topic, number) for number in numbers]
         if not places:
@@ -81,7 +81,7 @@ class GroupMembers:
         """Return the members' ``client.id``.
 
         Raises:
-            KafkaCallError: Kafka does not tell.
+            KafkaCallError: Kafka does not answer.
         """
         if self._admin is None:
             self._admin = clients.admin(self._kafka, self._client_id).client

@@ -48,7 +48,7 @@ REFUSED: Final[dict[str, str]] = {
     "produce.offset.report": "acknowledgements wait for the delivery report of each record, offsets included",
     "transactional.id": _FATE,
     "transaction.timeout.ms": "how long a killed processor's work is waited for is tuned with the rest of the protocol",
-    "enable.partition.eof": "precache tells the end of a partition by the broker's offsets",
+    "enable.partition.eof": "precache finds the end of a partition by the broker's offsets",
     "group.instance.id": _INSTANCE,
     "client.id": _INSTANCE,
     "allow.auto.create.topics": "topics are made with settings that matter: use `precache topics create`",

@@ -72,7 +72,7 @@ def settings_of(
 
 
 def fix(admin: Admin, errors: Iterable[TopicProblem], deadline: Deadline) -> list[TopicProblem]:
-    """Set what a setting fixes; return the faults that are fixed by that.
+    """Set what a setting fixes; return the errors that are fixed by that.
 
     Raises:
         KafkaRetry: Kafka cannot be reached before the deadline.

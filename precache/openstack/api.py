@@ -13,7 +13,7 @@ class OpenStackError(Exception):
 
 
 class CloudConfigError(OpenStackError):
-    """`clouds.yaml` or the environment does not tell how to reach the cloud. Nothing was asked."""
+    """`clouds.yaml` or the environment does not say how to reach the cloud. Nothing was asked."""
 
 
 class CloudUnreachableError(OpenStackError):
@@ -43,7 +43,7 @@ class RefusedError(OpenStackError):
 
 
 class NoResponseError(OpenStackError):
-    """A request was sent, and no response tells whether the cloud took it. To send it again may do it twice."""
+    """A request was sent, and no response says whether the cloud took it. To send it again may do it twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Cloud(Protocol):
         Raises:
             CloudUnreachableError: nothing was sent.
             RefusedError: Nova did not take it.
-            NoResponseError: nobody knows; notifications with the global request id tell.
+            NoResponseError: nobody knows; notifications with the global request id show it.
         """
         ...
 

@@ -174,21 +174,21 @@ class CloudClient:
         deadline = Deadline.after(_READ_S)
         attempt = 0
         while True:
-            fault = OpenStackError()
+            failure = OpenStackError()
             try:
                 return call_within(min(_ANSWER_S, max(1.0, deadline.left())), call)
             except Exception as error:  # noqa: BLE001 - each becomes one of precache's, or is raised as it is
-                fault = errors.translate(error, self._place, doing)
-                fault.__cause__ = error
+                failure = errors.translate(error, self._place, doing)
+                failure.__cause__ = error
             attempt += 1
-            again = isinstance(fault, CloudUnreachableError) and fault.transient
+            again = isinstance(failure, CloudUnreachableError) and failure.transient
             if not again or attempt >= _ATTEMPTS or deadline.passed:
-                raise fault
+                raise failure
             time.sleep(backoff_s(attempt))
 
     def _get(self, doing: str, path: str) -> Any:
         def ask() -> Any:
-            # A cache that clouds.yaml asks for would tell of yesterday's hosts.
+            # A cache that clouds.yaml asks for would return yesterday's hosts.
             response = self._connection.compute.get(path, microversion=MICROVERSION, skip_cache=True)
             sdk.raise_from_response(response)
             return response.json()

@@ -26,7 +26,7 @@ def find(given: Path | None = None, environ: Mapping[str, str] | None = None) ->
             ``./precache.yaml``, ``~/.config/precache/precache.yaml`` and ``/etc/precache/precache.yaml``.
         environ: the process's environment by default.
 
-    A file that is named need not be there: to read it tells so.
+    A file that is named need not be there: reading it fails then.
     """
     environ = os.environ if environ is None else environ
     if given is not None:

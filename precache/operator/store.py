@@ -28,6 +28,6 @@ def load_store_settings(
 
     Raises:
         NoFileError: there is no such file.
-        ConfigError: with every fault of the blocks ``store`` and ``operators``.
+        ConfigError: with every error of the blocks ``store`` and ``operators``.
     """
     return load_blocks(require(given, environ, also), StoreSettings, {"store", "operators"}, environ)

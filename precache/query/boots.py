@@ -25,7 +25,7 @@ class BootTimes(Struct, frozen=True, kw_only=True):
     """Instances that booted from one image on the hosts of one aggregate. Times are seconds; 0.0 where there are none.
 
     Attributes:
-        aggregate_uuid, aggregate_name: ``unknown`` for hosts of which no operation told an aggregate.
+        aggregate_uuid, aggregate_name: ``unknown`` for hosts that no operation placed in an aggregate.
         resident: instances whose image was on the host; then the median and the 95th percentile of their times.
         absent: the same of those whose image was not, as far as is known.
         failed: instances that did not become active; their times count nowhere.

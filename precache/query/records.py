@@ -167,7 +167,7 @@ def _text(value: str | None) -> str:
 _CONVERTERS: Final[dict[Any, Callable[[Any], Any]]] = {
     tuple[str, ...]: _strings,
     bool: bool,
-    # JSON does not tell 100.0 from 100.
+    # In JSON 100.0 and 100 are the same.
     float: float,
     str: _text,
 }

@@ -1,4 +1,4 @@
-"""Which image is on which host, as far as reports tell: an estimate. Pure.
+"""Which image is on which host, as far as reports go: an estimate. Pure.
 
 For one image on one host, operations count by their START, the last one first, whichever aggregate they were for:
 
@@ -73,7 +73,7 @@ class Residency(Struct, frozen=True, kw_only=True):
     """The images of one aggregate on its hosts.
 
     Attributes:
-        as_of: START of the operation that told the hosts; nanoseconds, 0: Nova was asked.
+        as_of: START of the operation that listed the hosts; nanoseconds, 0: Nova was asked.
         hosts: in natural order.
         lists_cut: the store does not name all hosts: the list of silent ones was too long.
         pairs: each image and host that something is known of, by image, then host.
@@ -90,7 +90,7 @@ class Residency(Struct, frozen=True, kw_only=True):
 
 
 class _Event(NamedTuple):
-    """What an operation, or a boot, tells of a host; compared by time first."""
+    """What is known of a host from an operation or a boot; compared by time first."""
 
     at: int
     operation: str
@@ -167,13 +167,13 @@ def start_of(operation: StoredOperation) -> int:
 def _residency(
     operations: Sequence[StoredOperation],
     tellers: Sequence[StoredOperation],
-    told: Iterable[str],
+    reported: Iterable[str],
     events: Mapping[tuple[str, str], list[_Event]],
     question: Question,
 ) -> Residency:
     newest = operations[0]
     live = question.live_hosts.get((newest.cloud, newest.aggregate_uuid))
-    hosts = tuple(sorted(told if live is None else live, key=natural))
+    hosts = tuple(sorted(reported if live is None else live, key=natural))
     images = {image for each in operations for image in each.images}
     asked = tuple(sorted(images & {question.image} if question.image else images))
     purge_after_s = question.purge_after_s(newest.cloud, newest.aggregate_uuid, newest.aggregate_name)

@@ -31,7 +31,7 @@ _OPENING: Final = (b"[", b"{", b"(")
 _BRACKETS: Final = {mark: re.compile(rb"[\[\](){}" + mark + rb"]") for mark in (b'"', b"'")}
 _NOTHING: Final = frozenset({b"null", b"None", b"[]", b"{}"})
 _BACKSLASH: Final = 0x5C
-# No secret that is known by its form is longer: a URL's userinfo with "://" and "@", what tells a Fernet token.
+# No secret that is known by its form is longer: a URL's userinfo with "://" and "@", the prefix of a Fernet token.
 _LONGEST_UNNAMED: Final = 1024
 
 
@@ -103,7 +103,7 @@ def _value_end(body: bytes, start: int, quote: bytes) -> int:
     if body[start : start + 1] in _OPENING:
         return _bracket_end(body, start, quote)
     if body[start : start + 1] in (b'"', b"'", b"\\"):
-        return len(body)  # a string of another level: no telling where it ends
+        return len(body)  # a string of another level: where it ends is unknown
     found = _TOKEN_END.search(body, start)
     return found.start() if found is not None else len(body)
 

@@ -19,7 +19,7 @@ from precache.runtime.masking import mask_value
 
 # A whole request, answer included, may take that long, however it trickles.
 _REQUEST_S: Final = 10.0
-# Each has a thread and a descriptor. Beyond them the oldest is cut off, so that a client that asks is always heard.
+# Each has a thread and a descriptor. Beyond them the oldest is cut off, so that a client that asks is always served.
 _MAX_CONNECTIONS: Final = 32
 # How long the thread of a connection that was cut off may take to end.
 _CUT_S: Final = 1.0

@@ -29,7 +29,7 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 class _Stderr:
-    """The process's stderr at each moment. A log that cannot be written must not stop what it tells about."""
+    """The process's stderr at each moment. A log that cannot be written must not stop what it is about."""
 
     def write(self, text: str) -> int:
         try:
@@ -106,5 +106,5 @@ def _to_json(event: Any, **_options: Any) -> str:
     try:
         return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:
-        # A lone surrogate or a number beyond 64 bits: what came off a wire must not stop who tells of it.
+        # A lone surrogate or a number beyond 64 bits: what came off a wire must not stop who logs it.
         return json.dumps(event, default=str, skipkeys=True)

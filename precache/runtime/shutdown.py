@@ -1,4 +1,4 @@
-"""A request to stop, from a signal or from inside, that every wait of the process hears at once."""
+"""A request to stop, from a signal or from inside, that every wait of the process notices at once."""
 
 import os
 import select

@@ -42,7 +42,7 @@ class ProgressReport(NamedTuple):
 
 
 class Boundary(NamedTuple):
-    """START or END; ``hosts`` is ``None`` when the notification does not tell them."""
+    """START or END; ``hosts`` is ``None`` when the notification does not list them."""
 
     request_id: str
     moment: datetime
@@ -68,7 +68,7 @@ _decode: Final = Decoder(ProgressNotification | StartNotification | EndNotificat
 
 
 def read(value: bytes) -> Event | None:
-    """Return the event that a record's value tells; ``None`` for an event type that means nothing here.
+    """Return the event of a record's value; ``None`` for an event type that means nothing here.
 
     Raises:
         Unreadable: the value can't be used; carries the reason and the place.

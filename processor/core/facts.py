@@ -33,11 +33,11 @@ class Tally:
 
 
 class Facts:
-    """What the events of one operation told.
+    """What is known from the events of one operation.
 
     Attributes:
-        hosts: every host named or heard of; its tally once it reported, ``None`` before.
-        listed: START or END told the hosts, so that they are all known.
+        hosts: every host that was named; its tally once it reported, ``None`` before.
+        listed: START or END listed the hosts, so that they are all known.
         total: hosts of START and END and those that reported; without a list, Nova's own total if that is larger.
         done: hosts that reported; ``failed``: those with a failed image; ``errors``: failed (host, image) pairs.
         start_at, end_at: START's and END's time; ``None`` until they come.
@@ -125,7 +125,7 @@ class Facts:
 
     @property
     def event_count(self) -> int:
-        """Return how many events brought something new; a record's counts say of how many it tells."""
+        """Return how many events brought something new; a record's counts say how many it has."""
         return self.done + (self.start_at is not None) + (self.end_at is not None)
 
     def silent_hosts(self) -> Iterator[str]:

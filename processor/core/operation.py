@@ -21,7 +21,7 @@ class OperationState:
         time_ns: the time of its point: that event's, with the operation's spare digits.
         status, revision, sequence, final_at_ms: the decision; ``opening`` and zeros until the first.
         record: the last record of a final operation: the only source of its row.
-        revise_at_ms: when late events that the last record does not tell become a revision; ``None``: there are none.
+        revise_at_ms: when late events that the last record does not count become a revision; ``None``: there are none.
         armed_ms: the earliest time at which the partition's timers will look at it.
     """
 
@@ -66,7 +66,7 @@ class OperationState:
 
     @classmethod
     def from_record(cls, record: Operation) -> "OperationState":
-        """Return an operation with the decision that a record tells, and no facts yet.
+        """Return an operation with the decision of a record, and no facts yet.
 
         Raises:
             ValueError: the record is not one of ``precache.operations``.
@@ -94,7 +94,7 @@ class OperationState:
 
     @property
     def unreported(self) -> int:
-        """How many events the last record, a final one, does not tell; negative while some that it tells are missing.
+        """How many events the last record, a final one, does not count; negative while some that it counts are missing.
 
         Each event that brought something new added a host, START or END, and the record says how many of these it knew.
         """

@@ -40,7 +40,7 @@ class Partition:
     Args:
         timers: how long things may take.
         clock_ms: where the clock stood at the last commit; ``None``: there was none.
-        revise_at_ms: when the revisions that were owed then are due; :data:`NOTHING_OWED`, or ``None``: nobody tells.
+        revise_at_ms: when the revisions that were owed then are due; :data:`NOTHING_OWED`, or ``None``: not known.
         wall_ms: wall time, for a replay.
 
     Attributes:
@@ -59,7 +59,7 @@ class Partition:
         # A timestamp beyond this is distrusted. Had one been trusted before the commit, the clock would stand there: so
         # a replay decides as the first run did.
         self._latest_ms = NEVER if clock_ms is None else clock_ms
-        # At that commit no event was owed a revision: what the last records don't tell were dead letters, `late`.
+        # At that commit no event was owed a revision: what the last records don't count were dead letters, `late`.
         self._owes_nothing = revise_at_ms == NOTHING_OWED
         self._wall_ms = wall_ms
         self._ensure_revisions_come()
@@ -149,7 +149,7 @@ class Partition:
             out: gathers the points and the heartbeats again, when given.
 
         Returns:
-            Whether the record is of no operation, or of a known one; ``False`` tells that a decision is missing.
+            Whether the record is of no operation, or of a known one; ``False``: a decision is missing.
         """
         if ts_ms > self.clock_ms:
             if ts_ms > self._latest_ms:
@@ -177,8 +177,8 @@ class Partition:
     def _was_closed(self, operation: OperationState) -> bool:
         """Return whether the next event of an operation came when it had been closed, and became a dead letter.
 
-        The events that its last record tells came before that, whatever their stamps. The next one is either in a
-        revision that was owed at the commit, or it came late. Where one was owed, the clock tells which.
+        The events that its last record counts came before that, whatever their stamps. The next one is either in a
+        revision that was owed at the commit, or it came late. Where one was owed, the clock decides which.
         """
         if operation.final_at_ms is None or operation.unreported < 0:
             return False

@@ -29,7 +29,7 @@ class Timers:
                 "grace_period, stall_after, abandon_after and allowed_lateness must all be longer than zero"
             )
         if self.grace_period_ms > self.stall_after_ms:
-            # A report may then bring a due time forward, and the timer queue does not hear of most reports.
+            # A report may then bring a due time forward, and the timer queue does not see most reports.
             raise ValueError("grace_period must not be longer than stall_after")
         if self.abandon_after_ms <= self.stall_after_ms:
             raise ValueError("abandon_after must be longer than stall_after")

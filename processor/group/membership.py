@@ -204,15 +204,15 @@ class Membership:
             return int(offsets[1])
 
     def known_end_offset(self, number: int) -> int:
-        """Return the end offset as the last fetch told it; negative when none did."""
+        """Return the end offset as the last fetch had it; negative when none did."""
         with self._calls("read the end offset"):
             return int(self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)[1])
 
     def leave(self) -> None:
         """Leave the group, so that others take over at once.
 
-        The client's ``close`` does not tell the group that a static member leaves; its ``unsubscribe`` does, once the
-        partitions are revoked.
+        The client's ``close`` does not let the group know that a static member leaves; its ``unsubscribe`` does, once
+        the partitions are revoked.
         """
         # Where that fails, others take over when the session has ended.
         with suppress(KafkaCallError), kafka_errors("leave the group"):

@@ -32,7 +32,7 @@ T = TypeVar("T")
 Steps = Generator[None, None, T]
 
 _LOG_AGAIN_S: Final = 10.0
-# What Kafka does not tell of a predecessor in that many attempts does not hold up the rebuild.
+# A predecessor of which Kafka says nothing in that many attempts does not hold up the rebuild.
 _ATTEMPTS: Final = 3
 _NOWHERE: Final = 2**63  # after every offset
 _NEW_START: Final = (
@@ -264,7 +264,7 @@ class Rebuilder:
         return counts
 
     def _first(self, place: PartitionPlace, committed: int) -> Steps[int]:
-        """Return where the first operation begins that is open or uncommitted, when no commit metadata tells."""
+        """Return where the first operation begins that is open or uncommitted, when no commit metadata says so."""
         if committed < 0:
             return _NOWHERE
         begins: dict[bytes, int] = {}

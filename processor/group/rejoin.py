@@ -1,6 +1,6 @@
 """Replaces a group client that does not come back.
 
-librdkafka may lose the group's coordinator for good: after a pause of the only broker, say, which then tells for a
+librdkafka may lose the group's coordinator for good: after a pause of the only broker, say, which then says for a
 moment that the cluster has no brokers. Its consumer is a member no more, says nothing, and never joins again. So when
 we are no member, and the coordinator answers others and does not know us, the client is replaced.
 """
@@ -25,7 +25,7 @@ class Rejoin:
 
     Args:
         membership: whose client it is.
-        members: the group's, as the coordinator tells others.
+        members: the group's, as the coordinator lists them.
         own: the client's ``client.id``.
         call_s: how long the coordinator may take to answer.
         clock: seconds that only ever grow.

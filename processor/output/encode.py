@@ -94,7 +94,7 @@ class Publisher:
         """Write records into the open transaction.
 
         Raises:
-            KafkaCallError: one was not taken; the reason may be that of an earlier one, and not be told here.
+            KafkaCallError: one was not taken; the reason may be that of an earlier one, and is not given here.
         """
         produce: Any = self._producer.produce  # its stubs want other headers than it takes
         with kafka_errors("write to the derived topics"):

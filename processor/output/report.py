@@ -1,4 +1,4 @@
-"""What a round did, told in logs and metrics; after its commit, so that each thing is reported once."""
+"""What a round did, in logs and metrics; after its commit, so that each thing is reported once."""
 
 from collections.abc import Iterable
 from typing import Final

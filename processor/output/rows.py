@@ -15,9 +15,9 @@ def operation_rows(operation: OperationState) -> Iterator[Row]:
 
 
 def record_rows(record: Operation) -> Iterator[Row]:
-    """Return the rows that a record tells: its images' once it was final, also if it is open again.
+    """Return the rows that a record makes: its images' once it was final, also if it is open again.
 
-    Its images have rows from then on: left as they are while it is open again, they would tell what nothing else does.
+    Its images have rows from then on: left as they are while it is open again, they would say what nothing else does.
     """
     time_ns = ns_from_rfc3339(record.time)
     yield Row(time_ns, record)

@@ -111,8 +111,8 @@ class Steps:
         """Step 5: the rows of the operations that changed.
 
         The same row is written again and again (more hosts reported, a restart, the closing): if it is refused, that is
-        told once for each record of the operation, in the next commit. Should there be none, the partition is rebuilt,
-        and the row written, and refused, again.
+        reported once for each record of the operation, in the next commit. Should there be none, the partition is
+        rebuilt, and the row written, and refused, again.
         """
         self._fault_points.hit("step5:before")
         changed = [

@@ -1,7 +1,7 @@
 """Notices a RabbitMQ that says nothing more on a connection that stands: when nothing has come for long, it is asked.
 
-Heartbeats do not tell soon: RabbitMQ may send none for a whole ``heartbeat_timeout_threshold`` (a minute, by default)
-after it has sent something else.
+Heartbeats take long to show it: RabbitMQ may send none for a whole ``heartbeat_timeout_threshold`` (a minute, by
+default) after it has sent something else.
 """
 
 import time

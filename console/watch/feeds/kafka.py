@@ -24,7 +24,7 @@ class Reach(NamedTuple):
 
     Attributes:
         operation: one operation, by its id or its global request id, and nothing else is followed once it is found.
-        look_back_s: the operations that were heard of in that many seconds, with the reports of those that run.
+        look_back_s: the operations that sent something in that many seconds, with the reports of those that run.
     """
 
     operation: str = ""

@@ -72,7 +72,7 @@ class WatchSource:
 
     @property
     def is_kafka(self) -> bool:
-        """Whether it is Kafka, which tells of the past and of other operations too."""
+        """Whether it is Kafka, which has the past and other operations too."""
         return self.path is not None or self.kafka is not None
 
     def feed(self, reach: "Reach", cloud: str, emit: Callable[[str], None]) -> "Feed":

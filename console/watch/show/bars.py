@@ -135,7 +135,7 @@ def rate(estimate: Estimate) -> str:
 
 
 def left(estimate: Estimate) -> str:
-    """Return ``12m31s left``, or ``~12m31s left`` where former operations tell it; ``""`` when it is not known."""
+    """Return ``12m31s left``, or ``~12m31s left`` where it comes from former operations; ``""``: not known."""
     if estimate.left_s is None:
         return ""
     guess = "~" if estimate.rate is None and estimate.left_s > 0 else ""

@@ -35,7 +35,7 @@ class Manner(NamedTuple):
 
 
 class Screen(Protocol):
-    """Shows events while it is entered. ``who`` tells operations apart where there are several."""
+    """Shows events while it is entered. ``who`` names the operation where there are several."""
 
     def __enter__(self) -> Self: ...
 

@@ -6,7 +6,7 @@ from keeper.core.observed import ObservedOperation
 
 
 def seconds_per_host(aggregate_uuid: str, image: str, operations: Sequence[ObservedOperation]) -> float | None:
-    """Return how long a host took in the newest operation that tells: of this image here, else of any here.
+    """Return how long a host took in the newest operation that shows it: of this image here, else of any here.
 
     ``None`` when no operation of this aggregate has reported.
     """

@@ -23,7 +23,7 @@ RECORD: Final = "record"  # in the Kafka record alone
 
 
 def tag(meaning: str, **bounds: Any) -> Meta:
-    """Annotate a key that tells points apart in the store; ``bounds`` are msgspec's constraints."""
+    """Annotate a key that is part of a point's identity in the store; ``bounds`` are msgspec's constraints."""
     return _meta(TAG, meaning, **bounds)
 
 

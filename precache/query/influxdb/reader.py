@@ -44,7 +44,7 @@ class InfluxReader:
         """See :meth:`precache.query.api.Reader.operations`."""
         conditions = conditions_of(wanted)
         if wanted.limit is not None:
-            # One field tells how far back to look; the others are then read from there on, which takes a tenth.
+            # One field shows how far back to look; the others are then read from there on, which takes a tenth.
             first = self._time_of_last(wanted.limit, conditions)
             if first is None:
                 return []

@@ -78,7 +78,7 @@ EXCEPTIONS: Final[dict[type[Exception], ErrorAction]] = {
 # "... dropped=2" and "dropped 2 points outside retention policy ..."
 _DROPPED: Final = re.compile(r"dropped[ =](\d+)")
 _TOO_OLD: Final = re.compile(r"(?:outside|beyond) retention policy")
-# What a 400 says when it is about the points; another 400 is about the request, and not the rows' fault.
+# What a 400 says when it is about the points; another 400 is about the request, and not because of the rows.
 _ABOUT_POINTS: Final = re.compile(r"unable to parse|partial write")
 _MAX_QUOTE_CHARS: Final = 500
 

@@ -203,7 +203,7 @@ def test_a_connection_that_is_lost_is_reported_and_so_is_its_return(rig: Rig, so
         assert comes_true(lambda: bool(rig.connections()), 15.0)
         rig.close_connections()
         told = comes_true(lambda: bool(bridge.events("bridge.source_lost")), 5.0)
-        assert told == can(source, "tells-when-it-is-lost")
+        assert told == can(source, "reports-when-it-is-lost")
         rig.publish([envelope(progress())])
         rig.wait_forwarded([progress()["message_id"]])
         bridge.wait_ready()

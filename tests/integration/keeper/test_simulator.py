@@ -43,13 +43,13 @@ def test_the_invariants_hold_and_all_is_there_in_the_end(
     for fault in faults:
         event(fault.kind)
     assert world.invariants.requests or not any(each.hosts for each in world.nova.aggregates.values())
-    assert world.lacking() == []
+    assert world.absent() == []
 
 
 def test_three_weeks_with_a_fault_every_few_hours() -> None:
     world = World(random_story(1, 21)).run()
     assert len(world.invariants.requests) > 21
-    assert world.lacking() == []
+    assert world.absent() == []
 
 
 def test_without_faults_nothing_is_purged_and_each_image_is_asked_for_every_twenty_hours() -> None:
@@ -68,7 +68,7 @@ def test_with_a_window_each_night_nothing_is_purged(window: Window) -> None:
     # Purged after 26 h: a window of half an hour a day allows for 24 h and what a request takes.
     world = World(story(days=8, window=window, rules=CloudRules(purge_after_s=26 * HOUR_S, requests=4))).run()
     assert world.invariants.purges == 0
-    assert world.lacking() == []
+    assert world.absent() == []
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_with_a_window_each_night_nothing_is_purged(window: Window) -> None:
 def test_an_outage_shorter_than_the_margin_costs_nothing(kind: str, begins_s: float) -> None:
     world = World(story(Fault(begins_s, kind, for_s=3 * HOUR_S), days=3)).run()  # type: ignore[arg-type]
     assert world.invariants.purges == 0
-    assert world.lacking() == []
+    assert world.absent() == []
 
 
 @pytest.mark.parametrize("kind", ["killed_before_intent", "killed_after_intent", "killed_after_request"])
@@ -96,4 +96,4 @@ def test_after_a_day_of_outage_requests_come_one_after_another() -> None:
     world = World(story(Fault(10 * HOUR_S, "nova_away", for_s=30 * HOUR_S))).run()
     after = [at_s for at_s, _, _ in world.invariants.requests if at_s > world.story.start_s + 40 * HOUR_S]
     assert after[0] < world.story.start_s + 40 * HOUR_S + 10 * MINUTE_S
-    assert world.lacking() == []
+    assert world.absent() == []

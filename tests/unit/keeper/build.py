@@ -25,7 +25,7 @@ DECLARED = Declaration("paris", "app", (ImageChoice("ubuntu"),))
 def view(hosts: Sequence[ObservedHost | str] = ("h1", "h2"), **changes: Any) -> CloudView:
     """Return a cloud with one aggregate and one image, whose bridge is heard."""
     known = [ObservedHost(host) if isinstance(host, str) else host for host in hosts]
-    plain = CloudView([ObservedAggregate(1, "uuid-app", "app", known)], [UBUNTU], heard_s=NOW - 30)
+    plain = CloudView([ObservedAggregate(1, "uuid-app", "app", known)], [UBUNTU], heartbeat_s=NOW - 30)
     return replace(plain, **changes)
 
 

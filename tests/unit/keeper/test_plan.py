@@ -15,7 +15,7 @@ from tests.unit.keeper.build import DECLARED, HOUR, NOW, UBUNTU, cached, only, o
 
 def intent(now_s: float = NOW, seen: CloudView | None = None) -> Wanted:
     """Return the intent of a first request."""
-    (call,) = plan(seen or view(heard_s=now_s - 30), now_s=now_s).calls
+    (call,) = plan(seen or view(heartbeat_s=now_s - 30), now_s=now_s).calls
     return call.record
 
 
@@ -39,8 +39,8 @@ def test_what_nobody_asked_for_is_asked_for_with_an_id_that_follows_from_it() ->
         (view(()), "waiting", "the aggregate has no hosts"),
         (view([ObservedHost("h1", up=False)]), "waiting", "h1 is down"),
         (view(["h1", ObservedHost("h2", up=False)], residency=cached("h1")), "waiting", "h2 is down"),
-        (view(heard_s=NOW - 400), "waiting", "no heartbeat"),
-        (view(heard_s=None), "waiting", "no heartbeat"),
+        (view(heartbeat_s=NOW - 400), "waiting", "no heartbeat"),
+        (view(heartbeat_s=None), "waiting", "no heartbeat"),
         (view(operations=[operation()]), "waiting", "images not known yet"),
         (view(operations=[operation(images=["u-1"], hosts_done=1)]), "waiting", "for this image"),
         (view(aggregates=[]), "failing", "aggregate app is not in Nova"),
@@ -86,7 +86,7 @@ def test_while_the_request_is_open_nothing_is_asked() -> None:
         view(),
         view(operations=[operation(record.global_request_id)]),
         view(operations=[operation(record.global_request_id, status="stalled")]),
-        view(heard=frozenset({record.global_request_id}), heard_s=NOW + 7_000),
+        view(started=frozenset({record.global_request_id}), heartbeat_s=NOW + 7_000),
     ):
         made = plan(seen, record, now_s=NOW + 7_000)
         assert made.calls == []
@@ -95,11 +95,11 @@ def test_while_the_request_is_open_nothing_is_asked() -> None:
 
 def test_a_request_of_which_nothing_was_heard_waits_for_a_later_heartbeat_and_then_the_backoff() -> None:
     record = intent()
-    assert only(plan(view(heard_s=NOW + 59), record, now_s=NOW + 3_600)).outcome == ""
-    heard = only(plan(view(heard_s=NOW + 60), record, now_s=NOW + 90))
-    assert heard.outcome == "unheard"
-    assert plan(view(heard_s=NOW + 590), heard, now_s=NOW + 599).calls == []
-    (call,) = plan(view(heard_s=NOW + 590), heard, now_s=NOW + 600).calls
+    assert only(plan(view(heartbeat_s=NOW + 59), record, now_s=NOW + 3_600)).outcome == ""
+    unheard = only(plan(view(heartbeat_s=NOW + 60), record, now_s=NOW + 90))
+    assert unheard.outcome == "unheard"
+    assert plan(view(heartbeat_s=NOW + 590), unheard, now_s=NOW + 599).calls == []
+    (call,) = plan(view(heartbeat_s=NOW + 590), unheard, now_s=NOW + 600).calls
     assert (call.record.round, call.record.failures, call.record.attempt) == (2, 1, 1)
     assert call.record.global_request_id != record.global_request_id
 
@@ -108,11 +108,11 @@ def test_what_nova_refused_is_said_in_its_words_and_asked_again_ever_more_rarely
     now_s, record, gaps = NOW, intent(), []
     for _ in range(9):
         record = answered(record, "refused", "403: policy", now_s)
-        status = only(plan(view(heard_s=now_s + 1), record, now_s=now_s + 1))
+        status = only(plan(view(heartbeat_s=now_s + 1), record, now_s=now_s + 1))
         assert status.state == "failing"
         assert "403: policy" in status.reason
         asked_s, record = now_s, status
-        while not (calls := plan(view(heard_s=now_s), record, now_s=now_s).calls):
+        while not (calls := plan(view(heartbeat_s=now_s), record, now_s=now_s).calls):
             now_s += 60
         gaps.append(now_s - asked_s)
         record = calls[0].record
@@ -127,7 +127,7 @@ def test_hosts_that_failed_are_asked_for_again_with_backoff_then_with_the_next_c
         mine = operation(record.global_request_id, status="completed_with_errors", last_event_s=ended_s)
         now_s = ended_s
         while not (
-            calls := plan(view(residency=residency, operations=[mine], heard_s=now_s), record, now_s=now_s).calls
+            calls := plan(view(residency=residency, operations=[mine], heartbeat_s=now_s), record, now_s=now_s).calls
         ):
             now_s += 60
         gaps.append(now_s - ended_s)
@@ -142,7 +142,7 @@ def test_hosts_that_failed_are_asked_for_again_with_backoff_then_with_the_next_c
 def test_a_host_that_joined_is_left_alone_for_a_while_then_asked() -> None:
     seen = view(["h1", ObservedHost("h2", since_s=NOW - 500)], residency=cached("h1"))
     assert plan(seen).calls == []
-    assert len(plan(replace(seen, heard_s=NOW + 100), now_s=NOW + 100).calls) == 1
+    assert len(plan(replace(seen, heartbeat_s=NOW + 100), now_s=NOW + 100).calls) == 1
 
 
 def test_a_host_that_came_back_up_is_asked_although_all_attempts_failed() -> None:
@@ -191,12 +191,12 @@ def test_an_operation_whose_conductor_is_gone_is_given_up_but_not_one_that_waits
     record = accepted(NOW)
     mine = operation(record.global_request_id, status="stalled", started_s=NOW, last_event_s=NOW)
     # Two hosts may hang for half an hour each.
-    assert plan(view(operations=[mine], heard_s=NOW + 3_899), record, now_s=NOW + 3_900).calls == []
-    (call,) = plan(view(operations=[mine], heard_s=NOW + 3_900), record, now_s=NOW + 3_900).calls
+    assert plan(view(operations=[mine], heartbeat_s=NOW + 3_899), record, now_s=NOW + 3_900).calls == []
+    (call,) = plan(view(operations=[mine], heartbeat_s=NOW + 3_900), record, now_s=NOW + 3_900).calls
     assert (call.record.round, call.record.failures) == (2, 1)
     # Behind another operation, which moved just now.
     other = operation(id="other", started_s=NOW - 60, last_event_s=NOW + 3_000, status="completed")
-    assert plan(view(operations=[mine, other], heard_s=NOW + 3_900), record, now_s=NOW + 3_900).calls == []
+    assert plan(view(operations=[mine, other], heartbeat_s=NOW + 3_900), record, now_s=NOW + 3_900).calls == []
 
 
 def test_a_cloud_that_does_not_answer_keeps_what_was_seen_and_says_so() -> None:
@@ -214,7 +214,7 @@ def test_paused_asks_nothing() -> None:
 def test_a_record_changes_its_time_only_with_something_else() -> None:
     seen = view(residency=cached("h1", "h2"))
     first = only(plan(seen))
-    assert only(plan(replace(seen, heard_s=NOW + 50), first, now_s=NOW + 60)) == first
+    assert only(plan(replace(seen, heartbeat_s=NOW + 50), first, now_s=NOW + 60)) == first
 
 
 def test_by_property_the_newest_are_meant_and_others_are_removed() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.start.mute import Heard, explain, hear
+from console.start.mute import Received, explain, received_in
 
 GID = "req-11111111-2222-4333-8444-555555555555"
 NOW_MS = 1_000_000
@@ -37,27 +37,27 @@ def start(gid: str) -> Message:
 @pytest.mark.parametrize(
     ("messages", "heard"),
     [
-        ([], Heard()),
-        ([heartbeat("rome", NOW_MS)], Heard()),
-        ([heartbeat("paris", NOW_MS - 60_000), heartbeat("paris", NOW_MS - 90_000)], Heard(heartbeat_age_s=60.0)),
-        ([start("req-another")], Heard()),
-        ([start(GID), heartbeat("paris", NOW_MS)], Heard(start=True, heartbeat_age_s=0.0)),
+        ([], Received()),
+        ([heartbeat("rome", NOW_MS)], Received()),
+        ([heartbeat("paris", NOW_MS - 60_000), heartbeat("paris", NOW_MS - 90_000)], Received(heartbeat_age_s=60.0)),
+        ([start("req-another")], Received()),
+        ([start(GID), heartbeat("paris", NOW_MS)], Received(start=True, heartbeat_age_s=0.0)),
     ],
 )
-def test_hear(messages: list[Message], heard: Heard) -> None:
-    assert hear(messages, "paris", GID, NOW_MS) == heard  # type: ignore[arg-type]
+def test_hear(messages: list[Message], heard: Received) -> None:
+    assert received_in(messages, "paris", GID, NOW_MS) == heard  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("heard", "accepted", "text"),
     [
         (None, True, "precache doctor"),
-        (Heard(start=True), True, "the processor is behind"),
-        (Heard(), True, "no heartbeat of a bridge for cloud paris"),
-        (Heard(heartbeat_age_s=300.0), False, "no heartbeat of a bridge for cloud paris for 5m00s"),
-        (Heard(heartbeat_age_s=30.0), True, "notification_format = versioned"),
-        (Heard(heartbeat_age_s=30.0), False, "most likely Nova does not have it"),
+        (Received(start=True), True, "the processor is behind"),
+        (Received(), True, "no heartbeat of a bridge for cloud paris"),
+        (Received(heartbeat_age_s=300.0), False, "no heartbeat of a bridge for cloud paris for 5m00s"),
+        (Received(heartbeat_age_s=30.0), True, "notification_format = versioned"),
+        (Received(heartbeat_age_s=30.0), False, "most likely Nova does not have it"),
     ],
 )
-def test_explain(heard: Heard | None, text: str, *, accepted: bool) -> None:
+def test_explain(heard: Received | None, text: str, *, accepted: bool) -> None:
     assert text in explain(heard, accepted=accepted, cloud="paris")

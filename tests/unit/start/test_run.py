@@ -32,7 +32,7 @@ MANNER = Manner(resume="precache watch --kafka k:1")
 class FakeCloud:
     """Counts what it is asked."""
 
-    fault: OpenStackError | None = None
+    error: OpenStackError | None = None
     asked: list[tuple[list[str], str]] = field(default_factory=list)
 
     def aggregate(self, wanted: str) -> Aggregate:
@@ -47,8 +47,8 @@ class FakeCloud:
     def cache_images(self, aggregate: Aggregate, images: Sequence[str], global_request_id: str) -> str:
         del aggregate
         self.asked.append((list(images), global_request_id))
-        if self.fault is not None:
-            raise self.fault
+        if self.error is not None:
+            raise self.error
         return "req-1"
 
 
@@ -116,7 +116,7 @@ def once_asked(cloud: FakeCloud) -> Callable[[int], list[Record]]:
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"),
+    ("error", "code"),
     [
         (None, 5),
         (NoResponseError("paris: lost"), 9),
@@ -126,20 +126,20 @@ def once_asked(cloud: FakeCloud) -> Callable[[int], list[Record]]:
     ],
 )
 def test_nothing_comes_after_each_answer(
-    fault: OpenStackError | None, code: int, capsys: pytest.CaptureFixture[str]
+    error: OpenStackError | None, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cloud = FakeCloud(fault)
+    cloud = FakeCloud(error)
     assert start({"paris": cloud}, FakeFeed(), Terms(retries=3, backoff_s=0.0)) == code
     assert len(cloud.asked) == 1, "never by itself"
     out, err = capsys.readouterr()
     assert out.splitlines()[0] == cloud.asked[0][1]
-    assert (str(fault) if fault else "mute") in err
+    assert (str(error) if error else "mute") in err
     assert ("mute" in err) == (code in {5, 9})
 
 
-@pytest.mark.parametrize("fault", [None, NoResponseError("paris: lost")])
-def test_start_comes_after_each_answer(fault: OpenStackError | None) -> None:
-    cloud = FakeCloud(fault)
+@pytest.mark.parametrize("error", [None, NoResponseError("paris: lost")])
+def test_start_comes_after_each_answer(error: OpenStackError | None) -> None:
+    cloud = FakeCloud(error)
     assert start({"paris": cloud}, FakeFeed(once_asked(cloud))) == 0
     assert len(cloud.asked) == 1
 

@@ -171,9 +171,9 @@ def test_check_config_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     bad = write(tmp_path, "bad.yaml", {"kafka": {}, "store": {"type": "sqlite", "path": "x"}})
     assert main.run(["check-config", "--json", good, bad]) == 2
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
-    assert first == {"file": good, "kind": "kafka", "faults": []}
+    assert first == {"file": good, "kind": "kafka", "errors": []}
     assert second["kind"] == "processor"
-    assert second["faults"][0]["path"] == "kafka.bootstrap.servers"
+    assert second["errors"][0]["path"] == "kafka.bootstrap.servers"
 
 
 def test_check_config_holds_files_against_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

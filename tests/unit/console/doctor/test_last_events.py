@@ -55,7 +55,7 @@ def test_nova_is_mute() -> None:
     found = finding("paris", cloud, NOW, "precache")
     assert found.state == "WARN"
     assert found.text == (
-        "last notification of image caching: 72h00m ago; last message of the queue: none that Kafka still tells of"
+        "last notification of image caching: 72h00m ago; last message of the queue: none that Kafka still has"
     )
     for words in ("notification_format = versioned", "versioned_notifications_topics contains precache", "messagingv2"):
         assert words in found.remedy
