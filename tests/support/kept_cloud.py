@@ -23,6 +23,7 @@ from precache.contract.times import rfc3339_us
 from precache.contract.topics import BRIDGE_TYPE
 from tests.faults.processor.arena import ROOT, Arena
 from tests.support.events import Event, Source
+from tests.support.kafka import read_all
 from tests.support.openstack import Asked, FakeOpenStack, aggregate, service
 from tests.support.process import wait_until
 
@@ -143,13 +144,7 @@ class KeptCloud:
 
     def keeper(self, file: Path) -> "KeeperProcess":
         """Start a keeper as a process, with rounds twice a second."""
-        log = self.folder / f"{file.stem}-{uuid.uuid4().hex[:6]}.log"
-        environ = os.environ | {"OS_CLIENT_CONFIG_FILE": str(self.folder / "clouds.yaml")}
-        with log.open("w") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, str(file)], cwd=ROOT, env=environ, stderr=output, stdout=output
-            )
-        return KeeperProcess(process, log)
+        return start_keeper(file, self.folder / "clouds.yaml")
 
     def _take(self, asked: Asked) -> str:
         """Do what Nova does with a request: tell of it, host by host."""
@@ -197,6 +192,25 @@ class KeptCloud:
 def image(identity: str, name: str, created_at: str = "2026-01-01T00:00:00Z", **properties: str) -> dict[str, str]:
     """Return an image as Glance shows it."""
     return {"id": identity, "name": name, "status": "active", "created_at": created_at, **properties}
+
+
+def last_records(kafka: str, topic: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the last record of `precache.wanted` for each aggregate's name and image."""
+    found = {}
+    for message in read_all(kafka, topic):
+        record = json.loads(message.value() or b"{}")
+        found[record["aggregate_name"], record["image"]] = record
+    return found
+
+
+def start_keeper(file: Path, clouds_yaml: Path) -> "KeeperProcess":
+    """Start a keeper as a process, with rounds twice a second; its log lies beside its file."""
+    log = file.with_name(f"{file.stem}-{uuid.uuid4().hex[:6]}.log")
+    environ = os.environ | {"OS_CLIENT_CONFIG_FILE": str(clouds_yaml)}
+    with log.open("w") as output:
+        command = [sys.executable, "-c", PROGRAM, str(file)]
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stderr=output, stdout=output)
+    return KeeperProcess(process, log)
 
 
 @dataclass

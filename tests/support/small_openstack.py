@@ -63,13 +63,14 @@ class SmallOpenStack:
         """Add a host to an aggregate."""
         self.ask("POST", f"/os-aggregates/{aggregate.id}/action", {"add_host": {"host": host}}).checked()
 
-    def image(self, *, queued: bool = False) -> str:
+    def image(self, *, queued: bool = False, **properties: str) -> str:
         """Make an image and return its id: active with a few bytes, or queued without any."""
         facts = {
             "name": f"image-{uuid.uuid4().hex[:8]}",
             "disk_format": "raw",
             "container_format": "bare",
             "visibility": "public",
+            **properties,
         }
         image = str(self.ask("POST", "/v2/images", facts, service="glance").checked().body["id"])
         if not queued:

@@ -49,9 +49,9 @@ class Stack:
         """Start a bridge for the one cloud (called `paris`) and wait until it consumes."""
         return self.bridge_of([{"name": "paris", "topic": self.cloud.topic} | cloud])
 
-    def bridge_in_pool(self) -> Precache:
+    def bridge_in_pool(self, **cloud: Any) -> Precache:
         """Start a bridge on a pool queue of its own, which takes nothing from others on this cloud."""
-        return self.bridge_of([{"name": "paris", "pool": self.topics.prefix}])
+        return self.bridge_of([{"name": "paris", "pool": self.topics.prefix} | cloud])
 
     def bridge_of(self, clouds: Sequence[Mapping[str, Any]]) -> Precache:
         """Start a bridge for some clouds on the RabbitMQ of this one, and wait until it consumes."""

@@ -10,7 +10,7 @@ import pytest
 
 from console.cli import main
 from tests.support.kafka import header, read_all
-from tests.support.kept_cloud import DEBIAN, UBUNTU, KeptCloud
+from tests.support.kept_cloud import DEBIAN, UBUNTU, KeptCloud, last_records
 from tests.support.openstack import Answer, Asked, refusal
 from tests.support.process import wait_until
 
@@ -19,12 +19,7 @@ DB: dict[str, Any] = {"aggregate": "db", "images": [{"property": {"os_distro": "
 
 
 def states(cloud: KeptCloud) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the last record of each key of `precache.wanted`."""
-    found = {}
-    for message in read_all(cloud.arena.kafka, cloud.arena.topics.wanted):
-        record = json.loads(message.value() or b"{}")
-        found[record["aggregate_name"], record["image"]] = record
-    return found
+    return last_records(cloud.arena.kafka, cloud.arena.topics.wanted)
 
 
 def is_resident(cloud: KeptCloud, *keys: tuple[str, str]) -> Callable[[], bool]:

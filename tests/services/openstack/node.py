@@ -138,6 +138,10 @@ class Node(BaseNode):
         folder = self.base / "hosts" / host / "images"
         return {file.name for file in folder.iterdir()} if folder.exists() else set()
 
+    def image_file(self, host: str, image: str) -> Path:
+        """Return where the cache of a host has an image; its time is that of the last use."""
+        return self.base / "hosts" / host / "images" / image
+
     def _wait_service(self, name: str, *, runs: bool) -> None:
         file = self.base / "running" / name
         if not wait_until(lambda: file.exists() == runs, _STEP_TIMEOUT_S):
