@@ -1,4 +1,4 @@
-"""A configuration that is read again: at SIGHUP, and when the file changes. Errors in it leave the old one in use."""
+"""A configuration that is read again: at SIGHUP, and when the file changes. With errors in it the old one stays."""
 
 import signal
 from collections.abc import Callable
