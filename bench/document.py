@@ -52,8 +52,8 @@ same machine.
 - **Peers.** Telegraf has batches of 5,000, and more undelivered messages than a batch, so it never waits for its
   flush interval. It does less than precache: it does not decode on the way to Kafka, and has no state on the way to
   InfluxDB. Its points have as many fields as those of precache, because InfluxDB's work depends on the fields. The
-  three fields that need state hold values of one notification. Quix Streams counts the different hosts of each operation with its
-  default settings, and writes nothing.
+  three fields that need state hold values of one notification. Quix Streams counts the different hosts of each
+  operation with its default settings, and writes nothing.
 - **`--rebuild-store`** reads decisions that a processor made before. That earlier run is not measured.
 - **Asking the store.** Whole commands, from the start of the process to its end; the median of nine. The store has
   three months of 51 clouds, and InfluxDB has come to rest after it was filled.

@@ -90,7 +90,7 @@ def of_request(error: Exception, place: str, doing: str) -> OpenStackError:
     """
     if _never_sent(error):
         return translate(error, place, doing)
-    return NoResponseError(f"{place}: it is unknown whether Nova took the request to {doing}: {_words(error)}")
+    return NoResponseError(f"{place}: cannot tell whether Nova took the request to {doing}: {_words(error)}")
 
 
 def of_response(status: int, words: str, place: str, doing: str) -> OpenStackError:
@@ -100,9 +100,7 @@ def of_response(status: int, words: str, place: str, doing: str) -> OpenStackErr
     """
     said = mask_text(words).strip() or "no reason was given"
     if status >= _SERVER_ERROR:
-        return NoResponseError(
-            f"{place}: it is unknown whether Nova took the request to {doing}: {said} (HTTP {status})"
-        )
+        return NoResponseError(f"{place}: cannot tell whether Nova took the request to {doing}: {said} (HTTP {status})")
     return refused(status, f"{place}: Nova refused to {doing}: {said} (HTTP {status})")
 
 

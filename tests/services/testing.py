@@ -156,6 +156,10 @@ class Topics:
         """A consumer group."""
         return f"{self.prefix}.processor"
 
+    def usual(self) -> list[str]:
+        """Return those that every precache has."""
+        return [self.notifications, self.progress, self.operations, self.deadletters]
+
     def config(self) -> dict[str, str]:
         """Return them as the configuration's `topics:` block."""
         names = ("notifications", "progress", "operations", "deadletters", "instances", "wanted")

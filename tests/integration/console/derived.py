@@ -23,8 +23,7 @@ PARTITIONS = 2
 
 def make_topics(bootstrap: str, topics: Topics, partitions: int = PARTITIONS) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    names = (topics.notifications, topics.progress, topics.operations, topics.deadletters)
-    for future in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
+    for future in admin.create_topics([NewTopic(name, partitions, 1) for name in topics.usual()]).values():
         future.result(timeout=30)
 
 

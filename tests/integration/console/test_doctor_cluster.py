@@ -74,7 +74,7 @@ def test_what_may_lose_records_is_found_and_fixed(cluster: Cluster, tmp_path: Pa
         assert move["replicas"][0] == partitions[move["partition"]].replicas[0]
         assert sorted(move["replicas"]) == [1, 2, 3]
 
-    for future in admin.delete_topics([*TOPICS.config().values()]).values():
+    for future in admin.delete_topics(TOPICS.usual()).values():
         future.result(30)
     assert wait_until(lambda: TOPICS.progress not in admin.list_topics(timeout=30).topics, 30)
     assert run(tmp_path, cluster, "topics", "create")[0] == 0

@@ -435,7 +435,7 @@ def test_an_address_alone_means_the_default_topics(servers: Servers, tmp_path: P
             assert process.stdout.splitlines()[-1] == "Completed 2 hosts, 0 errors in 3s"
     finally:
         admin = AdminClient({"bootstrap.servers": servers.kafka})
-        for future in admin.delete_topics([*topics.config().values()]).values():
+        for future in admin.delete_topics(topics.usual()).values():
             future.result(timeout=30)
 
 
