@@ -27,7 +27,7 @@ _LOOK_BACK_S: Final = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class CloudAccess:
+class ReachableCloud:
     """How one cloud is reached, and which images are declared there.
 
     Attributes:
@@ -56,11 +56,11 @@ class OpenStackClouds:
         self._reader = reader
         self._log = log
         self._clock = clock
-        self._access: Mapping[str, CloudAccess] = {}
+        self._access: Mapping[str, ReachableCloud] = {}
         self._clients: dict[str, CloudInventory] = {}
         self._host_clocks: dict[str, HostClock] = {}
 
-    def configure(self, access: Mapping[str, CloudAccess]) -> None:
+    def configure(self, access: Mapping[str, ReachableCloud]) -> None:
         """Take what the configuration says of each cloud; clients are made anew."""
         self._access = access
         self._clients.clear()

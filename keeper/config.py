@@ -66,18 +66,18 @@ def _deadline(value: Any) -> Any:
     raise ValueError("should be a moment with its offset, such as 2026-12-01T06:00:00+01:00")
 
 
-Image = Annotated[ImageChoice, BeforeValidator(_image)]
-Clock = Annotated[time, BeforeValidator(_clock)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Deadline = Annotated[datetime, BeforeValidator(_deadline)]
+ImageEntry = Annotated[ImageChoice, BeforeValidator(_image)]
+TimeOfDay = Annotated[time, BeforeValidator(_clock)]
+ZoneName = Annotated[str, AfterValidator(_zone)]
+Moment = Annotated[datetime, BeforeValidator(_deadline)]
 
 
 class WindowBlock(Block):
     """When requests may begin: each day ``from`` until ``to``, past midnight if ``to`` is earlier."""
 
-    opens: Clock = Field(alias="from")
-    closes: Clock = Field(alias="to")
-    zone: Zone = "UTC"
+    opens: TimeOfDay = Field(alias="from")
+    closes: TimeOfDay = Field(alias="to")
+    zone: ZoneName = "UTC"
 
     @property
     def window(self) -> Window:
@@ -97,10 +97,10 @@ class WantedBlock(Block):
 
     cloud: str = Field(min_length=1)
     aggregate: str = Field(min_length=1)
-    images: tuple[Image, ...] = Field(min_length=1)
+    images: tuple[ImageEntry, ...] = Field(min_length=1)
     margin: Duration = Field(default=4 * 3_600.0, ge=0.0)
     window: WindowBlock | None = None
-    deadline: Deadline | None = None
+    deadline: Moment | None = None
     retry: RetryBlock = RetryBlock()
     joined_after: Duration = 600.0
     paused: bool = False

@@ -8,7 +8,7 @@ from typing import Final
 
 from keeper import metrics
 from keeper.api import Reply
-from keeper.clouds import CloudAccess, OpenStackClouds
+from keeper.clouds import OpenStackClouds, ReachableCloud
 from keeper.config import KeeperCloud, KeeperConfig
 from keeper.core.plan import Plan, plan_cloud
 from keeper.leadership import Leadership
@@ -266,9 +266,9 @@ def _join(config: KeeperConfig, stack: ExitStack) -> Leadership:
     return leadership
 
 
-def _access(cloud: KeeperCloud, config: KeeperConfig) -> CloudAccess:
+def _access(cloud: KeeperCloud, config: KeeperConfig) -> ReachableCloud:
     choices = [image for each in config.wanted if each.cloud == cloud.name for image in each.images]
-    return CloudAccess(
+    return ReachableCloud(
         connect=partial(connect, cloud.os_cloud, cloud.region, place=cloud.name),
         choices=list(dict.fromkeys(choices)),
         purge_after_s=cloud.purge_after_s,

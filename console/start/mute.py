@@ -38,7 +38,7 @@ class Mute(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class KafkaTrace:
     """What `nova.notifications` holds since a request was made.
 
     Attributes:
@@ -50,7 +50,7 @@ class Received:
     heartbeat_age_s: float | None = None
 
 
-def explain(heard: Received | None, *, accepted: bool, cloud: str) -> str:
+def explain(heard: KafkaTrace | None, *, accepted: bool, cloud: str) -> str:
     """Return why nothing began, and what to do.
 
     Args:
@@ -79,7 +79,7 @@ def with_advice(cause: str, request: "StartRequest", manner: "Manner") -> str:
     return f"{what} no notification of it came in time. {cause}. Should it begin all the same, follow it with: {how}"
 
 
-def received_in(messages: "Iterable[Message]", cloud: str, global_request_id: str, now_ms: int) -> Received:
+def received_in(messages: "Iterable[Message]", cloud: str, global_request_id: str, now_ms: int) -> KafkaTrace:
     """Return what messages of `nova.notifications` show.
 
     Args:
@@ -97,7 +97,7 @@ def received_in(messages: "Iterable[Message]", cloud: str, global_request_id: st
             start = start or needle in (message.value() or b"")
         elif name == BRIDGE_TYPE and cloud in {"", key}:
             latest_ms = max(latest_ms or 0, message.timestamp()[1])
-    return Received(start, None if latest_ms is None else max(0.0, (now_ms - latest_ms) / _MS_PER_S))
+    return KafkaTrace(start, None if latest_ms is None else max(0.0, (now_ms - latest_ms) / _MS_PER_S))
 
 
 class Unheard:
@@ -127,7 +127,7 @@ class MuteInKafka:
         cause = explain(self._received(request), accepted=request.error is None, cloud=request.wish.cloud)
         return with_advice(cause, request, manner)
 
-    def _received(self, request: "StartRequest") -> Received | None:
+    def _received(self, request: "StartRequest") -> KafkaTrace | None:
         from confluent_kafka import TopicPartition
 
         from console.cli.topic_reader import CannotReadError, TopicReader

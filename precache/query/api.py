@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from precache.contract.identity import SEPARATOR
 from precache.contract.operation import FINAL_STATUSES, Status
-from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, WantedImage
+from precache.query.records import BridgeState, HostReport, StoredBoot, StoredOperation, WantedImage
 
 # Distinct lists of images: a handful an operation.
 _LIST_MEMO_SIZE: Final = 4_096
@@ -113,7 +113,7 @@ class Reader(Protocol):
         """Return the operations that began then or later, of one cloud or of all, and what hosts reported in them."""
         ...
 
-    def boots(self, wanted: BootFilter) -> list[Boot]:
+    def boots(self, wanted: BootFilter) -> list[StoredBoot]:
         """Return boots, by time, then instance; none where the processor does not write them."""
         ...
 

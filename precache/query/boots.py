@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from precache.contract.times import NS_PER_S
 from precache.query.api import Evidence
-from precache.query.records import Boot
+from precache.query.records import StoredBoot
 from precache.query.residency import AggregateKey, Question, start_of
 
 UNKNOWN: Final = "unknown"
@@ -51,7 +51,7 @@ class _Gathered:
         self.failed = 0
 
 
-def boot_times(boots: Sequence[Boot], evidence: Evidence, question: Question, since_ns: int) -> list[BootTimes]:
+def boot_times(boots: Sequence[StoredBoot], evidence: Evidence, question: Question, since_ns: int) -> list[BootTimes]:
     """Return the times by cloud, aggregate and image. A host that is in several aggregates counts in each.
 
     Args:
@@ -77,7 +77,7 @@ def boot_times(boots: Sequence[Boot], evidence: Evidence, question: Question, si
 
 
 def _touches(
-    boots: Iterable[Boot], evidence: Evidence
+    boots: Iterable[StoredBoot], evidence: Evidence
 ) -> tuple[dict[tuple[str, str, str], list[tuple[int, int]]], dict[tuple[str, str], set[str]]]:
     """Return, for hosts with boots: when an image was seen and when it was touched; and the aggregates of each host."""
     images: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -99,11 +99,11 @@ def _touches(
     return touches, members
 
 
-def _created(boot: Boot) -> int:
+def _created(boot: StoredBoot) -> int:
     return boot.time - int(boot.duration_s * NS_PER_S)
 
 
-def _note(gathered: _Gathered, boot: Boot, touches: Iterable[tuple[int, int]], purge_after: int) -> None:
+def _note(gathered: _Gathered, boot: StoredBoot, touches: Iterable[tuple[int, int]], purge_after: int) -> None:
     if boot.result != "active":
         gathered.failed += 1
         return

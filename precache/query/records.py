@@ -92,7 +92,7 @@ class BridgeState(Struct, frozen=True, kw_only=True):
     in_flight: int
 
 
-class Boot(Struct, frozen=True, kw_only=True):
+class StoredBoot(Struct, frozen=True, kw_only=True):
     """A row of ``precache_boot``: an instance that was built from an image on a host, or failed to be.
 
     ``time`` is the end's, in nanoseconds; ``duration_s`` is from the instance's creation to it; ``result`` is

@@ -20,7 +20,7 @@ from msgspec import Struct
 from precache.contract.identity import natural
 from precache.contract.times import NS_PER_S, parse_ns
 from precache.query.api import Evidence
-from precache.query.records import Boot, StoredOperation
+from precache.query.records import StoredBoot, StoredOperation
 
 State = Literal["resident", "expiring", "unsure", "failed", "silent", "missing"]
 STATES: Final[tuple[State, ...]] = get_args(State)
@@ -100,7 +100,7 @@ class _Event(NamedTuple):
     is_dated: bool = True
 
 
-def estimate(evidence: Evidence, question: Question, boots: Iterable[Boot] = ()) -> list[Residency]:
+def estimate(evidence: Evidence, question: Question, boots: Iterable[StoredBoot] = ()) -> list[Residency]:
     """Return what is known of each aggregate, by cloud and aggregate's name."""
     aggregates = _by_aggregate(evidence.operations)
     told_by = {key: _host_tellers(operations) for key, operations in aggregates.items()}

@@ -26,7 +26,7 @@ from precache.query.api import (
     parts_of,
 )
 from precache.query.periods import ALWAYS, SLACK_NS, Period, period_of
-from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, WantedImage, maker, names_of
+from precache.query.records import BridgeState, HostReport, StoredBoot, StoredOperation, WantedImage, maker, names_of
 
 T = TypeVar("T", bound=Struct)
 Values = Sequence[Any]
@@ -125,14 +125,14 @@ class SqliteReader:
                     if row[3] in known:
                         yield HostOutcome.of(row)
 
-    def boots(self, wanted: BootFilter) -> list[Boot]:
+    def boots(self, wanted: BootFilter) -> list[StoredBoot]:
         """See :meth:`precache.query.api.Reader.boots`."""
         if not self._columns("precache_boot"):
             return []
         given = {"cloud = ?": wanted.cloud, "image = ?": wanted.image, "time >= ?": wanted.since_ns}
         conditions = {condition: value for condition, value in given.items() if value} or {"?": 1}
         text = f"SELECT {{columns}} FROM precache_boot WHERE {' AND '.join(conditions)} ORDER BY time, instance"  # noqa: S608
-        return list(self._rows(Boot, "precache_boot", text, list(conditions.values())))
+        return list(self._rows(StoredBoot, "precache_boot", text, list(conditions.values())))
 
     def wanted(self, wanted: WantedFilter) -> list[WantedImage]:
         """See :meth:`precache.query.api.Reader.wanted`."""

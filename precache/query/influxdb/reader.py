@@ -20,7 +20,7 @@ from precache.query.api import (
 from precache.query.influxdb.http import Influx
 from precache.query.influxdb.influxql import conditions_of, either, equal, select
 from precache.query.periods import ALWAYS, SLACK_NS, Period, period_of
-from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, WantedImage, maker, names_of
+from precache.query.records import BridgeState, HostReport, StoredBoot, StoredOperation, WantedImage, maker, names_of
 
 T = TypeVar("T", bound=Struct)
 
@@ -132,10 +132,10 @@ class InfluxReader:
         for _, rows in self._influx.rows(select(columns, _PROGRESS, conditions)):
             yield from rows
 
-    def boots(self, wanted: BootFilter) -> list[Boot]:
+    def boots(self, wanted: BootFilter) -> list[StoredBoot]:
         """See :meth:`precache.query.api.Reader.boots`."""
         conditions = [*equal(cloud=wanted.cloud, image=wanted.image), f"time >= {wanted.since_ns}"]
-        found = self._records(Boot, select(_columns(Boot), "precache_boot", conditions))
+        found = self._records(StoredBoot, select(_columns(StoredBoot), "precache_boot", conditions))
         return sorted(found, key=lambda each: (each.time, each.instance))
 
     def wanted(self, wanted: WantedFilter) -> list[WantedImage]:

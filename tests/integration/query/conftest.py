@@ -10,11 +10,11 @@ from msgspec.structs import asdict
 from pydantic import SecretStr
 
 from precache.config.store import InfluxStoreConfig, SqliteStoreConfig
-from precache.contract.boot import Boot as BootRecord
+from precache.contract.boot import Boot
 from precache.contract.tables.measurements import Row
 from precache.query.api import Reader
 from precache.query.opening import open_reader
-from precache.query.records import Boot
+from precache.query.records import StoredBoot
 from processor.stores.api import WriteReport
 from processor.stores.opening import open_store
 from tests.services.testing import Bucket
@@ -33,8 +33,8 @@ class Filled:
         assert store.write(rows) == WriteReport()
         store.close()
 
-    def write_boots(self, boots: Sequence[Boot]) -> None:
-        self.write([Row(each.time, convert(asdict(each), BootRecord)) for each in boots])
+    def write_boots(self, boots: Sequence[StoredBoot]) -> None:
+        self.write([Row(each.time, convert(asdict(each), Boot)) for each in boots])
 
 
 @pytest.fixture

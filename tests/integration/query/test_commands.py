@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from console.cli import main
-from precache.query.records import Boot
+from precache.query.records import StoredBoot
 from tests.support.stored_story import DEBIAN, HOUR, UBUNTU, WEB, identity, ran
 
 BOTH = [UBUNTU, DEBIAN]
@@ -28,7 +28,7 @@ def filled(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
         ]
     )
     store.write_boots(
-        [Boot(cloud="paris", host="cn-2", image=UBUNTU, time=now, instance="i", duration_s=12.5, result="active")]
+        [StoredBoot(cloud="paris", host="cn-2", image=UBUNTU, time=now, instance="i", duration_s=12.5, result="active")]
     )
     block = {key: str(value) for key, value in store.config.model_dump(exclude={"token"}, exclude_none=True).items()}
     if store.config.type == "influxdb":

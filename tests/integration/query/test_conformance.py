@@ -11,7 +11,7 @@ from precache.contract.progress import Progress
 from precache.contract.tables.measurements import Row
 from precache.query.api import OPEN_STATUSES, BootFilter, OperationFilter, WantedFilter
 from precache.query.boots import boot_times
-from precache.query.records import Boot, BridgeState, HostReport, StoredOperation, WantedImage
+from precache.query.records import BridgeState, HostReport, StoredBoot, StoredOperation, WantedImage
 from precache.query.residency import Question, estimate
 from tests.support.store_rows import OPERATION, operation, progress, wanted
 from tests.support.stored_story import DAY, DB, DEBIAN, GPU, HOUR, NOW, ODD, UBUNTU, WEB, identity, ran, story
@@ -160,11 +160,14 @@ def test_hosts_that_report_other_images_than_the_operation_has(stores: list[Any]
 
 
 BOOTS = [
-    Boot(cloud="paris", host="cn-1", image=UBUNTU, time=NOW, instance="i-1", duration_s=20.0, result="active"),
-    Boot(cloud="paris", host="cn-3", image=UBUNTU, time=NOW - HOUR, instance="i-2", duration_s=90.5, result="active"),
-    Boot(cloud="paris", host="cn-3", image=UBUNTU, time=NOW, instance="i-3", duration_s=10.0, result="active"),
-    Boot(cloud="paris", host="cn-3", image=UBUNTU, time=NOW + 1, instance="i-4", duration_s=1.0, result="error"),
-    Boot(cloud="rome", host="elsewhere", image=DEBIAN, time=NOW - DAY, instance="i-5", duration_s=7.0, result="active"),
+    StoredBoot(cloud=cloud, host=host, image=image, time=time, instance=name, duration_s=duration_s, result=result)
+    for cloud, host, image, time, name, duration_s, result in [
+        ("paris", "cn-1", UBUNTU, NOW, "i-1", 20.0, "active"),
+        ("paris", "cn-3", UBUNTU, NOW - HOUR, "i-2", 90.5, "active"),
+        ("paris", "cn-3", UBUNTU, NOW, "i-3", 10.0, "active"),
+        ("paris", "cn-3", UBUNTU, NOW + 1, "i-4", 1.0, "error"),
+        ("rome", "elsewhere", DEBIAN, NOW - DAY, "i-5", 7.0, "active"),
+    ]
 ]
 
 

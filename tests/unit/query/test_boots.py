@@ -5,7 +5,7 @@ from typing import Any
 from precache.contract.times import NS_PER_S, rfc3339_us
 from precache.query.api import Evidence, HostOutcome
 from precache.query.boots import boot_times
-from precache.query.records import Boot, StoredOperation
+from precache.query.records import StoredBoot, StoredOperation
 from precache.query.residency import Question
 
 HOUR = 3_600 * NS_PER_S
@@ -29,13 +29,15 @@ def reported(made: StoredOperation, host: str, after: int, *images: str) -> Host
     return HostOutcome(made.time + after, made.cloud, host, made.operation, frozenset(images), frozenset())
 
 
-def boot(host: str, ended: int, duration_s: float, image: str = "a", result: str = "active") -> Boot:
+def boot(host: str, ended: int, duration_s: float, image: str = "a", result: str = "active") -> StoredBoot:
     name = f"{host}-{ended}"
-    return Boot(cloud="paris", host=host, image=image, time=ended, instance=name, duration_s=duration_s, result=result)
+    return StoredBoot(
+        cloud="paris", host=host, image=image, time=ended, instance=name, duration_s=duration_s, result=result
+    )
 
 
 def figures(
-    boots: list[Boot], operations: list[StoredOperation], outcomes: list[HostOutcome], since: int = 0
+    boots: list[StoredBoot], operations: list[StoredOperation], outcomes: list[HostOutcome], since: int = 0
 ) -> list[Any]:
     question = Question(now_ns=NOW, purge_after_s=lambda *_: 86_400.0)
     return list(boot_times(boots, Evidence(operations, iter(outcomes)), question, since))

@@ -9,7 +9,7 @@ from precache.contract.operation import Operation
 from precache.contract.tables.measurements import MEASUREMENTS
 from precache.contract.times import NS_PER_S, rfc3339_us
 from precache.query.api import Evidence, HostOutcome
-from precache.query.records import Boot, HostReport, StoredOperation
+from precache.query.records import HostReport, StoredBoot, StoredOperation
 from precache.query.residency import HostImage, Question, Residency, counts, estimate
 
 HOUR = 3_600 * NS_PER_S
@@ -115,9 +115,9 @@ def test_a_touch_reports_when_it_was_and_when_it_expires() -> None:
 
 
 def test_a_boot_touches_at_the_instances_creation() -> None:
-    def boot(hours: int, result: str = "active", **values: Any) -> Boot:
+    def boot(hours: int, result: str = "active", **values: Any) -> StoredBoot:
         told: dict[str, Any] = {"cloud": "paris", "host": "cn-1", "image": A, "instance": "i", "duration_s": 3_600.0}
-        return Boot(**(told | {"time": NOW - hours * HOUR, "result": result} | values))
+        return StoredBoot(**(told | {"time": NOW - hours * HOUR, "result": result} | values))
 
     pair = of_host((30, "cached"), boots=[boot(4)])
     assert (pair.state, pair.touched, pair.operation) == ("resident", NOW - 5 * HOUR, "")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.start.mute import Received, explain, received_in
+from console.start.mute import KafkaTrace, explain, received_in
 
 GID = "req-11111111-2222-4333-8444-555555555555"
 NOW_MS = 1_000_000
@@ -37,14 +37,14 @@ def start(gid: str) -> Message:
 @pytest.mark.parametrize(
     ("messages", "heard"),
     [
-        ([], Received()),
-        ([heartbeat("rome", NOW_MS)], Received()),
-        ([heartbeat("paris", NOW_MS - 60_000), heartbeat("paris", NOW_MS - 90_000)], Received(heartbeat_age_s=60.0)),
-        ([start("req-another")], Received()),
-        ([start(GID), heartbeat("paris", NOW_MS)], Received(start=True, heartbeat_age_s=0.0)),
+        ([], KafkaTrace()),
+        ([heartbeat("rome", NOW_MS)], KafkaTrace()),
+        ([heartbeat("paris", NOW_MS - 60_000), heartbeat("paris", NOW_MS - 90_000)], KafkaTrace(heartbeat_age_s=60.0)),
+        ([start("req-another")], KafkaTrace()),
+        ([start(GID), heartbeat("paris", NOW_MS)], KafkaTrace(start=True, heartbeat_age_s=0.0)),
     ],
 )
-def test_hear(messages: list[Message], heard: Received) -> None:
+def test_hear(messages: list[Message], heard: KafkaTrace) -> None:
     assert received_in(messages, "paris", GID, NOW_MS) == heard  # type: ignore[arg-type]
 
 
@@ -52,12 +52,12 @@ def test_hear(messages: list[Message], heard: Received) -> None:
     ("heard", "accepted", "text"),
     [
         (None, True, "precache doctor"),
-        (Received(start=True), True, "the processor is behind"),
-        (Received(), True, "no heartbeat of a bridge for cloud paris"),
-        (Received(heartbeat_age_s=300.0), False, "no heartbeat of a bridge for cloud paris for 5m00s"),
-        (Received(heartbeat_age_s=30.0), True, "notification_format = versioned"),
-        (Received(heartbeat_age_s=30.0), False, "most likely Nova does not have it"),
+        (KafkaTrace(start=True), True, "the processor is behind"),
+        (KafkaTrace(), True, "no heartbeat of a bridge for cloud paris"),
+        (KafkaTrace(heartbeat_age_s=300.0), False, "no heartbeat of a bridge for cloud paris for 5m00s"),
+        (KafkaTrace(heartbeat_age_s=30.0), True, "notification_format = versioned"),
+        (KafkaTrace(heartbeat_age_s=30.0), False, "most likely Nova does not have it"),
     ],
 )
-def test_explain(heard: Received | None, text: str, *, accepted: bool) -> None:
+def test_explain(heard: KafkaTrace | None, text: str, *, accepted: bool) -> None:
     assert text in explain(heard, accepted=accepted, cloud="paris")
