@@ -37,7 +37,7 @@ _LOOK_S: Final = 5.0
 _POLL_S: Final = 0.25
 # A new keeper reads so far back: more than the heartbeats of three minutes, and the requests that may be open.
 _LOOK_BACK_S: Final = 3_600.0
-# `--once` waits so long for the group: a keeper that was killed is a member until its session ends.
+# `--once` waits this long for the group: a keeper that was killed is a member until its session ends.
 _JOIN_S: Final = 30.0
 _CAP_S: Final = 10.0
 # One cloud that does not answer takes three minutes.

@@ -37,7 +37,7 @@ def model_of(kind: Kind) -> type[Block]:
     """Return the model of a kind of file.
 
     Raises:
-        Failure: this version has no command that reads it.
+        CommandError: this version has no command that reads it.
     """
     if kind == "kafka":
         return KafkaSettings
@@ -68,7 +68,7 @@ def load_or_fail(path: Path, model: type[Model]) -> Model:
     """Read a configuration file.
 
     Raises:
-        Failure: with every error of the file, and exit code 2.
+        CommandError: with every error of the file, and exit code 2.
     """
     try:
         return load(path, model)
@@ -80,7 +80,7 @@ def load_kafka(path: Path) -> KafkaSettings:
     """Read the blocks ``kafka`` and ``topics`` of any of our files; errors elsewhere in it, and secrets, don't matter.
 
     Raises:
-        Failure: with every error of the two blocks, and exit code 2.
+        CommandError: with every error of the two blocks, and exit code 2.
     """
     try:
         return load_blocks(path, KafkaSettings, {"kafka", "topics"})
@@ -106,7 +106,7 @@ def kafka_at(bootstrap: str) -> KafkaSettings:
     """Return the settings for a plain ``HOST:PORT``, default topics.
 
     Raises:
-        Failure: that is no address.
+        CommandError: that is no address.
     """
     try:
         return KafkaSettings.model_validate({"kafka": {"bootstrap.servers": bootstrap}})

@@ -38,7 +38,7 @@ def open_store(path: Path | None, *also: "Kind") -> Iterator[OpenStore]:
     """Open the store that the operator's file names, or a file of these kinds.
 
     Raises:
-        Failure: there is no such file, or it can't be used.
+        CommandError: there is no such file, or it can't be used.
     """
     from precache.config import ConfigError
     from precache.operator.search import NoFileError, find

@@ -14,7 +14,7 @@ def given(url: str | None, file: Path | None) -> str | None:
     """Return the URL that an option or a file gives, else the environment's; ``None`` when there is none.
 
     Raises:
-        Failure: both are given, or the file can't be read or is empty.
+        CommandError: both are given, or the file can't be read or is empty.
     """
     if url is not None and file is not None:
         raise CommandError("give either --transport-url or --transport-url-file, not both", USAGE)
@@ -27,7 +27,7 @@ def from_file(file: Path) -> str:
     """Return the URL that a file holds, less the blanks and line ends around it.
 
     Raises:
-        Failure: it can't be read, or is empty.
+        CommandError: it can't be read, or is empty.
     """
     try:
         with file.open(encoding="utf-8") as stream:

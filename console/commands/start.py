@@ -114,7 +114,7 @@ def _targets(
     """Return how to reach each cloud that was named; or the only one that the operator's file names.
 
     Raises:
-        Failure: that can't be known.
+        CommandError: that can't be known.
     """
     from console.start.clouds import CloudAccess
 

@@ -92,7 +92,7 @@ def _last(where: WatchSource, want: Want) -> str:
     """Return the id of the operation that began last.
 
     Raises:
-        Failure: there is none, or that can't be known.
+        CommandError: there is none, or that can't be known.
     """
     from console.watch import exit_codes
     from console.watch.every import last_operation

@@ -14,7 +14,7 @@ from console.deadletters.letters import Filter, Letter, text_headers
 from precache.runtime.deadline import Deadline
 
 _CLIENT_ID: Final = "precache-deadletters"
-# So long without a record, and without the end, is an outage.
+# This long without a record, and without the end, is an outage.
 _QUIET_S: Final = 20.0
 
 Emit = Callable[[str], None]

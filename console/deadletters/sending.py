@@ -30,7 +30,7 @@ from precache.kafka.errors import KafkaCallError, KafkaRejected, translate
 from precache.runtime.deadline import Deadline
 
 _CLIENT_ID: Final = "precache-replay"
-# So long without any report of Kafka's is an outage.
+# This long without any report of Kafka's is an outage.
 _QUIET_S: Final = 30.0
 _POLL_S: Final = 0.2
 _ANY_PARTITION: Final = -1

@@ -18,7 +18,7 @@ from precache.kafka.errors import KafkaCallError, KafkaRetry, translate
 from precache.kafka.groups import GroupCommits
 from precache.runtime.deadline import Deadline
 
-# So many records behind is worth a look; a burst of one large aggregate is less.
+# This many records behind are worth a look; a burst of one large aggregate is less.
 _FAR_BEHIND: Final = 50_000
 _PAUSE_S: Final = 0.3
 

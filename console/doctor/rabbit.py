@@ -20,7 +20,7 @@ from console.doctor.findings import Check, Finding, fail, ok, warn
 
 _TIMEOUT_S: Final = 6.0
 _REMEDY: Final = "check transport_url, that RabbitMQ runs there, and the network between"
-# So many messages without a consumer, or in spite of one, are worth a look.
+# This many messages without a consumer, or in spite of one, are worth a look.
 _DEEP: Final = 10_000
 
 

@@ -74,7 +74,7 @@ class OperationList(_Reading, command.Lister):
         """Return the parser of its filters."""
         parser = _parser(super().get_parser(prog_name), cloud="Only this cloud's", aggregate="Name or UUID")
         parser.add_argument("--running", action="store_true", help="Only what is not over")
-        parser.add_argument("--limit", metavar="<n>", type=int, default=50, help="The newest so many (default: 50)")
+        parser.add_argument("--limit", metavar="<n>", type=int, default=50, help="The newest N (default: 50)")
         return _with_long(parser)
 
     def read(self, parsed_args: argparse.Namespace) -> Table:

@@ -50,21 +50,21 @@ class KafkaTrace:
     heartbeat_age_s: float | None = None
 
 
-def explain(heard: KafkaTrace | None, *, accepted: bool, cloud: str) -> str:
+def explain(trace: KafkaTrace | None, *, accepted: bool, cloud: str) -> str:
     """Return why nothing began, and what to do.
 
     Args:
-        heard: what Kafka holds; None when that is not known.
+        trace: what Kafka holds; None when that is not known.
         accepted: Nova answered 202.
         cloud: the cloud's name in `bridge.yaml`; ``""`` when it is not known.
     """
     name = f"cloud {cloud}" if cloud else "any cloud"
-    if heard is None:
+    if trace is None:
         return "Kafka does not show why. `precache doctor --config FILE` looks at bridge and processor"
-    if heard.start:
+    if trace.start:
         return "Its notification is in Kafka: the processor is behind, or does not run. See its log and its /readyz"
-    if heard.heartbeat_age_s is None or heard.heartbeat_age_s > _HEARTBEAT_S:
-        last = "" if heard.heartbeat_age_s is None else f" for {lines.duration(heard.heartbeat_age_s)}"
+    if trace.heartbeat_age_s is None or trace.heartbeat_age_s > _HEARTBEAT_S:
+        last = "" if trace.heartbeat_age_s is None else f" for {lines.duration(trace.heartbeat_age_s)}"
         return f"Kafka has no heartbeat of a bridge for {name}{last}. Start `precache bridge`, or see its log"
     if accepted:
         return f"The bridge of {name} lives: Nova is mute, or sends elsewhere. Look {_NOVA_CONF}"

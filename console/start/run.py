@@ -85,6 +85,8 @@ class StartRun:
         self._connect = connect
         self._board = Board()
         self._codes: list[int] = []
+        # Nova may have a request.
+        self._asked = False
         self._heard_since = 0.0
 
     def run(self) -> int:
@@ -98,9 +100,18 @@ class StartRun:
                     with reading(self._feed, self._order.terms.timeout_s) as poll:
                         self._ask_and_follow(found, poll)
             except CannotWatchError as error:
-                self._screen.error(f"cannot watch: {error}", code=exit_codes.CANNOT_WATCH)
-                self._codes.append(exit_codes.CANNOT_WATCH)
+                self._cannot_watch(found, error)
         return outcome.of_all(self._codes)
+
+    def _cannot_watch(self, found: Sequence[ResolvedNames], error: CannotWatchError) -> None:
+        """End, or ask all the same where nothing was to be followed."""
+        if self._order.terms.wait or self._asked:
+            self._screen.error(f"cannot watch: {error}", code=exit_codes.CANNOT_WATCH)
+            self._codes.append(exit_codes.CANNOT_WATCH)
+            return
+        self._screen.say(f"warning: it is not known what runs already: {error}")
+        self._feed, self._has_past = None, False
+        self._ask_and_follow(found, _silence)
 
     def _look_up(self) -> list[ResolvedNames]:
         found = []
@@ -120,6 +131,7 @@ class StartRun:
             # All ids stand on stdout before the first request is made.
             for request in requests:
                 self._prepare(request)
+            self._asked = bool(requests)
             for request in requests:
                 request.ask()
             self._follow(requests, poll)

@@ -172,7 +172,7 @@ class Follow:
         return [Resumed(record)] if was and record.status not in FINAL_STATUSES else []
 
     def _emit(self, now: float) -> list[Event]:
-        """Tell the reports whose turn it is, then the end if nothing is missing before it or its time is up."""
+        """Emit the reports whose turn it is, then the end if nothing is missing before it or its time is up."""
         if self._last is None:
             return []
         if self._ending is None:

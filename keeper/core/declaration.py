@@ -56,11 +56,11 @@ class Declaration:
         cloud: the cloud.
         aggregate: name, uuid or number of the aggregate.
         images: what is to stay there.
-        margin_s: a request begins so long before the purge, in seconds.
+        margin_s: a request begins this long before the purge, in seconds.
         window: when requests may begin; ``None``: always.
         deadline_s: when all must be resident, in seconds since the epoch; ``None``: no such moment.
         retry: what follows a failure.
-        joined_after_s: a host that joined, or came back, is left alone so long, in seconds.
+        joined_after_s: a host that joined, or came back, is left alone this long, in seconds.
         paused: nothing is asked.
     """
 

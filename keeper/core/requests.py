@@ -13,12 +13,12 @@ from precache.contract.operation import FINAL_STATUSES
 from precache.contract.times import ms_from_rfc3339, rfc3339_ms
 from precache.contract.wanted import Answer, Outcome, Wanted
 
-# A request without any notification is given up once a heartbeat of the cloud's bridge came that was sent so long
+# A request without any notification is given up once a heartbeat of the cloud's bridge came that was sent this long
 # after it: what Nova sent before was in the same queue.
 UNHEARD_AFTER_S: Final = 60.0
-# For so long a host that hangs holds up its operation, and nothing is reported of it: Nova's long_rpc_timeout.
+# This long a host that hangs holds up its operation, without a report: Nova's long_rpc_timeout.
 HANG_S: Final = 1_800.0
-# More than so many in a row are not waited for: a conductor that was restarted should not cost a day.
+# More than this many in a row are not waited for: a conductor that was restarted should not cost a day.
 MAX_HANGS: Final = 4
 _SLACK_S: Final = 300.0
 # A bridge sends one each minute.

@@ -62,7 +62,7 @@ class Mishaps:
         return True
 
     def excuse(self, seconds: float) -> None:
-        """Excuse what is purged for want of a request from now on, for a while."""
+        """Excuse what is purged without a request from now on, for a while."""
         now_s = self._world.time.now_s
         self._obstacles.everywhere.append((now_s, now_s + seconds))
 

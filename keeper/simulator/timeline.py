@@ -18,7 +18,7 @@ class Timeline:
         heapq.heappush(self._due, (max(moment_s, self.now_s), next(self._number), call))
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call something so many seconds from now."""
+        """Call something this many seconds from now."""
         self.at(self.now_s + seconds, call)
 
     def every(self, seconds: float, call: Callable[[], None], *, first_s: float) -> None:

@@ -17,7 +17,7 @@ ALL_KEYS: Final = frozenset().union(*KEYS_OF.values())
 Kind = Literal["bridge", "processor", "keeper", "web", "operator", "demo", "kafka"]
 
 # The first that applies: a keeper's file and a page's file hold `operators`, too.
-_ALONE: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
+_KEYS_OF_ONE: Final[tuple[tuple[Kind, frozenset[str]], ...]] = (
     ("demo", frozenset({"bridge", "processor"})),
     ("keeper", frozenset({"wanted"})),
     ("web", frozenset({"listen"})),
@@ -40,4 +40,4 @@ FILE_OF: Final[dict[Kind, str]] = {
 
 def kind_of_keys(keys: AbstractSet[str]) -> Kind:
     """Return the kind of a file that has these top-level keys; ``kafka`` when none of them is of another kind alone."""
-    return next((kind for kind, alone in _ALONE if keys & alone), "kafka")
+    return next((kind for kind, alone in _KEYS_OF_ONE if keys & alone), "kafka")

@@ -44,7 +44,7 @@ def partition_counts(admin: Admin, names: Iterable[str], deadline: Deadline) -> 
 
     Raises:
         KafkaRetry: Kafka cannot be reached before the deadline.
-        KafkaCallError: Kafka refused; among others for want of rights.
+        KafkaCallError: Kafka refused; among others for missing rights.
     """
     wanted = set(names)
     try:
@@ -153,7 +153,7 @@ def check(
 
     Raises:
         KafkaRetry: Kafka cannot be reached before the deadline.
-        KafkaCallError: Kafka refused; among others for want of rights.
+        KafkaCallError: Kafka refused; among others for missing rights.
     """
     names = {role: topics.name(role) for role in (*roles, *OPTIONAL_ROLES)}
     counts = partition_counts(admin, names.values(), deadline)

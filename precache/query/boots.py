@@ -55,7 +55,7 @@ def boot_times(boots: Sequence[StoredBoot], evidence: Evidence, question: Questi
     """Return the times by cloud, aggregate and image. A host that is in several aggregates counts in each.
 
     Args:
-        boots: by time; from so long before ``since_ns`` on as Nova keeps an image.
+        boots: by time; from as long before ``since_ns`` as Nova keeps an image.
         evidence: likewise.
         question: narrows it down, and says when Nova purges.
         since_ns: boots that ended before that count as touches alone.

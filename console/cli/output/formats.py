@@ -63,7 +63,7 @@ class OutputOptions:
         """Print a list on stdout.
 
         Raises:
-            Failure: `-c` names a column that there is not.
+            CommandError: `-c` names a column that there is not.
         """
         columns = self.choose(listing.columns)
         if self.format in {"table", "wide"}:
@@ -80,11 +80,15 @@ class OutputOptions:
         else:
             write([yaml_text(list(objects)).removesuffix("\n")])
 
+    def print_object(self, found: dict[str, Any]) -> None:
+        """Print one object: as a line of JSON, or as a document in YAML."""
+        write([json_line(found) if self.format == "json" else yaml_text(found).removesuffix("\n")])
+
     def choose(self, columns: Sequence[Column[T]]) -> list[Column[T]]:
         """Return the columns to print.
 
         Raises:
-            Failure: `-c` names one that there is not.
+            CommandError: `-c` names one that there is not.
         """
         if not self.columns:
             shows_all = self.format not in {"table", "value"}

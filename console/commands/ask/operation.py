@@ -86,7 +86,7 @@ def named(store: OpenStore, identity: str) -> "StoredOperation":
     """Return the operation with this id: its own, Nova's request id, or the global request id.
 
     Raises:
-        Failure: the store has none.
+        CommandError: the store has none.
     """
     found = store.reader.find(identity)
     if not found:
@@ -105,7 +105,7 @@ def _print(output: OutputOptions, found: "StoredOperation", hosts: "list[HostRes
     from console.query.operations import HOSTS, header, lines
 
     if output.format in {"json", "yaml"} and not output.columns:
-        output.print_objects([header(found) | {"hosts": [to_builtins(each) for each in hosts]}])
+        output.print_object(header(found) | {"hosts": [to_builtins(each) for each in hosts]})
         return
     if output.format in {"table", "wide"} and not output.columns:
         write(aligned([(name, printable(text)) for name, text in lines(found)]))

@@ -84,7 +84,7 @@ class WatchSource:
             emit: reports outages to a person.
 
         Raises:
-            Failure: the file or the address can't be used.
+            CommandError: the file or the address can't be used.
         """
         if self.transport_url is not None:
             from console.watch.feeds.rabbit import TransportFeed
@@ -100,7 +100,7 @@ class WatchSource:
         """Return how to reach Kafka.
 
         Raises:
-            Failure: the file or the address can't be used.
+            CommandError: the file or the address can't be used.
         """
         return load_kafka(self.path) if self.path is not None else kafka_at(self.kafka or "")
 
@@ -122,7 +122,7 @@ def source(
     """Return the one place that the options name, or else the environment, or the operator's file; None for none.
 
     Raises:
-        Failure: the options name several.
+        CommandError: the options name several.
     """
     if path is None and kafka is None:
         url = given(transport_url, transport_url_file)
@@ -144,7 +144,7 @@ def required(found: WatchSource | None) -> WatchSource:
     """Return the source.
 
     Raises:
-        Failure: there is none.
+        CommandError: there is none.
     """
     if found is None:
         raise CommandError(

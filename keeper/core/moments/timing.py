@@ -5,7 +5,7 @@ from typing import Final
 from keeper.core.declaration import Declaration
 from keeper.core.moments.windows import opening_at
 
-# However often it failed, it is tried again after so long.
+# However often it failed, it is tried again after this time.
 MAX_BACKOFF_S: Final = 6 * 3_600.0
 _MAX_EXPONENT: Final = 20
 

@@ -26,7 +26,7 @@ import orjson
 from precache.config.store import InfluxStoreConfig
 from precache.query.api import QueryError
 
-# So many rows at a time are in memory, here and in InfluxDB.
+# This many rows at a time are in memory, here and in InfluxDB.
 _CHUNK_ROWS: Final = 5_000
 _MAX_QUOTE_CHARS: Final = 500
 _EXPECTED: Final = (HTTPException, OSError, ValueError)  # HTTPError, URLError, TimeoutError and SSLError are OSErrors

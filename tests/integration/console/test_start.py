@@ -327,6 +327,14 @@ def test_no_wait(start: Start, derived: Derived, nova: FakeOpenStack) -> None:
     assert process.stdout.splitlines() == [nova.asked[0].global_request_id, f"paris/{AGGREGATE}/req-1"]
 
 
+def test_no_wait_without_topics_asks_all_the_same(start: Start, nova: FakeOpenStack) -> None:
+    process = start("--no-wait")
+    assert process.wait_end(60) == 0, process.stderr
+    assert "warning: it is not known what runs already: " in process.stderr
+    assert process.stdout.splitlines()[0] == nova.asked[0].global_request_id
+    assert len(nova.asked) == 1
+
+
 def test_the_time_is_up_before_anything_began(start: Start, derived: Derived, nova: FakeOpenStack) -> None:
     del derived
     process = start("--timeout", "2s")

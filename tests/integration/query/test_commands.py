@@ -46,6 +46,13 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> t
 
 
 @pytest.mark.usefixtures("filled")
+def test_one_operation_is_one_document_in_yaml(capsys: pytest.CaptureFixture[str]) -> None:
+    lines, _ = run(capsys, "operation", "req-done", "-o", "yaml")
+    found = yaml.safe_load("\n".join(lines))
+    assert (found["request_id"], [host["host"] for host in found["hosts"]]) == ("req-done", ["cn-1", "cn-10"])
+
+
+@pytest.mark.usefixtures("filled")
 def test_operations(capsys: pytest.CaptureFixture[str]) -> None:
     lines, err = run(capsys, "operations")
     assert " ".join(lines[0].split()) == "started cloud aggregate status done hosts failed silent took request"
