@@ -86,7 +86,7 @@ class WindowBlock(Block):
 
 
 class RetryBlock(Block):
-    """What follows when hosts failed: this many requests in a row, the first after ``backoff``, then later and later."""
+    """What follows when hosts failed: this many requests in a row, the first after ``backoff``, each next one later."""
 
     attempts: int = Field(default=3, ge=1, le=100)
     backoff: Duration = Field(default=600.0, ge=1.0)
