@@ -21,7 +21,7 @@ WORKERS ?= 6
 PARALLEL := -n $(WORKERS) --dist loadscope
 SERVICES := $(PYTHON) -m tests.services
 
-.PHONY: help venv services services-more services-stop check format schema unit test test-more soak demo bench clean
+.PHONY: help venv services services-more services-stop check format schema unit test test-more soak demo demo-openstack bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -96,6 +96,9 @@ soak: venv ## The long forms, on real servers
 
 demo: venv ## The main job on three simulated clouds, no server needed
 	@$(BIN)/precache demo
+
+demo-openstack: venv ## The whole story on a real small OpenStack: start, follow, query, boot
+	$(with-services) $(BIN)/python -m tests.demo_openstack
 
 bench: venv ## Measure speed
 	$(BIN)/python -m bench
