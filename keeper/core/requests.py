@@ -18,8 +18,6 @@ from precache.contract.wanted import Answer, Outcome, Wanted
 UNHEARD_AFTER_S: Final = 60.0
 # This long a host that hangs holds up its operation, without a report: Nova's long_rpc_timeout.
 HANG_S: Final = 1_800.0
-# More than this many in a row are not waited for: a conductor that was restarted should not cost a day.
-MAX_HANGS: Final = 4
 _SLACK_S: Final = 300.0
 # A bridge sends one each minute.
 HEARTBEAT_FRESH_S: Final = 180.0
@@ -140,7 +138,7 @@ def _quiet_s(operation: ObservedOperation) -> float:
     """Return for how long an operation may go on without an event."""
     if operation.status in FINAL_STATUSES:
         return 0.0
-    return min(operation.hosts_total - operation.hosts_done, MAX_HANGS) * HANG_S
+    return (operation.hosts_total - operation.hosts_done) * HANG_S
 
 
 def is_open(operation: ObservedOperation, view: CloudView) -> bool:

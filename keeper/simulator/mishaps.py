@@ -6,7 +6,6 @@ from functools import partial
 from typing import Protocol
 
 from keeper.core.declaration import Declaration
-from keeper.core.requests import MAX_HANGS
 from keeper.simulator.invariants import Invariants
 from keeper.simulator.nova import NovaModel
 from keeper.simulator.path import PathModel
@@ -148,8 +147,6 @@ class Mishaps:
 
     def _on_host_hangs(self, fault: Fault) -> None:
         host = self._host(fault)
-        if sum(each.hangs > 0 for each in self._world.nova.hosts.values()) >= MAX_HANGS - 1:
-            return
         self._world.nova.hosts[host].hangs += fault.count
         # It hangs whenever it is asked next, and holds up the whole cloud for that long.
         self._in_the_way(host, 2 * DAY_S)
