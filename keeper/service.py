@@ -1,7 +1,7 @@
 """The keeper as a service: one of a group acts, the others wait."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from time import monotonic, time
 from typing import Final
@@ -24,7 +24,7 @@ from precache.openstack.client import connect
 from precache.query.opening import open_reader
 from precache.runtime.backoff import backoff_s
 from precache.runtime.health import Health
-from precache.runtime.http import HttpServer
+from precache.runtime.http import serving
 from precache.runtime.logs import log
 from precache.runtime.metrics import build_info
 from precache.runtime.shutdown import Stop
@@ -167,7 +167,7 @@ def run(file: ConfigFile, stop: Stop, *, every_s: float = EVERY_S) -> None:
     log.info("keeper.starting", instance=config.instance, group=config.group)
     with ExitStack() as stack:
         stack.enter_context(watchdog.running())
-        stack.enter_context(_http(config, health))
+        stack.enter_context(serving(None if config.http is None else config.http.listen, health))
         watched = watchdog.watch("loop")
         leadership = _join(config, stack)
         keeper = Keeper(config, stack, goes_on=lambda: _beat(watched) and _serve(leadership, stop))
@@ -300,16 +300,3 @@ def _note_reply(record: Wanted, reply: Reply) -> None:
         answer=reply.answer,
         why=reply.detail,
     )
-
-
-@contextmanager
-def _http(config: KeeperConfig, health: Health) -> Iterator[None]:
-    if config.http is None:
-        yield
-        return
-    server = HttpServer(config.http.listen, health)
-    server.start()
-    try:
-        yield
-    finally:
-        server.stop()

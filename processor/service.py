@@ -1,8 +1,8 @@
 """The processor as a service: its parts put together, checked, run, and taken apart."""
 
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from time import time
@@ -20,7 +20,7 @@ from precache.runtime import metrics as build
 from precache.runtime.backoff import backoff_s
 from precache.runtime.deadline import Deadline
 from precache.runtime.health import Health
-from precache.runtime.http import HttpServer
+from precache.runtime.http import serving
 from precache.runtime.logs import log
 from precache.runtime.shutdown import Stop
 from precache.runtime.watchdog import Watchdog, WatchdogLimits, Watched
@@ -96,7 +96,7 @@ def _run(config: ProcessorConfig, stop: Stop, tuning: Tuning, *, check_topics: b
     log.info("processor.starting", instance=config.instance, group=config.group)
     with ExitStack() as stack:
         stack.enter_context(watchdog.running())
-        stack.enter_context(_http(config, health))
+        stack.enter_context(serving(None if config.http is None else config.http.listen, health))
         store = open_store(config.store)
         stack.callback(store.close)
         if check_topics and not _patiently(lambda: _check_topics(config), KAFKA_PART, health, stop, watched):
@@ -304,19 +304,6 @@ def _serve(membership: Membership, gauges: Gauges, stop: Stop, seconds: float) -
 def _log_replay(records: int, seconds: float) -> None:
     metrics.REPLAYED.inc(records)
     metrics.REPLAY_S.observe(seconds)
-
-
-@contextmanager
-def _http(config: ProcessorConfig, health: Health) -> Iterator[None]:
-    if config.http is None:
-        yield
-        return
-    server = HttpServer(config.http.listen, health)
-    server.start()
-    try:
-        yield
-    finally:
-        server.stop()
 
 
 def _patiently(check: Callable[[], None], part: str, health: Health, stop: Stop, watched: Watched) -> bool:

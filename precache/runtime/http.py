@@ -4,7 +4,8 @@ import errno
 import socket
 import socketserver
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
@@ -66,6 +67,24 @@ class HttpServer:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+
+
+@contextmanager
+def serving(listen: tuple[str, int] | None, health: Health) -> Iterator[None]:
+    """Serve metrics and health while this is entered; ``None``: nowhere.
+
+    Raises:
+        ListenError: the address can't be listened on.
+    """
+    if listen is None:
+        yield
+        return
+    server = HttpServer(listen, health)
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop()
 
 
 def _why(error: OSError, address: str) -> str:
