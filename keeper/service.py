@@ -27,7 +27,7 @@ from precache.runtime.health import Health
 from precache.runtime.http import serving
 from precache.runtime.logs import log
 from precache.runtime.metrics import build_info
-from precache.runtime.shutdown import Stop
+from precache.runtime.shutdown import Stop, finish_within
 from precache.runtime.watchdog import Watchdog, WatchdogLimits, Watched
 
 PART: Final = "keeper"
@@ -152,13 +152,24 @@ def run_once(config: KeeperConfig, stop: Stop) -> Mapping[str, Plan] | None:
         return keeper.run_round()
 
 
-def run(file: ConfigFile, stop: Stop, *, every_s: float = EVERY_S) -> None:
-    """Keep what is declared, until a stop is requested.
+def run(file: ConfigFile, stop: Stop, *, every_s: float = EVERY_S) -> bool:
+    """Keep what is declared, until a stop is requested; then end within ``shutdown_timeout``.
+
+    Returns:
+        Whether all ended in time; see :func:`precache.runtime.shutdown.finish_within`.
 
     Raises:
         KafkaCallError: Kafka refuses for good: a missing right, wrong properties.
         ListenError: the address of ``http.listen`` can't be listened on.
     """
+    shutdown_s = file.config.shutdown_timeout
+    in_time = finish_within(lambda: _run(file, stop, every_s), stop, shutdown_s)
+    if not in_time:
+        log.warning("keeper.hanging", seconds=shutdown_s, why="a server does not answer; nothing is lost by it")
+    return in_time
+
+
+def _run(file: ConfigFile, stop: Stop, every_s: float) -> None:
     config = file.config
     watchdog = Watchdog(_LIMITS)
     health = Health(watchdog)

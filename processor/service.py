@@ -22,7 +22,7 @@ from precache.runtime.deadline import Deadline
 from precache.runtime.health import Health
 from precache.runtime.http import serving
 from precache.runtime.logs import log
-from precache.runtime.shutdown import Stop
+from precache.runtime.shutdown import Stop, finish_within
 from precache.runtime.watchdog import Watchdog, WatchdogLimits, Watched
 from processor import metrics
 from processor.config import ProcessorConfig
@@ -46,7 +46,7 @@ from processor.round.clock import WallClock
 from processor.round.loop import Loop
 from processor.round.steps import Steps
 from processor.round.tuning import Tuning
-from processor.shutdown import ShutdownGrace, finish_within
+from processor.shutdown import ShutdownGrace
 from processor.stores.api import RowStore, StoreRetry
 from processor.stores.opening import open_store
 from processor.wall_time import SteadyWall
@@ -75,14 +75,20 @@ def run(config: ProcessorConfig, stop: Stop, *, tuning: Tuning | None = None, ch
         check_topics: look at the topics' settings first. Only the demo does not: librdkafka's mock cluster has none.
 
     Returns:
-        Whether all ended in time; see :func:`processor.shutdown.finish_within`.
+        Whether all ended in time; see :func:`precache.runtime.shutdown.finish_within`.
 
     Raises:
         ProcessorError, KafkaCallError, StoreError: somebody must act; the text says what to do.
     """
-    return finish_within(
-        lambda: _run(config, stop, tuning or Tuning(), check_topics=check_topics), stop, config.shutdown_timeout
-    )
+    work = partial(_run, config, stop, tuning or Tuning(), check_topics=check_topics)
+    return _ended(finish_within(work, stop, config.shutdown_timeout), config)
+
+
+def _ended(in_time: bool, config: ProcessorConfig) -> bool:  # noqa: FBT001 - the answer of `finish_within`
+    if not in_time:
+        why = "a server does not answer; nothing is lost by it"
+        log.warning("processor.hanging", seconds=config.shutdown_timeout, why=why)
+    return in_time
 
 
 def _run(config: ProcessorConfig, stop: Stop, tuning: Tuning, *, check_topics: bool) -> None:
@@ -122,12 +128,12 @@ def rebuild(config: ProcessorConfig, stop: Stop, emit: Callable[[str], None]) ->
         emit: is given lines for a person: how far it is.
 
     Returns:
-        Whether all ended in time, after a request to stop; see :func:`processor.shutdown.finish_within`.
+        Whether all ended in time, after a request to stop; see :func:`precache.runtime.shutdown.finish_within`.
 
     Raises:
         ProcessorError, KafkaCallError, StoreError: somebody must act; the text says what to do.
     """
-    return finish_within(lambda: _rebuild(config, stop, emit), stop, config.shutdown_timeout)
+    return _ended(finish_within(lambda: _rebuild(config, stop, emit), stop, config.shutdown_timeout), config)
 
 
 def _rebuild(config: ProcessorConfig, stop: Stop, emit: Callable[[str], None]) -> None:

@@ -1,5 +1,7 @@
 """How a command ends badly: what is said on stderr, and the exit code."""
 
+import os
+import sys
 from typing import IO, Any, Final
 
 import click
@@ -30,3 +32,11 @@ class CommandError(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the text on stderr, without colours and without the usage line."""
         click.echo(f"precache: {self.message}", file=file, err=True)
+
+
+def end_unless(in_time: bool, code: int) -> None:  # noqa: FBT001 - the answer of the service
+    """End the process at once if it was asked to end and something in it hangs: an orderly exit would wait for that."""
+    if not in_time:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from console.cli.configs import CONFIG_PATH, load_or_fail
-from console.cli.exits import FATAL, OK, USAGE, CommandError
+from console.cli.exits import FATAL, OK, USAGE, CommandError, end_unless
 from console.cli.invocation import Invocation
 from console.cli.output.formats import Listing, OutputOptions, output_of, output_options
 from console.cli.output.tables import write
@@ -98,7 +98,7 @@ def _serve(invocation: Invocation, path: Path, *, once: bool) -> int:
     if once:
         _report_once(service.run_once(config, stop))
     else:
-        service.run(ConfigFile(path, config).on_hangup(), stop)
+        end_unless(service.run(ConfigFile(path, config).on_hangup(), stop), OK)
     return OK
 
 

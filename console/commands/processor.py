@@ -1,13 +1,11 @@
 """`precache processor`."""
 
-import os
-import sys
 from pathlib import Path
 
 import click
 
 from console.cli.configs import CONFIG_PATH, load_or_fail
-from console.cli.exits import FATAL, OK, CommandError
+from console.cli.exits import FATAL, OK, CommandError, end_unless
 from console.cli.invocation import Invocation
 
 _EPILOG = """\b
@@ -44,17 +42,9 @@ def processor(invocation: Invocation, path: Path, rebuild_store: bool) -> int:  
     invocation.configure_logs()
     config = load_or_fail(path, ProcessorConfig)
     if not rebuild_store:
-        _end(service.run(config, stop), OK)
+        end_unless(service.run(config, stop), OK)
         return OK
-    _end(service.rebuild(config, stop, lambda text: click.echo(text, err=True)), FATAL)
+    end_unless(service.rebuild(config, stop, lambda text: click.echo(text, err=True)), FATAL)
     if stop.requested:
         raise CommandError("stopped before the log's end: the store is not whole; run it again")
     return OK
-
-
-def _end(in_time: bool, code: int) -> None:  # noqa: FBT001 - the answer of the service
-    """End the process at once if it was asked to end and something in it hangs: an orderly exit would wait for that."""
-    if not in_time:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)

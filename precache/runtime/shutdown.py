@@ -4,6 +4,8 @@ import os
 import select
 import signal
 import weakref
+from collections.abc import Callable
+from threading import Event, Thread
 from time import monotonic
 from types import FrameType
 from typing import Final, Self
@@ -78,6 +80,44 @@ class Stop:
             os._exit(1)
         self._by_signal = True
         self.request(signal.Signals(number).name)
+
+
+def finish_within(work: Callable[[], None], stop: Stop, shutdown_s: float) -> bool:
+    """Do work until it ends; once a stop is requested, for ``shutdown_s`` seconds more at most.
+
+    The work is done in a thread, so that a server that takes a question and does not answer can't hold up the end. What
+    the work had begun is then as after a kill: done again, or fenced, at the next start.
+
+    Returns:
+        Whether the work ended. If not, only ``os._exit`` ends the process without waiting for it.
+
+    Raises:
+        BaseException: what the work raised.
+    """
+    errors: list[BaseException | None] = []
+    over = Event()
+
+    def run() -> None:
+        try:
+            work()
+            errors.append(None)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            errors.append(error)
+        finally:
+            over.set()
+
+    def watch() -> None:
+        stop.wait()
+        over.wait(shutdown_s)
+        over.set()
+
+    for target in (run, watch):
+        Thread(target=target, name=target.__name__, daemon=True).start()
+    while not over.wait(HANDLERS_S):
+        pass
+    if errors and errors[0] is not None:
+        raise errors[0]
+    return bool(errors)
 
 
 def _close(*descriptors: int) -> None:

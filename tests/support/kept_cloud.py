@@ -61,6 +61,7 @@ class KeptCloud:
         failing: how often a host fails from now on.
         deaf: what is asked leaves no trace: Nova took it, and sends nothing.
         on_request: called with each request before it is answered.
+        keepers: the processes that were started here.
     """
 
     arena: Arena
@@ -70,6 +71,7 @@ class KeptCloud:
     failing: dict[str, int] = field(default_factory=dict)
     deaf: bool = False
     on_request: Callable[[Asked], None] = lambda _asked: None
+    keepers: "list[KeeperProcess]" = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.nova.aggregates = [
@@ -144,7 +146,8 @@ class KeptCloud:
 
     def keeper(self, file: Path) -> "KeeperProcess":
         """Start a keeper as a process, with rounds twice a second."""
-        return start_keeper(file, self.folder / "clouds.yaml")
+        self.keepers.append(start_keeper(file, self.folder / "clouds.yaml"))
+        return self.keepers[-1]
 
     def _take(self, asked: Asked) -> str:
         """Do what Nova does with a request: tell of it, host by host."""

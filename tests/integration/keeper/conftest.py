@@ -29,5 +29,7 @@ def cloud(servers: Servers, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.
             with made.bridge(), arena.start("processor", store=store) as processor:
                 processor.wait_event("processor.rebuilt")
                 yield made
+                for keeper in made.keepers:
+                    keeper.kill()
     finally:
         arena.remove()

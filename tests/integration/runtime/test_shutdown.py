@@ -55,7 +55,7 @@ def test_a_signal_ends_every_wait_at_once(number: signal.Signals, how: str) -> N
 ELSEWHERE = """
 import signal, sys, threading, time
 from precache.runtime.shutdown import Stop
-from processor.shutdown import finish_within
+from precache.runtime.shutdown import finish_within
 stop = Stop().on_signals()
 def signal_this_thread():
     time.sleep(0.2)

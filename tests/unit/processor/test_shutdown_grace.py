@@ -6,8 +6,8 @@ from time import monotonic, sleep
 
 import pytest
 
-from precache.runtime.shutdown import Stop
-from processor.shutdown import ShutdownGrace, finish_within
+from precache.runtime.shutdown import Stop, finish_within
+from processor.shutdown import ShutdownGrace
 
 LONG_S = 30.0
 
