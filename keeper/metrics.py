@@ -10,7 +10,7 @@ from keeper.core.plan import Plan
 from precache.contract.wanted import Wanted
 
 _P: Final = "precache_keeper"
-_TARGET: Final = ["cloud", "aggregate", "image"]
+_TARGET: Final = ["cloud", "aggregate", "image", "declared"]
 
 LEADS: Final = Gauge(f"{_P}_leader", "1 while this keeper is the one that acts, else 0.")
 ROUND_S: Final = Histogram(
@@ -43,7 +43,7 @@ def show(plans: Mapping[str, Plan]) -> None:
             record = status.record
             if record.state == "removed":
                 continue
-            target = (record.cloud, record.aggregate_name, record.declared or record.image)
+            target = (record.cloud, record.aggregate_name, record.image, record.declared)
             for state in _HOST_STATES:
                 HOSTS.labels(*target, state).set(getattr(record, f"hosts_{state}"))
             STATE.labels(*target, record.state).set(1)

@@ -88,6 +88,12 @@ class NotificationLog:
                 messages = self._consumer.consume(_BATCH, _WAIT_S)
             self._take_all(messages)
 
+    def rewind(self, since_ms: int) -> None:
+        """Have the next :meth:`catch_up` begin at a moment, in milliseconds since the epoch."""
+        self._since_ms = since_ms
+        self._next.clear()
+        self._beats.clear()
+
     def close(self) -> None:
         """Let go of the connections."""
         with kafka_errors("close the reader of notifications"):

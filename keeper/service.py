@@ -73,8 +73,7 @@ class Keeper:
         self._clock = clock
         reader = open_reader(config.store)
         stack.callback(reader.close)
-        since_ms = int((clock() - _LOOK_BACK_S) * 1_000)
-        self.log = NotificationLog(config.kafka, f"{name}-log", config.topics.notifications, since_ms)
+        self.log = NotificationLog(config.kafka, f"{name}-log", config.topics.notifications, self._since_ms())
         stack.callback(self.log.close)
         topic_reader = stack.enter_context(LogReader(config.kafka, f"{name}-wanted"))
         make = partial(
@@ -93,6 +92,13 @@ class Keeper:
         """Take what is declared, and how the clouds are reached."""
         self._config = config
         self._clouds.configure({each.name: _access(each, config) for each in config.operators.clouds})
+
+    def begin(self) -> None:
+        """Begin to act, after others did: of what Nova sent meanwhile only the last hour counts."""
+        self.log.rewind(self._since_ms())
+
+    def _since_ms(self) -> int:
+        return int((self._clock() - _LOOK_BACK_S) * 1_000)
 
     def run_round(self) -> Mapping[str, Plan]:
         """Carry out one round; return the plan of each cloud.
@@ -206,7 +212,7 @@ class _Loop:
         self._stop = stop
         self._watched = watched
         self._every_s = every_s
-        self._writes = False
+        self._writes = self._acts = False
         self._failed = 0
         self._round_at_s = self._look_at_s = 0.0
 
@@ -225,9 +231,12 @@ class _Loop:
             self._keeper.configure(self._file.config)
             self._round_at_s = 0.0
         if not self._leadership.leads:
-            self._writes = False
+            self._writes = self._acts = False
             self._health.set(PART, self._leadership.is_member, "" if self._leadership.is_member else "joining")
             return
+        if not self._acts:
+            self._keeper.begin()
+            self._acts = True
         if not self._writes:
             self._keeper.memory.lead()
             self._writes = True

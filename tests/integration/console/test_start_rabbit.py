@@ -24,11 +24,13 @@ def nova() -> Iterator[FakeOpenStack]:
 
 
 @pytest.fixture
-def speaker(cloud: Cloud) -> Nova:
+def speaker(cloud: Cloud) -> Iterator[Nova]:
     declare_as_nova(cloud.transport_url, cloud.exchange, cloud.topic)
     made = Nova(cloud.transport_url, cloud.exchange, f"{cloud.topic}.info")
     made.start()
-    return made
+    yield made
+    # Else it looks for its virtual host for as long as this worker lives.
+    made.end()
 
 
 @pytest.fixture
