@@ -10,9 +10,9 @@ from typing import Final
 from msgspec import DecodeError, ValidationError
 from msgspec.json import Decoder
 
-from precache.contract.boot import Boot
 from precache.contract.identity import SEPARATOR
 from precache.contract.nova import BOOT_ERROR, BOOTS, PAYLOAD_MAJOR, InstanceNotification, error_text
+from precache.contract.tables.boot import Boot
 from precache.contract.tables.measurements import Row
 from precache.contract.times import ns_from_rfc3339, point_time_ns, spare_digits
 from precache.contract.topics import Role

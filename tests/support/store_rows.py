@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 from msgspec import structs
 
-from precache.contract.boot import Boot
 from precache.contract.heartbeat import Heartbeat, HeartbeatCounts
 from precache.contract.operation import ImageResult, Operation
 from precache.contract.progress import Progress
+from precache.contract.tables.boot import Boot
 from precache.contract.tables.measurements import Record, Row
 from precache.contract.wanted import Wanted
 

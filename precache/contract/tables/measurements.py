@@ -11,11 +11,11 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 from msgspec import Meta, Struct, structs
 
-from precache.contract.boot import Boot
 from precache.contract.heartbeat import Heartbeat
 from precache.contract.operation import ImageResult, Operation
 from precache.contract.progress import Progress
 from precache.contract.tables import fields
+from precache.contract.tables.boot import Boot
 from precache.contract.wanted import Wanted
 
 Record = Progress | Operation | ImageResult | Heartbeat | Boot | Wanted

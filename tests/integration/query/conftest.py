@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 from pydantic import SecretStr
 
 from precache.config.store import InfluxStoreConfig, SqliteStoreConfig
-from precache.contract.boot import Boot
+from precache.contract.tables.boot import Boot
 from precache.contract.tables.measurements import Row
 from precache.query.api import Reader
 from precache.query.opening import open_reader
