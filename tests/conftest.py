@@ -1,5 +1,6 @@
 """Places on the real servers that each test has to itself. A test that asks for one fails where the servers are not."""
 
+import logging
 import os
 import signal
 import uuid
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from confluent_kafka.admin import AdminClient
 from hypothesis import settings
 
@@ -43,6 +45,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @cache
 def _shares(module: Path) -> bool:
     return 'scope="module"' in module.read_text()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A test that runs the command sets up logs for the whole process: the next test must not find them so."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
