@@ -94,7 +94,7 @@ def test_killed_between_the_request_and_its_note_it_asks_nothing_twice(cloud: Ke
 @pytest.mark.more
 def test_what_nova_refuses_and_a_nova_that_is_away_are_reported_and_asked_again(cloud: KeptCloud) -> None:
     cloud.nova.script("POST /compute/v2.1/os-aggregates/1/images", refusal(403, "Policy does not allow this"))
-    keeper = cloud.keeper(cloud.config([WEB | {"retry": {"attempts": 3, "backoff": "2s"}}]))
+    keeper = cloud.keeper(cloud.config([WEB | {"retry": {"attempts": 3, "backoff": "10s"}}]))
     wait_until(lambda: ever(cloud, "failing", "Policy does not allow this"), "the refusal to be shown", 40)
     wait_until(is_resident(cloud, ("web", UBUNTU)), "the next request", 60)
     assert len(cloud.asked("web")) == 2
