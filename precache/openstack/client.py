@@ -61,7 +61,7 @@ def connect(os_cloud: str | None, region: str | None = None, *, place: str = "")
         )
     # Whatever the SDK and its plugins raise here is of the configuration or the network, and becomes words.
     except Exception as error:
-        raise errors.translate(error, place, "log in") from error
+        raise errors.translate(error, place, errors.LOG_IN) from error
     client = CloudClient(connection, place)
     client.log_in()
     return client
@@ -81,7 +81,7 @@ class CloudClient:
 
     def log_in(self) -> None:
         """Have a token that does not expire within the next seconds."""
-        self.read("log in", self._connection.session.get_token)
+        self.read(errors.LOG_IN, self._connection.session.get_token)
 
     def aggregate(self, wanted: str) -> Aggregate:
         """Return the aggregate of this id, uuid or name."""

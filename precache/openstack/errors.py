@@ -18,7 +18,11 @@ from precache.openstack.api import (
 from precache.runtime.bounded import NotReturnedError
 from precache.runtime.masking import mask_text
 
+# What a client does first, in words.
+LOG_IN: Final = "log in"
+
 _UNAUTHORIZED: Final = 401
+_NOT_FOUND: Final = 404
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 
@@ -72,8 +76,10 @@ def translate(error: Exception, place: str, doing: str) -> OpenStackError:
     if isinstance(error, _BAD_CONFIG):
         return CloudConfigError(f"{text}. Check the cloud's entry in clouds.yaml, or OS_CLOUD and the other OS_*")
     status = _status(error)
-    if isinstance(error, auth.HttpError) and status == _UNAUTHORIZED:
+    if isinstance(error, auth.HttpError) and (status == _UNAUTHORIZED or (doing == LOG_IN and status == _NOT_FOUND)):
         remedy = "Keystone refuses the credentials: check them in clouds.yaml, or the OS_* of the environment"
+        # Of a token that has expired or was revoked Keystone says 404; so does what is no Keystone.
+        remedy += "" if status == _UNAUTHORIZED else ", and auth_url. A token may have expired: get a new one"
         return CloudUnreachableError(f"{text}. {remedy}", transient=False)
     if status is None or status >= _SERVER_ERROR or status == _TOO_MANY:
         return CloudUnreachableError(f"{text}. Check the network, and the endpoints (`openstack catalog list`)")

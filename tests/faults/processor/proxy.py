@@ -3,11 +3,18 @@
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 from tests.services.network import HOST, free_ports
+
+Filter = Callable[[bytes], bytes | None]
+
+
+def _unchanged(data: bytes) -> bytes:
+    return data
 
 
 class Proxy:
@@ -15,6 +22,8 @@ class Proxy:
 
     While it refuses, nobody listens at its address. While it holds, connections come about, and nothing passes.
     `target` is where the server listens; it may be set later than `url`, before the first client comes.
+    `requests` and `answers` change what passes: each is given some bytes, and returns what goes on; None drops the
+    connection.
     """
 
     def __init__(self, url: str = "") -> None:
@@ -27,6 +36,8 @@ class Proxy:
         self._cut = False
         self._flowing = threading.Event()
         self._flowing.set()
+        self.requests: Filter = _unchanged
+        self.answers: Filter = _unchanged
         self.address = f"{HOST}:{self._port}"
         self.url = f"http://{self.address}"
 
@@ -82,7 +93,8 @@ class Proxy:
                 continue
             for source, sink in ((client, server), (server, client)):
                 self._open.add(source)
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+                change = self._to_server if sink is server else self._to_client
+                threading.Thread(target=self._pump, args=(source, sink, change), daemon=True).start()
 
     def _connected(self) -> socket.socket | None:
         """Return a connection to the server, unless it is cut off, or away itself."""
@@ -90,13 +102,23 @@ class Proxy:
             return None if self._cut else socket.create_connection(self.target)
         return None
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    # Looked up for each piece: a test may set another filter at any time.
+    def _to_server(self, data: bytes) -> bytes | None:
+        return self.requests(data)
+
+    def _to_client(self, data: bytes) -> bytes | None:
+        return self.answers(data)
+
+    def _pump(self, source: socket.socket, sink: socket.socket, change: Filter) -> None:
+        dropped = False
         with contextlib.suppress(OSError):
-            while data := source.recv(65_536):
+            while not dropped and (data := source.recv(65_536)):
                 self._flowing.wait()
-                sink.sendall(data)
+                passing = change(data)
+                dropped = passing is None
+                sink.sendall(passing or b"")
         for end in (source, sink):
             with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR if end is source else socket.SHUT_WR)
+                end.shutdown(socket.SHUT_RDWR if dropped or end is source else socket.SHUT_WR)
         self._open.discard(source)
         source.close()

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.openstack.starter import Starter
 from tests.services.openstack import Node
 from tests.services.testing import Bucket, Cloud, Servers, Topics
 from tests.support.small_openstack import SmallOpenStack
@@ -29,3 +30,18 @@ def stack(
     yield made
     # What nobody reads any more would pile up as long as the cloud runs.
     cloud.api("DELETE", f"queues/{{vhost}}/{topics.prefix}")
+
+
+@pytest.fixture
+def starter(stack: Stack, openstack: SmallOpenStack, tmp_path: Path) -> Iterator[Starter]:
+    """What starts `precache start` as an administrator; a test runs the services that it needs."""
+    made = Starter(stack, openstack, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site(starter: Starter) -> Iterator[Starter]:
+    """The same, with a bridge and a processor that run."""
+    with starter.stack.bridge_in_pool(), starter.stack.processor():
+        yield starter
