@@ -21,7 +21,7 @@ WORKERS ?= 6
 PARALLEL := -n $(WORKERS) --dist loadscope
 SERVICES := $(PYTHON) -m tests.services
 
-.PHONY: help venv services services-more services-stop check format schema unit test test-more soak demo demo-openstack bench clean
+.PHONY: help venv services services-more services-stop check format schema contract unit test test-more soak demo demo-openstack bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ format: venv ## Format the code, and fix what the linter can fix
 
 schema: venv ## Write the tables of docs/schema.md from the records
 	$(BIN)/python -m precache.contract.tables.schema docs/schema.md
+
+contract: venv ## Write docs/contract from the records
+	$(BIN)/precache contract docs/contract
 
 unit: venv ## Tests without any server
 	$(BIN)/pytest tests/unit -q -n 2

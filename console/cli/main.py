@@ -50,6 +50,7 @@ _COMMANDS: Final = {
         "console.commands.check_config", "check_config", "Report every error of configuration files."
     ),
     "topics": CommandEntry("console.commands.topics", "topics", "Create and check the Kafka topics."),
+    "contract": CommandEntry("console.commands.contract", "contract", "Write the schemas of topics and store."),
 }
 
 # What the contract has for "cannot go on", where it is not the usual 1.

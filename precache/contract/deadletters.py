@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import orjson
 from msgspec import Struct, convert, to_builtins
+from msgspec.json import encode
 
 from precache.contract import cloudevents
 from precache.contract.tables.fields import record
@@ -143,6 +144,15 @@ class DeadLetter:
         return event + ours.encode()
 
 
+class ReplayRecord(Struct, frozen=True, kw_only=True):
+    """Says that a dead letter was replayed: a record of ``precache.deadletters`` like the letter itself."""
+
+    replayed: Annotated[str, record("the PARTITION/OFFSET of the dead letter")]
+    message_id: Annotated[str, record("of the notification that was sent")]
+    topic: Annotated[str, record("where it was sent to")]
+    time: Annotated[str, record("when", "RFC 3339")]
+
+
 def replay_record(
     place: str, *, cloud: str, message_id: str, topic: str, time: str
 ) -> tuple[bytes, bytes, cloudevents.Headers]:
@@ -162,7 +172,7 @@ def replay_record(
         subject=place,
         time=time,
     )
-    value = orjson.dumps({"replayed": place, "message_id": message_id, "topic": topic, "time": time})
+    value = encode(ReplayRecord(replayed=place, message_id=message_id, topic=topic, time=time))
     return cloud.encode(), value, headers + DeadLetterHeaders(replayed=place, cloud=cloud).encode()
 
 

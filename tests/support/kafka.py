@@ -1,4 +1,4 @@
-"""Reading Kafka's topics to their end, as an ordinary client of precache would."""
+"""Reading Kafka's topics to their end, as an ordinary client of precache would, and by the published contract."""
 
 import time
 import uuid
@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from tests.support import published
 
 # It is waited so long for a thousand records, of which there rarely are as many.
 _WAIT_S: Final = 0.02
@@ -25,7 +27,10 @@ def read_all(
     # The broker answers at once where nothing is left: by default it keeps the question for half a second.
     settings = {"isolation.level": isolation, "enable.partition.eof": True, "fetch.wait.max.ms": 10}
     with _reading(bootstrap, topic, settings) as (consumer, partitions):
-        return sorted(_until_eof(consumer, partitions, timeout_s), key=_place)
+        found = sorted(_until_eof(consumer, partitions, timeout_s), key=_place)
+    for message in found:
+        published.check(message)
+    return found
 
 
 def follow(bootstrap: str, topic: str, timeout_s: float) -> Generator[Message, None, None]:
@@ -36,6 +41,7 @@ def follow(bootstrap: str, topic: str, timeout_s: float) -> Generator[Message, N
             for message in consumer.consume(1000, _WAIT_S):
                 if error := message.error():
                     raise AssertionError(error.str())
+                published.check(message)
                 yield message
 
 

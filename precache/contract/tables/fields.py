@@ -44,4 +44,6 @@ def record(meaning: str, unit: str = "", **bounds: Any) -> Meta:
 
 def _meta(role: str, meaning: str, unit: str = "", **bounds: Any) -> Meta:
     extra: dict[str, Any] = {ROLE: role, UNIT: unit}
-    return Meta(description=meaning, extra=extra, **bounds)
+    # The unit also stands in the JSON Schema.
+    schema = {"x-unit": unit} if unit else None
+    return Meta(description=meaning, extra=extra, extra_json_schema=schema, **bounds)

@@ -24,6 +24,7 @@ from console.deadletters import sending
 from console.deadletters.find import DeadLetterPlace, several
 from console.deadletters.replay import Judge
 from precache.contract.deadletters import DeadLetter
+from precache.contract.topics import DEADLETTER_TYPE, REPLAY_TYPE
 from tests.integration.console.derived import make_topics
 from tests.services.testing import Servers, Topics
 from tests.support.kafka import header, read_all
@@ -102,6 +103,8 @@ def test_nothing_is_replayed_twice_unless_forced_and_the_list_tells(dead: Dead) 
     code, outcomes = dead.replay(*places)
     assert (code, {result for result, _ in outcomes.values()}) == (0, {"already-replayed"})
     assert dead.sent() == {"m-0": 1, "m-1": 1, "m-2": 1}
+    kinds = Counter(header(record, "ce_type") for record in read_all(dead.kafka, dead.topics.deadletters))
+    assert kinds == {DEADLETTER_TYPE: 3, REPLAY_TYPE: 3}
     _, out, _ = dead.run("list", "--json")
     told = [json.loads(line) for line in out.splitlines()]
     assert [f"{each['partition']}/{each['offset']}" for each in told] == places, "a replay is no dead letter"

@@ -6,6 +6,7 @@ import yaml
 
 from tests.support import boots
 from tests.support.captures import Captured
+from tests.support.kafka import read_all
 from tests.support.process import free_port, wait_until
 from tests.support.stack import Stack
 
@@ -30,6 +31,7 @@ def test_boots_from_rabbitmq_to_the_command(stack: Stack) -> None:
         wait_until(lambda: len(stack.points("precache_boot")) == 2, "two boots in InfluxDB", 60)
         assert processor.stop() == 0
         assert bridge.stop() == 0
+    assert len(read_all(stack.servers.kafka, stack.topics.instances)) == 3
     first, second = sorted(stack.points("precache_boot"), key=lambda row: row["instance"])
     assert (first["cloud"], first["host"], first["image"], first["result"]) == ("paris", "host-1", "image-1", "active")
     assert (first["instance"], second["instance"]) == (UUID + "1", UUID + "3")

@@ -1,0 +1,1 @@
+"""Writes the published contract: schemas and an AsyncAPI document, made from the records themselves."""
