@@ -10,22 +10,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from bench import cache
 from bench.child import Child
+from tests.services.telegraf import VERSION, program
 from tests.services.testing import Bucket
 
-VERSION: Final = "1.37.2"
-_TAGS: Final = (
-    "custom",
-    "inputs.amqp_consumer",
-    "inputs.kafka_consumer",
-    "outputs.kafka",
-    "outputs.influxdb_v2",
-    "parsers.value",
-    "parsers.json_v2",
-    "serializers.influx",
-    "serializers.template",
-)
+__all__ = ["VERSION", "kafka_to_influx", "rabbit_to_kafka"]
 
 _AGENT: Final = """
 [agent]
@@ -156,17 +145,6 @@ _KAFKA_TO_INFLUX: Final = r"""
 """
 
 
-def fetch() -> Path:
-    """Return Telegraf's program, built by `go install` the first time (about a minute)."""
-
-    def build(folder: Path) -> None:
-        cache.emit(f"fetching and building Telegraf {VERSION} (about a minute; this once)")
-        module = f"github.com/influxdata/telegraf/cmd/telegraf@v{VERSION}"
-        cache.run(["go", "install", "-tags", ",".join(_TAGS), module], GOBIN=str(folder), CGO_ENABLED="0")
-
-    return cache.made_once(f"telegraf-{VERSION}", build) / "telegraf"
-
-
 def _text(value: str) -> str:
     """Quote for TOML, whose basic strings are JSON's."""
     return json.dumps(value)
@@ -175,7 +153,7 @@ def _text(value: str) -> str:
 def _start(name: str, config: str, folder: Path) -> Child:
     file = folder / f"{name}.toml"
     file.write_text(config)
-    return Child(name, [fetch(), "--config", file], folder)
+    return Child(name, [program(), "--config", file], folder)
 
 
 def rabbit_to_kafka(

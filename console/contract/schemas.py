@@ -37,6 +37,7 @@ VALUES: Final[Mapping[str, type[Struct]]] = {
     "replay": ReplayRecord,
 }
 
+_PRE_CACHE: Final = frozenset({"start", "progress-notification", "end"})
 
 # What `events:` and `forward:` of a bridge's cloud let through beside the pre-cache notifications.
 OTHER_NOTIFICATION: Final[Schema] = {
@@ -57,7 +58,14 @@ OTHER_NOTIFICATION: Final[Schema] = {
 
 def value_schema(name: str) -> Schema:
     """Return the schema of a record's value, by a name of :data:`VALUES`, or :data:`OTHER`."""
-    return OTHER_NOTIFICATION if name == OTHER else _inlined(VALUES[name])
+    if name == OTHER:
+        return OTHER_NOTIFICATION
+    found = _inlined(VALUES[name])
+    if name in _PRE_CACHE:
+        request_id = found["properties"]["context"]["properties"]["request_id"]
+        # The processor refuses those of no request, and its Struct says so. A bridge forwards them.
+        request_id |= {"type": ["string", "null"], "minLength": 0}
+    return found
 
 
 def deadletter_headers() -> Schema:

@@ -32,7 +32,10 @@ _INT64: Final = {"ge": INT64_MIN, "le": INT64_MAX}
 class RequestContext(Struct, gc=False):
     """What leaves the cloud of Nova's request context. Tokens, roles and service catalogues stay there."""
 
-    request_id: Annotated[str, record("the request that started the operation: part of its id", min_length=1)]
+    # A bridge also forwards what has none.
+    request_id: Annotated[
+        str, record("the request that started the operation; without one it belongs to none", min_length=1)
+    ]
     global_request_id: Annotated[str | None, record("the caller's own id of the request, if it sent one")] = None
     project_id: Annotated[str | None, record("the caller's project")] = None
     user_id: Annotated[str | None, record("the caller")] = None

@@ -101,7 +101,8 @@ class Node(BaseNode):
         return f"{HOST}:{self._settings[f'port of {name}']}"
 
     @classmethod
-    def _libs(cls) -> Path:
+    def libraries(cls) -> Path:
+        """Return the folder of the jars."""
         return cache_dir() / f"kafka-{VERSION}" / "libs"
 
     @classmethod
@@ -111,7 +112,7 @@ class Node(BaseNode):
     @classmethod
     def install(cls) -> None:
         """Fetch the jars by Maven, and have Kafka lay out an empty data folder, of which each node takes a copy."""
-        if not cls._libs().exists():
+        if not cls.libraries().exists():
             cls._fetch()
         if not cls._formatted().exists():
             cls._format()
@@ -138,7 +139,7 @@ class Node(BaseNode):
             properties.write_text(f"{_ROLES}log.dirs={folder / 'data'}\n")
             cluster_id = base64.urlsafe_b64encode(b"precache's tests").decode().rstrip("=")
             tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
-            run(["java", "-cp", f"{cls._libs()}/*", *tool], cwd=folder, log=cache_dir() / "install-kafka.log")
+            run(["java", "-cp", f"{cls.libraries()}/*", *tool], cwd=folder, log=cache_dir() / "install-kafka.log")
 
     def exports(self) -> dict[str, str]:
         """Return the address."""
@@ -205,7 +206,7 @@ class Node(BaseNode):
         # A small heap: three servers and the tests share the machine.
         heap = ("-Xms128m", "-Xmx1g", "-XX:+ExitOnOutOfMemoryError")
         logging = f"-Dlog4j2.configurationFile={self.base / 'log4j2.properties'}"
-        return ["java", *heap, *self._machine_options(), logging, "-cp", f"{self._libs()}/*"]
+        return ["java", *heap, *self._machine_options(), logging, "-cp", f"{self.libraries()}/*"]
 
     def _machine_options(self) -> tuple[str, ...]:
         """Return how Java goes about compiling and collecting."""

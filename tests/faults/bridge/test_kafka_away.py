@@ -137,7 +137,7 @@ def test_one_topic_refuses_while_the_heartbeats_get_through(quorum: Rig) -> None
             rig.publish([body for _, body in sent])
             wait_until(lambda: bridge.events("bridge.requeued"), "the messages to be requeued", 30)
             time.sleep(OUTAGE_S)
-        rig.wait_forwarded([message_id for message_id, _ in sent])
+        rig.wait_forwarded([message_id for message_id, _ in sent], topic=other)
         rig.wait_empty()
         assert len(bridge.events("bridge.requeued")) == 1
     assert {header(record, "ce_id") for record in rig.records(other)} == {message_id for message_id, _ in sent}
@@ -163,7 +163,7 @@ def test_rabbitmq_is_lost_again_and_again_while_one_topic_refuses(quorum: Rig) -
                     wait_until(lambda: rig.unacknowledged() == 0, "RabbitMQ to have returned the messages")
                     network.fix()
                 assert bridge.events("bridge.source_lost")
-            rig.wait_forwarded([message_id for message_id, _ in sent])
+            rig.wait_forwarded([message_id for message_id, _ in sent], topic=other)
             rig.wait_empty()
     assert {header(record, "ce_id") for record in rig.records(other)} == {message_id for message_id, _ in sent}
 

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message
-from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from precache.config import TopicsBlock
 from precache.kafka import clients
@@ -134,6 +141,39 @@ def test_a_wrong_password_is_named_when_topics_are_checked(guarded_node: Node) -
     assert "sasl.password" in str(caught.value)
 
 
+def test_a_user_without_any_right_gets_no_producer(guarded_node: Node) -> None:
+    producer = clients.producer(guarded(guarded_node, "reader", "hush-reader"), "p")
+    found: list[KafkaCallError] = []
+
+    def attempt() -> None:
+        try:
+            producer.produce("nova.notifications", b"x")
+            producer.poll(0.1)
+        except KafkaException as error:
+            found.append(translate(error, "produce"))
+
+    until(lambda: found, attempt)
+    assert found[0].actionable
+    assert "kafka-acls.sh" in str(found[0])
+
+
+@pytest.fixture
+def may_produce(guarded_node: Node) -> None:
+    """The reader may produce, but to no topic yet."""
+    right = AclBinding(
+        ResourceType.BROKER,
+        "kafka-cluster",
+        ResourcePatternType.LITERAL,
+        "User:reader",
+        "*",
+        AclOperation.IDEMPOTENT_WRITE,
+        AclPermissionType.ALLOW,
+    )
+    admin = clients.admin(guarded(guarded_node, "admin", "hush-admin"))
+    admin.client.create_acls([right])[right].result(30)
+
+
+@pytest.mark.usefixtures("may_produce")
 def test_a_right_that_is_missing_is_waited_for_as_an_error(guarded_node: Node) -> None:
     producer = clients.producer(
         guarded(guarded_node, "reader", "hush-reader"), "p", **{"topic.metadata.propagation.max.ms": 500}
