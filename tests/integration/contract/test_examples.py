@@ -44,7 +44,11 @@ def operations(tmp_path: Path, servers: Servers, cloud: Cloud, topics: Topics, b
     stack = Stack(tmp_path, servers, cloud, topics, bucket)
     stack.declare()
     producer = Producer({"bootstrap.servers": servers.kafka})
-    unknown = {"ce_type": "io.precache.operation.v9", "ce_id": "1", "ce_source": "/precache/paris"}
+    unknown: dict[str, str | bytes | None] = {
+        "ce_type": "io.precache.operation.v9",
+        "ce_id": "1",
+        "ce_source": "/precache/paris",
+    }
     ended = json.dumps({"operation": "paris/a/b", "status": "completed"}).encode()
     producer.produce(topics.operations, ended, b"paris/a/b", partition=0, headers=unknown)
     producer.produce(topics.operations, None, b"paris/a/b", partition=0)
