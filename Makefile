@@ -21,7 +21,7 @@ WORKERS ?= 6
 PARALLEL := -n $(WORKERS) --dist loadscope
 SERVICES := $(PYTHON) -m tests.services
 
-.PHONY: help venv services services-more services-stop check format schema contract unit test test-more soak demo demo-openstack bench clean
+.PHONY: help venv services services-more services-stop check format schema contract monitoring unit test test-more soak demo demo-openstack bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,9 @@ schema: venv ## Write the tables of docs/schema.md from the records
 contract: venv ## Write docs/contract from the records
 	$(BIN)/precache contract docs/contract
 
+monitoring: venv ## Write Grafana's dashboards and docs/metrics.md from the code
+	$(BIN)/python -m monitoring
+
 unit: venv ## Tests without any server
 	$(BIN)/pytest tests/unit -q -n 2
 
@@ -97,8 +100,8 @@ soak: start := start-more
 soak: venv ## The long forms, on real servers
 	$(with-services) $(BIN)/pytest -m soak && $(BIN)/pytest -n 2 --hypothesis-profile=soak --timeout=0 tests/unit/processor/core/test_properties.py tests/unit/processor/test_rebuild_store.py
 
-demo: venv ## The main job on three simulated clouds, no server needed
-	@$(BIN)/precache demo
+demo: venv ## The main job on three simulated clouds, no server needed; on a terminal it ends with the page
+	@$(BIN)/precache demo $$(if [[ -t 1 ]]; then echo --web; fi)
 
 demo-openstack: venv ## The whole story on a real small OpenStack: start, follow, query, boot
 	$(with-services) $(BIN)/python -m tests.demo_openstack

@@ -32,6 +32,7 @@ IMAGE: Final = "ubuntu-24.04"
 NOVA: Final = {"DEFAULT": {"long_rpc_timeout": "20"}, "image_cache": {"precache_concurrency": "3"}}
 HANG_S: Final = 40
 _BOOT_S: Final = 90.0
+_LOG_CHARS: Final = 6_000
 
 
 class Demo:
@@ -102,8 +103,14 @@ class Demo:
         sys.stdout.flush()
         code = subprocess.run(words, env=self.environ, cwd=self.folder, check=False).returncode
         if code not in expected:
-            raise SystemExit(f"demo-openstack: {words[0]} {words[1]} ended with {code}; the logs are in {self.folder}")
+            raise SystemExit(f"demo-openstack: {words[0]} {words[1]} ended with {code}\n{self.logs()}")
         return code
+
+    def logs(self) -> str:
+        """Return the ends of the services' logs: the folder goes with the demo."""
+        return "\n".join(
+            f"{each.name}:\n{each.read_text(errors='replace')[-_LOG_CHARS:]}" for each in self.folder.glob("*.err")
+        )
 
     def boot(self, image: str, host: str) -> None:
         """Boot a server, and wait until it runs."""

@@ -1,6 +1,7 @@
 """Configuration files as the commands need them: errors become words and exit code 2."""
 
 from collections.abc import Set as AbstractSet
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -9,13 +10,23 @@ from pydantic import BaseModel, ValidationError
 
 from console.cli.exits import USAGE, CommandError
 from precache.config import Block, ConfigError, TopicsBlock, load, top_level_keys
-from precache.config.kinds import ALL_KEYS, FILE_OF, Kind, kind_of_keys
+from precache.config.kinds import ALL_KEYS, Kind, kind_of_keys
 from precache.config.partial import Lenient, load_blocks
 from precache.kafka.config import KafkaBlock
 
 Model = TypeVar("Model", bound=BaseModel)
 
 CONFIG_PATH: Final = click.Path(path_type=Path)
+
+
+_MODELS: Final[dict[Kind, tuple[str, str]]] = {
+    "bridge": ("bridge.config", "BridgeConfig"),
+    "processor": ("processor.config", "ProcessorConfig"),
+    "keeper": ("keeper.config", "KeeperConfig"),
+    "web": ("console.web.config", "WebConfig"),
+    "operator": ("precache.operator.config", "OperatorConfig"),
+    "demo": ("console.demo.settings", "DemoConfig"),
+}
 
 
 class KafkaSettings(Block):
@@ -34,34 +45,12 @@ def kind_of(path: Path) -> Kind:
 
 
 def model_of(kind: Kind) -> type[Block]:
-    """Return the model of a kind of file.
-
-    Raises:
-        CommandError: this version has no command that reads it.
-    """
+    """Return the model of a kind of file; its module is imported now, so that others need not be installed."""
     if kind == "kafka":
         return KafkaSettings
-    if kind == "operator":
-        from precache.operator.config import OperatorConfig
-
-        return OperatorConfig
-    if kind == "demo":
-        from console.demo.settings import DemoConfig
-
-        return DemoConfig
-    if kind == "bridge":
-        from bridge.config import BridgeConfig
-
-        return BridgeConfig
-    if kind == "processor":
-        from processor.config import ProcessorConfig
-
-        return ProcessorConfig
-    if kind == "keeper":
-        from keeper.config import KeeperConfig
-
-        return KeeperConfig
-    raise CommandError(f"{FILE_OF[kind]} is for a command that this version does not have", USAGE)
+    module, name = _MODELS[kind]
+    model: type[Block] = getattr(import_module(module), name)
+    return model
 
 
 def load_or_fail(path: Path, model: type[Model]) -> Model:

@@ -12,6 +12,9 @@ _EXTRA_OF: Final = {
     "influxdb_client": "processor",
     "openstack": "openstack",
     "keystoneauth1": "openstack",
+    "jinja2": "web",
+    "starlette": "web",
+    "uvicorn": "web",
 }
 
 

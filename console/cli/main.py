@@ -39,11 +39,15 @@ _COMMANDS: Final = {
         "console.commands.ask.boots", "boots", "Compare times to boot with and without the image resident."
     ),
     "keep": CommandEntry("console.commands.keep", "keep", "Keep declared images resident; a service, or for cron."),
+    "web": CommandEntry("console.commands.web", "web", "Serve pages that show all clouds; read only."),
     "doctor": CommandEntry("console.commands.doctor", "doctor", "Check what a configuration needs, with remedies."),
     "deadletters": CommandEntry(
         "console.commands.deadletters", "deadletters", "List, show and replay what was unusable."
     ),
     "demo": CommandEntry("console.commands.demo", "demo", "The whole path on three simulated clouds, no server."),
+    "simulate": CommandEntry(
+        "console.commands.simulate", "simulate", "Publish what simulated clouds would, to a real RabbitMQ."
+    ),
     "completion": CommandEntry("console.commands.completion", "completion", "Print a shell's script for completion."),
     "man": CommandEntry("console.commands.man", "man", "Write the manual pages."),
     "check-config": CommandEntry(

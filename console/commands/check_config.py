@@ -29,6 +29,7 @@ _WORDS: dict[Kind, str] = {
     "processor": "a processor's configuration",
     "operator": "an operator's configuration",
     "keeper": "a keeper's configuration",
+    "web": "the page's configuration",
     "demo": "the demo's configuration",
     "kafka": "for `watch`, `deadletters` and `topics` alone: no `clouds` (a bridge), no `store` (a processor)",
 }
@@ -41,8 +42,8 @@ def check_config(files: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001
     """Report every error of configuration files at once, without touching the network.
 
     The top-level keys show what a file is for: `clouds` for a bridge, `store` for a processor, `wanted` for a keeper,
-    `operators` for an operator. Files that belong together are best given together: a processor must keep operations
-    for longer than a bridge holds messages.
+    `operators` for an operator, `listen` for the page. Files that belong together are best given together: a processor
+    must keep operations for longer than a bridge holds messages.
     """
     checked = [_check(path) for path in files]
     _compare(checked)

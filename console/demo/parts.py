@@ -30,6 +30,11 @@ class Part:
         self._thread = threading.Thread(target=self._body, name=f"demo-{name}", daemon=True)
         self._thread.start()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the part has not ended."""
+        return self._thread.is_alive()
+
     def check(self) -> None:
         """Raise the error that ended the part, if any.
 

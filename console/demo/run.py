@@ -16,6 +16,7 @@ from console.demo.nova import Nova
 from console.demo.parts import Part, PartError
 from console.demo.schedule import Step, schedule
 from console.demo.screens import DemoOutcome, DemoScreen
+from console.demo.simulate import send
 from console.watch.feeds.api import CONNECT_S, Feed
 from console.watch.feeds.kafka import KafkaFeed, Reach
 from console.watch.follow import Follow, Want
@@ -94,27 +95,10 @@ def _by_cloud(
 def _sender(cloud: CloudBlock, steps: list[Step]) -> Part:
     """Let a simulated Nova send its notifications when they are due."""
 
-    def send(stop: Stop) -> None:
-        nova = Nova(cloud.transport_url.get_secret_value(), cloud.exchange, cloud.listening.topic)
-        began = time.monotonic()
-        try:
-            for step in steps:
-                if stop.wait(step.at_s - (time.monotonic() - began)):
-                    return
-                _send(nova, step)
-        finally:
-            nova.close()
+    def run_cloud(stop: Stop) -> None:
+        send(Nova(cloud.transport_url.get_secret_value(), cloud.exchange, cloud.listening.topic), steps, stop)
 
-    return Part(f"simulated cloud {cloud.name}", send)
-
-
-def _send(nova: Nova, step: Step) -> None:
-    if step.report is not None:
-        nova.progress(step.request, step.report, step.index)
-    elif step.kind == "start":
-        nova.start(step.request)
-    else:
-        nova.end(step.request)
+    return Part(f"simulated cloud {cloud.name}", run_cloud)
 
 
 def _follow(feed: Feed, requests: Sequence[SimulatedRequest], parts: Sequence[Part], screen: DemoScreen) -> None:

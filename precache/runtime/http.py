@@ -51,15 +51,13 @@ class HttpServer:
         Raises:
             ListenError: the address is in use, not this host's, or not allowed.
         """
-        host, port = self._listen
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             self._server = _Server(self._listen, self._handler)
         except OSError as error:
-            raise ListenError(_why(error, address)) from error
+            raise ListenError(why_not(error, self._listen)) from error
         serve = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), name="precache-http", daemon=True)
         serve.start()
-        log.info("http.listening", address=f"{address.rpartition(':')[0]}:{self.port}")
+        log.info("http.listening", address=address_of(self._listen[0], self.port))
 
     def stop(self) -> None:
         """Stop listening; requests under way are left to end, or to die with the process."""
@@ -87,14 +85,21 @@ def serving(listen: tuple[str, int] | None, health: Health) -> Iterator[None]:
         server.stop()
 
 
-def _why(error: OSError, address: str) -> str:
+def address_of(host: str, port: int) -> str:
+    """Return ``HOST:PORT``."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def why_not(error: OSError, listen: tuple[str, int], key: str = "http.listen") -> str:
+    """Return why an address can't be listened on, and what to do; ``key``: where it stands in the file."""
+    place = f"{key} {address_of(*listen)}"
     if error.errno == errno.EADDRINUSE:
-        return f"address in use: http.listen {address}: another process serves there; stop it or choose another port"
+        return f"address in use: {place}: another process serves there; stop it or choose another port"
     if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
-        return f"not an address of this host: http.listen {address}: use 0.0.0.0 for all its addresses"
+        return f"not an address of this host: {place}: use 0.0.0.0 for all its addresses"
     if error.errno in {errno.EACCES, errno.EPERM}:
-        return f"not allowed: http.listen {address}: choose a port from 1024 on, or grant the right"
-    return f"cannot listen: http.listen {address}: {error.strerror or error}"
+        return f"not allowed: {place}: choose a port from 1024 on, or grant the right"
+    return f"cannot listen: {place}: {error.strerror or error}"
 
 
 class _Server(ThreadingHTTPServer):

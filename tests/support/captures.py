@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -34,9 +35,28 @@ class Captured:
 
     def with_fresh_unique_id(self) -> "Captured":
         """Return the same notification as a new delivery: oslo.messaging drops a `_unique_id` among its last 16."""
-        inner = self.message() | {"_unique_id": uuid.uuid4().hex}
+        return self._with(_unique_id=uuid.uuid4().hex)
+
+    @property
+    def sent_at(self) -> datetime:
+        """When Nova sent it."""
+        return datetime.fromisoformat(self.message()["timestamp"]).replace(tzinfo=UTC)
+
+    def later(self, by: timedelta) -> "Captured":
+        """Return the same notification, sent later."""
+        return self._with(timestamp=(self.sent_at + by).strftime("%Y-%m-%d %H:%M:%S.%f"))
+
+    def _with(self, **changes: str) -> "Captured":
+        inner = self.message() | changes
         body = json.dumps({"oslo.version": "2.0", "oslo.message": json.dumps(inner)}).encode()
         return Captured(self.exchange, self.routing_key, self.properties, body)
+
+
+def read_as_of_now(name: str) -> list[Captured]:
+    """Return a capture's messages as if the last one had just been sent."""
+    found = read(name)
+    by = datetime.now(UTC) - found[-1].sent_at
+    return [each.later(by) for each in found]
 
 
 def read(name: str) -> list[Captured]:

@@ -90,10 +90,15 @@ class Precache:
 
     def metrics(self) -> dict[str, float]:
         """Return the samples of /metrics: `name{labels}` to value."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
+        lines = self.metrics_text().splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
         return {key: float(value) for key, value in pairs}
+
+    def metrics_text(self) -> str:
+        """Return /metrics as Prometheus gets it."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/metrics", timeout=5) as answer:
+            text: str = answer.read().decode()
+            return text
 
     def wait_ready(self, timeout_s: float = 40.0) -> Self:
         """Wait until /readyz says so.

@@ -1,0 +1,50 @@
+"""`precache simulate`."""
+
+from typing import Final
+
+import click
+
+from console.cli.exits import FATAL, OK, CommandError
+from console.cli.invocation import Invocation
+
+_EPILOG: Final = """\b
+Examples:
+  precache simulate --transport-url rabbit://precache:precache@127.0.0.1:5672/
+  precache simulate --once
+
+\b
+Exit codes:
+  0  stopped by SIGTERM or SIGINT, or, with --once, done
+  1  RabbitMQ can't be reached, or refuses
+  2  wrong usage, or the extra [bridge] is not installed
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.option(
+    "--transport-url",
+    envvar="PRECACHE_TRANSPORT_URL",
+    default="rabbit://precache:precache@127.0.0.1:5672/",
+    help="The RabbitMQ, as in nova.conf. Default: that of docker-compose.yml.",
+)
+@click.option("--every", "every_s", metavar="SECONDS", type=click.FloatRange(1), default=60.0, help="Default: 60.")
+@click.option("--once", is_flag=True, help="One round of four operations, then end.")
+@click.pass_obj
+def simulate(invocation: Invocation, /, *, transport_url: str, every_s: float, once: bool) -> int:
+    """Publish what three simulated clouds would, to a real RabbitMQ. For a look at precache without a cloud.
+
+    The clouds are paris, rome and oslo, with the topics precache-paris, precache-rome and precache-oslo. In each round
+    some hosts fail, and one stays silent. Never point it at a RabbitMQ that a real cloud uses.
+    """
+    from precache.runtime.shutdown import Stop
+
+    stop = Stop().on_signals()
+    from console.demo.parts import PartError
+    from console.demo.simulate import run
+
+    invocation.configure_logs(default_level="error")
+    try:
+        run(transport_url, stop, every_s=every_s, once=once, show=click.echo)
+    except PartError as error:
+        raise CommandError(str(error), FATAL) from error
+    return OK

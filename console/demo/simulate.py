@@ -1,0 +1,80 @@
+"""Simulated clouds on a real RabbitMQ, for as long as somebody looks at them."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from console.demo import clouds
+from console.demo.nova import Nova
+from console.demo.parts import Part
+from console.demo.schedule import Step, schedule
+from precache.runtime.shutdown import Stop
+
+EXCHANGE: Final = "nova"
+_POLL_S: Final = 0.25
+
+
+def topic_of(cloud: str) -> str:
+    """Return the topic on which a simulated cloud publishes: all share one RabbitMQ."""
+    return f"precache-{cloud}"
+
+
+def run(transport_url: str, stop: Stop, *, every_s: float, once: bool, show: Callable[[str], None]) -> None:
+    """Let the clouds of the demo cache images again and again, until a stop is requested.
+
+    Args:
+        transport_url: as in nova.conf.
+        stop: ends it.
+        every_s: from one round's start to the next one's.
+        once: one round, and no more.
+        show: is given a line for each round.
+
+    Raises:
+        PartError: a cloud could not send.
+    """
+    number = 0
+    while not stop.requested:
+        number += 1
+        began = time.monotonic()
+        _round(transport_url, stop, number, show)
+        if once or stop.wait(max(0.0, every_s - (time.monotonic() - began))):
+            return
+
+
+def _round(transport_url: str, stop: Stop, number: int, show: Callable[[str], None]) -> None:
+    plan = schedule(clouds.requests())
+    operations = {step.request.operation for steps in plan.values() for step in steps}
+    show(f"round {number}: {len(operations)} operations in {', '.join(plan)}")
+    parts = [_cloud(transport_url, cloud, steps) for cloud, steps in plan.items()]
+    while any(part.is_running for part in parts) and not stop.wait(_POLL_S):
+        pass
+    for part in parts:
+        part.stop()
+        part.check()
+
+
+def _cloud(transport_url: str, cloud: str, steps: list[Step]) -> Part:
+    return Part(
+        f"simulated cloud {cloud}", lambda stop: send(Nova(transport_url, EXCHANGE, topic_of(cloud)), steps, stop)
+    )
+
+
+def send(nova: Nova, steps: list[Step], stop: Stop) -> None:
+    """Send notifications when they are due, and give Nova's transport back."""
+    began = time.monotonic()
+    try:
+        for step in steps:
+            if stop.wait(step.at_s - (time.monotonic() - began)):
+                return
+            _send(nova, step)
+    finally:
+        nova.close()
+
+
+def _send(nova: Nova, step: Step) -> None:
+    if step.report is not None:
+        nova.progress(step.request, step.report, step.index)
+    elif step.kind == "start":
+        nova.start(step.request)
+    else:
+        nova.end(step.request)
