@@ -10,6 +10,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from bridge.config import BridgeConfig
+from console.cli.configs import kind_of, model_of
+from console.demo.clouds import requests
+from console.demo.simulate import topic_of
+from precache.config import load
+
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -36,13 +42,20 @@ def test_the_schema_finds_a_mistake(broken: dict[str, Any]) -> None:
     assert list(Draft202012Validator(SCHEMA).iter_errors(changed))
 
 
-def test_the_servers_and_our_own_two_are_there() -> None:
-    assert set(SERVICES) == {"rabbitmq", "rabbitmq4", "kafka", "influxdb", "bridge", "processor"}
-    assert SERVICES["rabbitmq4"]["profiles"] == ["more"]
-    assert [name for name, service in SERVICES.items() if service.get("profiles") == ["precache"]] == [
-        "bridge",
-        "processor",
-    ]
+def test_each_profile_has_what_it_takes() -> None:
+    def of(profile: str) -> set[str]:
+        return {name for name, service in SERVICES.items() if profile in service.get("profiles", [])}
+
+    assert {name for name, service in SERVICES.items() if "profiles" not in service} == {
+        "rabbitmq",
+        "kafka",
+        "influxdb",
+    }
+    assert of("more") == {"rabbitmq4"}
+    seen = {"prometheus", "grafana"}
+    assert of("precache") == {"bridge", "processor", "web"} | seen
+    assert of("keep") == {"keeper"}
+    assert of("demo") == {"demo-topics", "demo-bridge", "demo-processor", "demo-web", "simulator"} | seen
 
 
 def test_every_published_port_is_on_the_loopback_address() -> None:
@@ -61,14 +74,42 @@ def test_no_service_runs_as_root(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-@pytest.mark.parametrize("name", ["bridge", "processor"])
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" in service])
 def test_our_own_services_have_what_they_need_and_no_more(name: str) -> None:
     service = SERVICES[name]
+    assert service["image"] == "nova-precache"
+    assert service["user"] == "10001:10001"
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["volumes"] == ["./config:/etc/precache:ro"]
-    assert service["build"]["args"] == {"EXTRA": name}
-    assert service["command"] == [name, "--config", f"/etc/precache/{name}.yaml"]
+    for file in (each for each in service["command"] if each.endswith(".yaml")):
+        assert (ROOT / "config" / file.removeprefix("/etc/precache/")).exists()
+
+
+@pytest.mark.parametrize("name", ["prometheus", "grafana"])
+def test_what_watches_them_mounts_what_is_there(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    mounted = [volume.split(":")[0] for volume in service["volumes"] if volume.startswith("./")]
+    assert mounted
+    assert all((ROOT / each).is_dir() for each in mounted)
+
+
+@pytest.mark.parametrize("name", ["demo-bridge", "demo-processor", "demo-web"])
+def test_the_files_of_the_demo_have_no_fault(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = ROOT / "config" / str(SERVICES[name]["command"][-1]).removeprefix("/etc/precache/")
+    for variable in ("PRECACHE_KAFKA_PORT", "PRECACHE_INFLUX_PORT", "PRECACHE_RABBITMQ_PORT"):
+        monkeypatch.delenv(variable, raising=False)
+    config: Any = load(path, model_of(kind_of(path)))
+    assert config.kafka.servers == "localhost:9092"
+
+
+def test_the_simulated_clouds_are_those_that_the_bridge_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PRECACHE_RABBITMQ_PASSWORD", raising=False)
+    config = load(ROOT / "config" / "compose" / "bridge.yaml", BridgeConfig)
+    assert {cloud.name: cloud.listening.topic for cloud in config.clouds} == {
+        cloud: topic_of(cloud) for cloud in {request.cloud for request in requests()}
+    }
 
 
 @pytest.mark.parametrize("name", ["rabbitmq", "rabbitmq4", "kafka", "influxdb"])
@@ -82,7 +123,7 @@ def test_each_server_is_waited_for_and_keeps_its_data(name: str) -> None:
 @every_service
 def test_every_image_has_a_version(name: str) -> None:
     if "build" not in SERVICES[name]:
-        assert re.search(r":\d", SERVICES[name]["image"])
+        assert re.search(r":v?\d", SERVICES[name]["image"])
 
 
 def test_no_password_is_fixed() -> None:
@@ -93,7 +134,7 @@ def test_no_password_is_fixed() -> None:
         for key, value in service.get("environment", {}).items()
         if secret.search(key)
     ]
-    assert len(values) == 5
+    assert len(values) > 5
     assert all(re.fullmatch(r"\$\{PRECACHE_\w+:-[^}]+\}", value) for value in values)
 
 
