@@ -1,17 +1,26 @@
 """Simulated clouds on a real RabbitMQ, for as long as somebody looks at them."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Final
 
+import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
+from pika.exceptions import AMQPError
+
+from bridge.source import transport_url as transport
+from bridge.source.amqp import dial
+from bridge.source.amqp.parameters import parameters
 from console.demo import clouds
 from console.demo.nova import Nova
-from console.demo.parts import Part
+from console.demo.parts import Part, PartError
 from console.demo.schedule import Step, schedule
 from precache.runtime.shutdown import Stop
 
 EXCHANGE: Final = "nova"
 _POLL_S: Final = 0.25
+_CONNECT_S: Final = 5.0
 
 
 def topic_of(cloud: str) -> str:
@@ -30,8 +39,9 @@ def run(transport_url: str, stop: Stop, *, every_s: float, once: bool, show: Cal
         show: is given a line for each round.
 
     Raises:
-        PartError: a cloud could not send.
+        PartError: RabbitMQ is away or refuses, or a cloud could not send.
     """
+    _check(transport_url)
     number = 0
     while not stop.requested:
         number += 1
@@ -39,6 +49,24 @@ def run(transport_url: str, stop: Stop, *, every_s: float, once: bool, show: Cal
         _round(transport_url, stop, number, show)
         if once or stop.wait(max(0.0, every_s - (time.monotonic() - began))):
             return
+
+
+def _check(transport_url: str) -> None:
+    """Connect once: oslo.messaging's notifier drops what it can't send, and reports it in the log alone."""
+    try:
+        read = transport.read(transport_url, {})
+    except transport.TransportError as error:
+        raise PartError(f"--transport-url: {error}") from error
+    host = read.hosts[0]
+    # It logs each failed attempt with a traceback; its error says the same.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+    try:
+        tls = dial.tls_context(read.options)
+        options = None if tls is None else pika.SSLOptions(tls, host.name)
+        more = {"ssl_options": options, "connection_attempts": 1, "socket_timeout": _CONNECT_S}
+        pika.BlockingConnection(parameters(read, host, "precache simulate", **more)).close()
+    except (AMQPError, AMQPConnectorException, OSError, dial.DialError) as error:
+        raise PartError(f"no RabbitMQ for simulated clouds at {host.name}:{host.port}: {error!r}") from error
 
 
 def _round(transport_url: str, stop: Stop, number: int, show: Callable[[str], None]) -> None:

@@ -51,7 +51,7 @@ def test_an_operation_is_seen_complete(stack: Stack, openstack: SmallOpenStack) 
 
 def test_a_host_that_answers_too_late_is_silent(stack: Stack, openstack: SmallOpenStack) -> None:
     aggregate, image = openstack.aggregate(["cmp1", "cmp3"]), openstack.image()
-    openstack.node.script(image, {"cmp3": {"delay_s": 20}})
+    openstack.node.script(image, {"cmp3": {"delay_s": 40}})
     with stack.bridge_in_pool(), stack.processor(), watch(stack, aggregate) as watching:
         assert openstack.cache_images(aggregate, image).status == 202
         assert watching.wait_end(120) == 3, watching.stderr

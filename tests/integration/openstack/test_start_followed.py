@@ -21,7 +21,7 @@ pytestmark = pytest.mark.more
 
 def test_its_own_operation_beside_another_one_on_the_aggregate(site: Starter, openstack: SmallOpenStack) -> None:
     aggregate, image, other = openstack.aggregate(["cmp1", "cmp2"]), openstack.image(), openstack.image()
-    openstack.node.script(other, {"*": {"delay_s": 8}})
+    openstack.node.script(other, {"*": {"delay_s": 20}})
     openstack.node.script(image, {"cmp2": {"result": "error"}})
     first = site.start(aggregate, other)
     first.wait_text(f"paris/{aggregate.uuid}/", timeout_s=60)
@@ -30,7 +30,7 @@ def test_its_own_operation_beside_another_one_on_the_aggregate(site: Starter, op
     assert "it may be for the same ones" in refused.stderr
     second = site.start(aggregate, image, "--force")
     assert second.wait_end(120) == 1, second.stderr
-    assert first.wait_end(60) == 0, first.stderr
+    assert first.wait_end(120) == 0, first.stderr
     mine = openstack.requests(aggregate)[1]
     assert second.stdout.splitlines()[:2] == [mine.global_request_id, f"paris/{aggregate.uuid}/{mine.request_id}"]
     assert "Completed 2 hosts, 1 errors" in second.stdout
@@ -74,7 +74,7 @@ def test_a_host_that_is_down(site: Starter, openstack: SmallOpenStack) -> None:
 
 def test_a_host_that_hangs(site: Starter, openstack: SmallOpenStack) -> None:
     aggregate, image = openstack.aggregate(["cmp1", "cmp3"]), openstack.image()
-    openstack.node.script(image, {"cmp3": {"delay_s": 20}})
+    openstack.node.script(image, {"cmp3": {"delay_s": 40}})
     process = site.start(aggregate, image)
     assert process.wait_end(120) == 3, process.stderr
     assert process.stdout.splitlines()[-2:] == ["No answer from hosts:", "cmp3"]

@@ -135,7 +135,8 @@ def _nova(layout: Layout) -> dict[str, dict[str, Any]]:
             "state_path": layout.base / "nova",
             "compute_driver": "scripted.ScriptedDriver",
             "rpc_response_timeout": 60,
-            "long_rpc_timeout": 15,
+            # A machine that is busy with other tests takes its time for an image from Glance.
+            "long_rpc_timeout": 30,
             # Both are spread over up to a minute, or done every minute for each host, for no use here.
             "periodic_fuzzy_delay": 0,
             "heal_instance_info_cache_interval": -1,

@@ -7,7 +7,7 @@ from monitoring.metrics import names
 from precache.contract.operation import Status
 from tests.unit.docs.documents import DOCUMENTS, ROOT, words_in_code_marks
 
-EVENT = re.compile(r"(?:bridge|http|kafka|operation|processor|watchdog|web)\.(?!yaml|listen$)[a-z_]+")
+EVENT = re.compile(r"(?:bridge|http|kafka|operation|processor|watchdog|web)\.(?!yaml|env$|listen$)[a-z_]+")
 # Messages of ASGI.
 ASGI = {"http.disconnect"}
 METRIC = re.compile(r"precache_(?:bridge|processor|keeper)_[a-z_]+")
