@@ -10,14 +10,22 @@ from console.cli.invocation import Invocation
 _EPILOG: Final = """\b
 Examples:
   precache simulate --transport-url rabbit://precache:precache@127.0.0.1:5672/
+  precache simulate --api 127.0.0.1:8774
   precache simulate --once
 
 \b
 Exit codes:
   0  stopped by SIGTERM or SIGINT, or, with --once, done
-  1  RabbitMQ can't be reached, or refuses
+  1  RabbitMQ can't be reached, or refuses; or the address of --api can't be listened on
   2  wrong usage, or the extra [bridge] is not installed
 """
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise click.BadParameter("HOST:PORT, such as 127.0.0.1:8774")
+    return host.strip("[]"), int(port)
 
 
 @click.command(epilog=_EPILOG)
@@ -28,9 +36,17 @@ Exit codes:
     help="The RabbitMQ, as in nova.conf. Default: that of docker-compose.yml.",
 )
 @click.option("--every", "every_s", metavar="SECONDS", type=click.FloatRange(1), default=60.0, help="Default: 60.")
+@click.option(
+    "--api",
+    metavar="HOST:PORT",
+    callback=lambda _context, _parameter, value: value and _address(value),
+    help="Serve the clouds' OpenStack APIs, too, below /paris, /rome and /oslo: for `start` and `keep`.",
+)
 @click.option("--once", is_flag=True, help="One round of four operations, then end.")
 @click.pass_obj
-def simulate(invocation: Invocation, /, *, transport_url: str, every_s: float, once: bool) -> int:
+def simulate(
+    invocation: Invocation, /, *, transport_url: str, every_s: float, api: tuple[str, int] | None, once: bool
+) -> int:
     """Publish what three simulated clouds would, to a real RabbitMQ. For a look at precache without a cloud.
 
     The clouds are paris, rome and oslo, with the topics precache-paris, precache-rome and precache-oslo. In each round
@@ -39,12 +55,12 @@ def simulate(invocation: Invocation, /, *, transport_url: str, every_s: float, o
     from precache.runtime.shutdown import Stop
 
     stop = Stop().on_signals()
-    from console.demo.parts import PartError
-    from console.demo.simulate import run
+    from console.simulator.parts import PartError
+    from console.simulator.rounds import run
 
     invocation.configure_logs(default_level="error")
     try:
-        run(transport_url, stop, every_s=every_s, once=once, show=click.echo)
+        run(transport_url, stop, every_s=every_s, once=once, api=api, show=click.echo)
     except PartError as error:
         raise CommandError(str(error), FATAL) from error
     return OK

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from console.demo.clouds import SimulatedRequest
+from console.simulator.clouds import SimulatedRequest
 
 Row = dict[str, Any]
 

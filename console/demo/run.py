@@ -9,14 +9,15 @@ from typing import Final
 from bridge import service as bridge_service
 from bridge.config import CloudBlock
 from console.cli.configs import KafkaSettings
-from console.demo import clouds, compare, settings
-from console.demo.clouds import SimulatedRequest
+from console.demo import compare, settings
 from console.demo.mock_kafka import MockKafka
-from console.demo.nova import Nova
-from console.demo.parts import Part, PartError
-from console.demo.schedule import Step, schedule
 from console.demo.screens import DemoOutcome, DemoScreen
-from console.demo.simulate import send
+from console.simulator import clouds
+from console.simulator.clouds import SimulatedRequest
+from console.simulator.nova import Nova
+from console.simulator.parts import Part, PartError
+from console.simulator.rounds import send
+from console.simulator.schedule import Step, schedule
 from console.watch.feeds.api import CONNECT_S, Feed
 from console.watch.feeds.kafka import KafkaFeed, Reach
 from console.watch.follow import Follow, Want

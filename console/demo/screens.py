@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import click
 
 from console.cli.output.tables import print_table
-from console.demo.clouds import SimulatedRequest
+from console.simulator.clouds import SimulatedRequest
 from console.watch.events import Event, Finished, Progressed, Started
 from console.watch.show import lines
 from console.watch.show.jsonlines import as_object

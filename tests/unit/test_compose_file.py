@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 
 from bridge.config import BridgeConfig
 from console.cli.configs import kind_of, model_of
-from console.demo.clouds import requests
-from console.demo.simulate import topic_of
+from console.simulator.clouds import requests
+from console.simulator.rounds import topic_of
 from precache.config import load
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def test_each_profile_has_what_it_takes() -> None:
     seen = {"prometheus", "grafana"}
     assert of("precache") == {"bridge", "processor", "web"} | seen
     assert of("keep") == {"keeper"}
-    assert of("demo") == {"demo-topics", "demo-bridge", "demo-processor", "demo-web", "simulator"} | seen
+    assert of("demo") == {"demo-topics", "demo-bridge", "demo-processor", "demo-keeper", "demo-web", "simulator"} | seen
 
 
 def test_every_published_port_is_on_the_loopback_address() -> None:
@@ -82,8 +82,8 @@ def test_our_own_services_have_what_they_need_and_no_more(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["volumes"] == ["./config:/etc/precache:ro"]
-    for file in (each for each in service["command"] if each.endswith(".yaml")):
-        assert (ROOT / "config" / file.removeprefix("/etc/precache/")).exists()
+    for file in re.findall(r"/etc/precache/(\S+\.yaml)", " ".join(service["command"])):
+        assert (ROOT / "config" / file).exists()
 
 
 @pytest.mark.parametrize("name", ["prometheus", "grafana"])
@@ -95,7 +95,7 @@ def test_what_watches_them_mounts_what_is_there(name: str) -> None:
     assert all((ROOT / each).is_dir() for each in mounted)
 
 
-@pytest.mark.parametrize("name", ["demo-bridge", "demo-processor", "demo-web"])
+@pytest.mark.parametrize("name", ["demo-bridge", "demo-processor", "demo-keeper", "demo-web"])
 def test_the_files_of_the_demo_have_no_fault(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = ROOT / "config" / str(SERVICES[name]["command"][-1]).removeprefix("/etc/precache/")
     for variable in ("PRECACHE_KAFKA_PORT", "PRECACHE_INFLUX_PORT", "PRECACHE_RABBITMQ_PORT"):

@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from console.demo.clouds import SimulatedAggregate, SimulatedReport, SimulatedRequest
-from console.demo.nova import Nova
+from console.simulator.clouds import SimulatedAggregate, SimulatedReport, SimulatedRequest
+from console.simulator.nova import Nova
 from precache.contract.nova import END, PROGRESS, START
 from tests.integration.bridge.rig import SOURCES, Rig
 from tests.support.process import wait_until

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
-from console.demo.clouds import requests
-from console.demo.simulate import topic_of
+from console.simulator.clouds import requests
+from console.simulator.rounds import topic_of
 from tests.services.testing import Bucket, Cloud, Servers, Topics
-from tests.support.process import Precache, wait_until
+from tests.support.process import Precache, free_port, wait_until
 from tests.support.stack import Stack
 
+ROOT = Path(__file__).parents[3]
 CLOUDS = sorted({request.cloud for request in requests()})
 
 
@@ -37,6 +39,30 @@ def test_its_operations_go_the_whole_path(stack: Stack) -> None:
         ("paris", "completed_with_errors", 8, 0),
         ("rome", "completed_with_errors", 1, 1),
     ]
+
+
+@pytest.mark.timeout(120)
+def test_start_on_its_apis(stack: Stack, tmp_path: Path) -> None:
+    """As with the compose file's own clouds.yaml: a request of an operator's goes through the simulated Nova."""
+    port = free_port()
+    clouds = yaml.safe_load((ROOT / "config" / "compose" / "clouds.yaml").read_text().replace("8774", str(port)))
+    (tmp_path / "clouds.yaml").write_text(yaml.safe_dump(clouds))
+    environ = {"OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml")}
+    url = stack.cloud.transport_url
+    with stack.precache("simulate", "--api", f"127.0.0.1:{port}", "--transport-url", url) as simulator:
+        wait_until(lambda: "round 1" in simulator.stdout, "the first round")
+        with stack.bridge_of([{"name": "rome", "topic": topic_of("rome"), "exchange": "nova"}]), stack.processor():
+            config = str(stack.processor_file(instance="reader"))
+            args = ["start", "db-tier", "nginx-1.28", "--cloud", "rome", "--os-cloud", "rome", "--config", config]
+            with Precache([*args, "--force"], tmp_path, name="start", env=environ) as start:
+                assert start.wait_end(60) == 1, start.stderr
+                assert "Completed 24 hosts, 1 errors" in start.stdout
+            refused = ["start", "db-tier", "windows", "--cloud", "rome", "--os-cloud", "rome", "--config", config]
+            with Precache(refused, tmp_path, name="start", env=environ) as start:
+                assert start.wait_end(30) == 8, start.stderr
+                assert "windows" in start.stderr
+        assert "rome: asked to cache 1 images on db-tier" in simulator.stdout
+        assert simulator.stop() == 0
 
 
 def finals(stack: Stack) -> list[tuple[str, str, int, int]]:

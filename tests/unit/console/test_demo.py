@@ -11,11 +11,11 @@ import orjson
 import pytest
 
 from console.demo import compare, settings
-from console.demo.clouds import SimulatedRequest, requests
-from console.demo.nova import _aggregate_payload, _progress_payload
 from console.demo.run import conclude
-from console.demo.schedule import Step, schedule
 from console.demo.screens import QUERIES, JsonDemo, PlainDemo, labels
+from console.simulator.clouds import SimulatedRequest, requests
+from console.simulator.nova import _aggregate_payload, _progress_payload
+from console.simulator.schedule import Step, schedule
 from precache.contract.identity import aggregate_key
 from precache.contract.times import rfc3339_us
 from processor.core.effects import Effects

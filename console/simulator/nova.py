@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from bridge.source import transport_url as transport
-from console.demo.clouds import SimulatedAggregate, SimulatedReport, SimulatedRequest
+from console.simulator.clouds import SimulatedAggregate, SimulatedReport, SimulatedRequest
 from precache.contract import nova
 
 _API: Final = "nova-api:ctrl01"
@@ -21,6 +21,7 @@ class _Context:
     """A request's context, with what oslo.messaging asks of one."""
 
     request_id: str
+    global_request_id: str
 
     def redacted_copy(self) -> "_Context":
         """Return the context without credentials: it has none."""
@@ -30,7 +31,7 @@ class _Context:
         """Return the keys that Nova sends, those of interest filled in."""
         return {
             "request_id": self.request_id,
-            "global_request_id": None,
+            "global_request_id": self.global_request_id or None,
             "user_id": "admin",
             "project_id": "admin",
             "user": "admin",
@@ -79,7 +80,7 @@ class Nova:
 
     def _send(self, request: SimulatedRequest, publisher: str, event_type: str, payload: dict[str, Any]) -> None:
         notifier = self._notifier.prepare(publisher_id=publisher)
-        notifier.info(_Context(request.request_id), event_type, payload)
+        notifier.info(_Context(request.request_id, request.global_request_id), event_type, payload)
 
 
 def _versioned(name: str, version: str, data: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Final, Self
 
 import pika
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
@@ -12,10 +14,14 @@ from pika.exceptions import AMQPError
 from bridge.source import transport_url as transport
 from bridge.source.amqp import dial
 from bridge.source.amqp.parameters import parameters
-from console.demo import clouds
-from console.demo.nova import Nova
-from console.demo.parts import Part, PartError
-from console.demo.schedule import Step, schedule
+from console.simulator import clouds
+from console.simulator.api import CloudApi
+from console.simulator.clouds import SimulatedRequest
+from console.simulator.nova import Nova
+from console.simulator.parts import Part, PartError
+from console.simulator.schedule import Step, schedule
+from console.simulator.server import serving
+from precache.runtime.http import address_of, why_not
 from precache.runtime.shutdown import Stop
 
 EXCHANGE: Final = "nova"
@@ -28,7 +34,15 @@ def topic_of(cloud: str) -> str:
     return f"precache-{cloud}"
 
 
-def run(transport_url: str, stop: Stop, *, every_s: float, once: bool, show: Callable[[str], None]) -> None:
+def run(
+    transport_url: str,
+    stop: Stop,
+    *,
+    every_s: float,
+    once: bool,
+    api: tuple[str, int] | None,
+    show: Callable[[str], None],
+) -> None:
     """Let the clouds of the demo cache images again and again, until a stop is requested.
 
     Args:
@@ -36,19 +50,61 @@ def run(transport_url: str, stop: Stop, *, every_s: float, once: bool, show: Cal
         stop: ends it.
         every_s: from one round's start to the next one's.
         once: one round, and no more.
-        show: is given a line for each round.
+        api: where to serve the APIs of the clouds; what is asked of them is done beside the rounds.
+        show: is given a line for each round and each request.
 
     Raises:
-        PartError: RabbitMQ is away or refuses, or a cloud could not send.
+        PartError: RabbitMQ is away or refuses, a cloud could not send, or the address can't be listened on.
     """
     _check(transport_url)
-    number = 0
-    while not stop.requested:
-        number += 1
-        began = time.monotonic()
-        _round(transport_url, stop, number, show)
-        if once or stop.wait(max(0.0, every_s - (time.monotonic() - began))):
-            return
+    with _Requests(transport_url, show) as requests, _apis(api, requests):
+        number = 0
+        while not stop.requested:
+            number += 1
+            began = time.monotonic()
+            _round(transport_url, stop, number, show)
+            if once or stop.wait(max(0.0, every_s - (time.monotonic() - began))):
+                return
+
+
+class _Requests:
+    """What is asked of the APIs, each request sent by a thread of its own."""
+
+    def __init__(self, transport_url: str, show: Callable[[str], None]) -> None:
+        self._transport_url = transport_url
+        self._show = show
+        self._parts: list[Part] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for part in self._parts:
+            part.stop()
+
+    def begin(self, request: SimulatedRequest) -> None:
+        """Send what comes of a request."""
+        self._show(f"{request.cloud}: asked to cache {len(request.images)} images on {request.aggregate.name}")
+        self._parts = [part for part in self._parts if part.is_running]
+        self._parts.append(_cloud(self._transport_url, request.cloud, schedule([request])[request.cloud]))
+
+
+@contextmanager
+def _apis(listen: tuple[str, int] | None, requests: _Requests) -> Iterator[None]:
+    if listen is None:
+        yield
+        return
+    made = {
+        name: CloudApi(name, f"http://{address_of(*listen)}/{name}", aggregates, requests.begin)
+        for name, aggregates in clouds.aggregates().items()
+    }
+    try:
+        with serving(listen, made):
+            yield
+    except OSError as error:
+        raise PartError(why_not(error, listen, "--api")) from error
 
 
 def _check(transport_url: str) -> None:

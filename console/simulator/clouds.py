@@ -11,6 +11,8 @@ UBUNTU: Final = "c3b84ecf-43e9-4c6c-adfd-ab6db0e2bca2"
 POSTGRES: Final = "8f1d2c5e-9a0b-4d3f-b6a7-0c1e2d3f4a5b"
 NGINX: Final = "2f0a7c7e-51c5-4f0b-9f4e-3c6a0b1f7d18"
 NGINX_NEXT: Final = "6b1f4a0d-7a63-4a0f-8a57-0e3f1d9c2b44"
+# As each cloud's Glance names them.
+IMAGES: Final = {"ubuntu-24.04": UBUNTU, "postgres-17": POSTGRES, "nginx-1.28": NGINX, "nginx-1.29": NGINX_NEXT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class SimulatedRequest:
         images: what they are asked to cache.
         reports: what each host says, in this order; a host of the aggregate that is not in it stays silent.
         request_id: the API call's id, the same in every notification of the operation.
+        global_request_id: what the caller chose; ``""`` for none.
     """
 
     cloud: str
@@ -49,6 +52,7 @@ class SimulatedRequest:
     images: tuple[str, ...]
     reports: tuple[SimulatedReport, ...]
     request_id: str = field(default_factory=lambda: f"req-{uuid4()}")
+    global_request_id: str = ""
 
     @property
     def operation(self) -> str:
@@ -65,6 +69,16 @@ class SimulatedRequest:
 def requests() -> list[SimulatedRequest]:
     """Return what the three clouds do, all at once: fresh request ids, everything else as always."""
     return [_paris(), _rome(), *_oslo()]
+
+
+def aggregates() -> dict[str, list[SimulatedAggregate]]:
+    """Return the aggregates of each cloud."""
+    found: dict[str, list[SimulatedAggregate]] = {}
+    for request in requests():
+        known = found.setdefault(request.cloud, [])
+        if request.aggregate not in known:
+            known.append(request.aggregate)
+    return found
 
 
 def _hosts(prefix: str, count: int) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from console.demo.clouds import SimulatedReport, SimulatedRequest
+from console.simulator.clouds import SimulatedReport, SimulatedRequest
 
 # How long the hosts of one operation take together, before and after which it starts and ends, in seconds.
 _REPORTS_S: Final = 16.0
