@@ -21,7 +21,7 @@ WORKERS ?= 6
 PARALLEL := -n $(WORKERS) --dist loadscope
 SERVICES := $(PYTHON) -m tests.services
 
-.PHONY: help venv services services-more services-stop check format schema contract monitoring unit test test-more soak demo demo-openstack bench clean
+.PHONY: help venv services services-more services-stop check format schema contract monitoring unit test test-more soak demo demo-openstack bench bench-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -108,6 +108,9 @@ demo-openstack: venv ## The whole story on a real small OpenStack: start, follow
 
 bench: venv ## Measure speed
 	$(BIN)/python -m bench
+
+bench-check: venv ## Which rows of the benchmarks cost over 15 % more CPU than docs/benchmarks.md has
+	$(BIN)/python -m bench --check bridge store whole transform
 
 clean: ## Remove what builds and checks leave behind (servers and their caches stay)
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

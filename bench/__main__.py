@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import document, machine, report
+from bench import document, machine, regression, report
 from bench.cache import FetchError, emit
 from bench.check import WrongAnswerError
 from bench.child import ChildError
@@ -37,12 +37,17 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
         help="a file of --json: report its results too, but those that this run has anew",
     )
     parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md, of this run")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="name rows that cost over 15 %% more CPU a message than in docs/benchmarks.md; exit code 1 if any does",
+    )
     given = parser.parse_args(words)
     unknown = [name for name in given.names if name not in ROWS]
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(ROWS)}")
-    if given.write_docs and given.quick:
-        parser.error("--write-docs is for figures that mean something: not with --quick")
+    if (given.write_docs or given.check) and given.quick:
+        parser.error("--write-docs and --check are for figures that mean something: not with --quick")
     if given.runs is not None and given.runs < 1:
         parser.error("--runs has to be at least 1")
     return given
@@ -60,11 +65,23 @@ def main(words: Sequence[str]) -> int:
         results, failed = _run(bench, [] if given.earlier and not given.names else given.names or list(ROWS))
     results = _joined(results, given.earlier)
     report.show(results, facts)
+    has_regressed = given.check and _has_regressed(results)
     if given.json:
         given.json.write_text(json.dumps(raw_document(results, facts), indent=1))
     if given.write_docs and results:
         emit(f"written: {document.write(results, facts)}")
-    return 1 if failed else 0
+    return 1 if failed or has_regressed else 0
+
+
+def _has_regressed(results: Sequence[Result]) -> bool:
+    """Show how the CPU of each row compares with the committed document's; return whether one is much worse."""
+    rows = regression.compared(results, document.FILE.read_text(), regression.calibration_ns())
+    for row in rows:
+        emit(str(row))
+    if all(row.more is None for row in rows):
+        emit("nothing could be compared: these rows are not in docs/benchmarks.md with a figure of CPU")
+        return True
+    return any(row.is_worse for row in rows)
 
 
 def _joined(results: Sequence[Result], files: Sequence[Path]) -> list[Result]:

@@ -20,6 +20,7 @@ _TEXT: Final = """\
     make bench                           # everything, three runs of each: almost an hour on two cores
     .venv/bin/python -m bench store whole --runs 5
     .venv/bin/python -m bench delay --with EARLIER.json   # one row again, the others from a file of --json
+    make bench-check                     # bridge and processor again: which rows cost over 15 % more CPU than here
     .venv/bin/python -m bench --quick    # a smoke test: loads too small for meaningful figures
     .venv/bin/python -m bench --help
 

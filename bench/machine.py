@@ -10,6 +10,7 @@ from pathlib import Path
 import confluent_kafka
 
 from bench.peers import quix, telegraf
+from bench.regression import calibration_ns
 from tests.services import influxdb, kafka
 
 
@@ -38,5 +39,6 @@ def facts() -> dict[str, str]:
         "precache": f"Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in packages)
         + f", confluent-kafka {version('confluent-kafka')} (librdkafka {confluent_kafka.libversion()[0]})",
+        "calibration": f"{calibration_ns():.0f} ns of CPU to read one notification by orjson",
         "peers": f"Telegraf {telegraf.VERSION}, Quix Streams {quix.VERSION}",
     }

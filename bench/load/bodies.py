@@ -30,6 +30,12 @@ def _captured(event_type: str) -> dict[str, Any]:
     return found
 
 
+def captured_body() -> bytes:
+    """Return one report as it lies on RabbitMQ."""
+    inner = json.dumps(_captured(PROGRESS))
+    return json.dumps({"oslo.version": "2.0", "oslo.message": inner}).encode()
+
+
 def _gap(name: str) -> str:
     return _MARK.format(name)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
+from msgspec import structs
+
 from precache.contract.identity import operation_id
 from precache.contract.operation import ImageResult, Operation
 from precache.contract.progress import Progress
@@ -75,6 +77,20 @@ def rows(end_ns: int, of: Sequence[Aggregate]) -> Iterator[Row]:
         for number in range(aggregate.operations):
             began = end_ns - DAY_NS // 24 - number * DAYS * DAY_NS // aggregate.operations
             yield from _operation(aggregate, number, began - began % 1_000, hosts, images)
+
+
+def running(now_ns: int, of: Sequence[Aggregate]) -> Iterator[Row]:
+    """Yield the rows of one operation of each aggregate that began a minute ago, half of its hosts done."""
+    for aggregate in of:
+        hosts, images = aggregate.host_names(), aggregate.image_ids()
+        began = now_ns - 60 * NS_PER_S
+        done = aggregate.hosts // 2
+        for row in _operation(aggregate, -1, began - began % 1_000, hosts, images):
+            if isinstance(row.record, Progress) and row.record.index <= done:
+                yield row
+            elif isinstance(row.record, Operation):
+                open_ = structs.replace(row.record, status="running", revision=0, ended_at="", final_at="")
+                yield Row(row.time_ns, structs.replace(open_, hosts_done=done, percent=100.0 * done / aggregate.hosts))
 
 
 def _operation(

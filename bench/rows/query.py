@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -17,8 +17,9 @@ from bench import proc, product
 from bench.cache import emit
 from bench.check import WrongAnswerError
 from bench.context import Bench
-from bench.load.history import DETAIL, RESIDENCY, aggregates, rows
+from bench.load.history import DETAIL, RESIDENCY, aggregates, rows, running
 from bench.result import Result
+from bench.rows import page
 from precache.config.store import InfluxStoreConfig, SqliteStoreConfig
 from processor.stores.opening import open_store
 
@@ -79,6 +80,7 @@ def run(bench: Bench) -> list[Result]:
             config = bench.folder / f"{store.type}-precache.yaml"
             config.write_text(json.dumps({"store": _as_configured(store), "operators": {}}))
             results += [_measure(bench, question, store.type, config, points) for question in QUESTIONS]
+            results.append(page.measure(bench, _as_configured(store), points))
     return results
 
 
@@ -110,7 +112,7 @@ def _filled(bench: Bench, config: Store, pid: int | None) -> Iterator[int]:
     emit(f"filling {config.type} with {points:,} points")
     store = open_store(config)
     store.check()
-    left = rows(time.time_ns(), of)
+    left = chain(rows(time.time_ns(), of), running(time.time_ns(), page.running_on(of)))
     while chunk := list(islice(left, _CHUNK_ROWS)):
         store.write(chunk)
     store.close()
