@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from console.cli.exits import USAGE, CommandError
 from precache.config import Block, ConfigError, TopicsBlock, load, top_level_keys
-from precache.config.kinds import ALL_KEYS, Kind, kind_of_keys
+from precache.config.kinds import ALL_KEYS, FILE_OF, KEYS_OF, Kind, kind_of_keys
 from precache.config.partial import Lenient, load_blocks
 from precache.kafka.config import KafkaBlock
 
@@ -62,7 +62,17 @@ def load_or_fail(path: Path, model: type[Model]) -> Model:
     try:
         return load(path, model)
     except ConfigError as error:
-        raise CommandError(errors_text(path, error), USAGE) from error
+        raise CommandError(_another_kind(path, model) or errors_text(path, error), USAGE) from error
+
+
+def _another_kind(path: Path, model: type[BaseModel]) -> str:
+    """Return what to say of a file that is for another command; ``""`` when it is not, or nobody can tell."""
+    keys = top_level_keys(path)
+    kind = kind_of_keys(keys)
+    wanted = next((each for each, (_, name) in _MODELS.items() if name == model.__name__), kind)
+    if kind == wanted or not keys <= KEYS_OF.get(kind, frozenset()):
+        return ""
+    return f"{path} is {FILE_OF[kind]}, and {FILE_OF[wanted]} is needed here"
 
 
 def load_kafka(path: Path) -> KafkaSettings:

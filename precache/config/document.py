@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import yaml
 
+from precache.config import yaml_words
 from precache.config.errors import FileError, Path, path_text
 from precache.config.variables import VARIABLE, in_place
 from precache.runtime.masking import MASK, mask_text
@@ -139,7 +140,7 @@ def _compose(document: Document, text: str) -> yaml.Node | None:
         node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        document.error((), f"not valid YAML: {_problem(error)}", line=mark.line + 1 if mark else 0)
+        document.error((), f"not valid YAML: {yaml_words.problem(error)}", line=mark.line + 1 if mark else 0)
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         document.error((), f"not valid YAML: the character #x{int(str(error.character)):04x} is not allowed", line=line)
@@ -150,17 +151,6 @@ def _compose(document: Document, text: str) -> yaml.Node | None:
             document.error((), "is empty", line=0)
         return node
     return None
-
-
-def _problem(error: yaml.MarkedYAMLError) -> str:
-    """Return what PyYAML says, less its quotation of the lines, which may hold a secret."""
-    text = error.problem or "cannot be parsed"
-    if "'\\t'" in text:
-        text += "; indent with spaces"
-    if not error.context:
-        return text
-    start = f" from line {error.context_mark.line + 1} on" if error.context_mark else ""
-    return f"{error.context}{start}, {text}"
 
 
 class _TooMuchError(Exception):

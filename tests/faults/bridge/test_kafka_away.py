@@ -235,7 +235,7 @@ def test_a_stop_while_kafka_is_away_requeues_and_ends_in_time(
             wait_until(lambda: rig.unacknowledged() == 50, "the messages to be in flight")
             began = time.monotonic()
             assert bridge.stop() == 0
-            assert time.monotonic() - began < 6.5, "shutdown_timeout, and what an interpreter takes to end"
+            assert time.monotonic() - began < 9, "shutdown_timeout, and what an interpreter takes to end"
             assert bridge.events("bridge.ended")[0]["hanging"] == []
             wait_until(lambda: rig.depth() == 50, "all to be in the queue again")
     with rig.bridge():

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,8 +25,9 @@ MOST_MB = 400
 
 
 @pytest.fixture(scope="module")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with engine(tmp_path_factory.mktemp("docker")) as running:
+def docker() -> Iterator[Engine]:
+    # A short path, since a socket's has 107 bytes at most; and on a disk, where layers may lie on each other.
+    with tempfile.TemporaryDirectory(prefix="docker-", dir="/var/tmp") as folder, engine(Path(folder)) as running:
         [base] = set(re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
         running.import_base(base)
         built = running.run("build", "--network", "host", "--tag", IMAGE, str(ROOT))

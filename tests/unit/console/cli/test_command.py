@@ -230,3 +230,21 @@ def test_demo_overwrites_nothing(tmp_path: Path) -> None:
 def test_usage_of_watch(args: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["watch", *args]) == 2
     assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "file", "said"),
+    [
+        ("processor", "bridge.yaml", "a bridge's file, and a processor's file is needed here"),
+        ("bridge", "processor.yaml", "a processor's file, and a bridge's file is needed here"),
+        ("web", "keep.yaml", "a keeper's file, and a web page's file is needed here"),
+    ],
+)
+def test_a_file_of_another_command(
+    command: str, file: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PARIS_PASSWORD", "x")
+    monkeypatch.setenv("INFLUX_TOKEN", "x")
+    path = Path(__file__).parents[4] / "config" / file
+    assert main.run([command, "--config", str(path)]) == 2
+    assert capsys.readouterr().err == f"precache: {path} is {said}\n"
