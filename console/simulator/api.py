@@ -57,7 +57,14 @@ class CloudApi:
         self._asked = 0
 
     def answer(self, method: str, target: str, body: Any, headers: Mapping[str, str]) -> ApiAnswer:
-        """Return the answer to a request; ``target``: the path within this cloud, with its query."""
+        """Return the answer to a request.
+
+        Args:
+            method: GET or POST.
+            target: the path within this cloud, with its query.
+            body: JSON, as Python's values.
+            headers: by their names in lower case.
+        """
         parts = urlsplit(target)
         path = parts.path.strip("/")
         fixed = self._fixed(parse_qs(parts.query)).get(f"{method} {path}")
@@ -99,7 +106,7 @@ class CloudApi:
             found[0],
             images,
             tuple(self._report(host, images) for host in found[0].hosts),
-            global_request_id=headers.get("X-OpenStack-Request-ID", ""),
+            global_request_id=headers.get("x-openstack-request-id", ""),
         )
         self._on_request(request)
         return ApiAnswer(202, headers={"x-openstack-request-id": request.request_id})

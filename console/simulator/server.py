@@ -56,7 +56,11 @@ def _handler(clouds: Mapping[str, CloudApi]) -> type[BaseHTTPRequestHandler]:
             cloud, rest = cloud_of(clouds, self.path)
             try:
                 body = json.loads(raw) if raw else None
-                given = _NO_CLOUD if cloud is None else cloud.answer(method, rest, body, dict(self.headers))
+                given = (
+                    _NO_CLOUD
+                    if cloud is None
+                    else cloud.answer(method, rest, body, {name.lower(): value for name, value in self.headers.items()})
+                )
             except (ValueError, KeyError, TypeError) as error:
                 given = refused(400, f"not understood: {error!r}")
             content = b"" if given.body is None else json.dumps(given.body).encode()

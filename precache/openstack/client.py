@@ -25,6 +25,7 @@ from precache.openstack.names import find_aggregate, find_image
 from precache.runtime.backoff import backoff_s
 from precache.runtime.bounded import call_within
 from precache.runtime.deadline import Deadline
+from precache.runtime.logs import log
 
 # Between two bytes of a response, and for a connection.
 _SILENCE_S: Final = 20.0
@@ -153,10 +154,12 @@ class CloudClient:
                 allow_reauth=False,
             )
 
+        log.debug("openstack.request", cloud=self._place, doing=doing, images=images, id=global_request_id)
         try:
             response = call_within(_REQUEST_S, ask)
         except Exception as error:
             raise errors.of_request(error, self._place, doing) from error
+        log.debug("openstack.response", cloud=self._place, doing=doing, status=response.status_code)
         if response.status_code != _ACCEPTED:
             raise errors.of_response(response.status_code, _said(response), self._place, doing)
         return str(response.headers.get("x-openstack-request-id", ""))
@@ -174,12 +177,16 @@ class CloudClient:
         deadline = Deadline.after(_READ_S)
         attempt = 0
         while True:
-            failure = OpenStackError()
+            failure, began = OpenStackError(), time.monotonic()
             try:
-                return call_within(min(_ANSWER_S, max(1.0, deadline.left())), call)
+                found = call_within(min(_ANSWER_S, max(1.0, deadline.left())), call)
             except Exception as error:  # noqa: BLE001 - each becomes one of precache's, or is raised as it is
                 failure = errors.translate(error, self._place, doing)
                 failure.__cause__ = error
+                log.debug("openstack.failed", cloud=self._place, doing=doing, error=str(failure))
+            else:
+                log.debug("openstack.answered", cloud=self._place, doing=doing, seconds=time.monotonic() - began)
+                return found
             attempt += 1
             again = isinstance(failure, CloudUnreachableError) and failure.transient
             if not again or attempt >= _ATTEMPTS or deadline.passed:

@@ -19,7 +19,17 @@ from precache.contract.operation import Operation
 from precache.contract.progress import Progress
 from tests.integration.console.derived import Derived, make_topics
 from tests.services.testing import Servers, Topics
-from tests.support.openstack import AGGREGATE, IMAGE, OTHER_IMAGE, Answer, Asked, FakeOpenStack, refusal
+from tests.support.openstack import (
+    AGGREGATE,
+    IMAGE,
+    OTHER_IMAGE,
+    PASSWORD,
+    TOKEN,
+    Answer,
+    Asked,
+    FakeOpenStack,
+    refusal,
+)
 from tests.support.process import PRECACHE, Precache, wait_until
 from tests.support.watched import completed, operation, progress
 
@@ -185,6 +195,20 @@ def test_a_response_that_is_lost_is_followed_all_the_same(start: Start, derived:
     assert process.wait_end(60) == 0, process.stderr
     assert process.stdout.splitlines() == [nova.asked[0].global_request_id, first.operation, *LINES]
     assert len(nova.asked) == 1
+
+
+def test_verbose_shows_each_call_and_no_secret(start: Start, nova: FakeOpenStack) -> None:
+    nova.on_ask = lambda _asked: "req-1"
+    process = start("--no-wait", "-v")
+    assert process.wait_end(40) == 0, process.stderr
+    doing = [event["doing"] for event in process.events("openstack.answered")]
+    assert "list aggregates" in doing
+    [request] = process.events("openstack.request")
+    assert request["id"] == nova.asked[0].global_request_id
+    [response] = process.events("openstack.response")
+    assert response["status"] == 202
+    assert TOKEN not in process.stderr
+    assert PASSWORD not in process.stderr
 
 
 def test_nova_refuses(start: Start, derived: Derived, nova: FakeOpenStack) -> None:
