@@ -43,13 +43,15 @@ def measure(bench: Bench, store: dict[str, Any], points: int) -> Result:
         try:
             url = f"http://127.0.0.1:{port}/"
             _wait(url)
-            alone = [_once(bench, url) for _ in range(bench.size(_RUNS, 1))]
+            first = _once(bench, url)
+            shown = [_once(bench, url) for _ in range(bench.size(_RUNS, 1))]
+            asked = [_once(bench, f"{url}?format=json") for _ in range(bench.size(_RUNS, 1))]
             with _open_pages(port, bench.size(_OPEN, 5)):
                 beside = [_once(bench, url) for _ in range(bench.size(_RUNS, 1))]
             peak = proc.memory_bytes(server.pid)
         finally:
             server.terminate()
-    seconds = median(alone)
+    seconds = median(shown)
     return Result(
         name="query",
         what=f"web: all clouds, 50, with 100 running operations; {store['type']}, {points / 1e6:.1f} M points",
@@ -57,11 +59,16 @@ def measure(bench: Bench, store: dict[str, Any], points: int) -> Result:
         goal=f"< {_GOAL_S * 1_000:.0f} ms",
         met=seconds < _GOAL_S,
         notes=(
-            f"{len(alone)} requests, each asks the store, from {min(alone) * 1e3:.0f} to {max(alone) * 1e3:.0f} ms",
-            f"with {bench.size(_OPEN, 5)} open pages {median(beside) * 1e3:.0f} ms",
+            f"{len(shown)} requests, which show what was known and ask the store behind: {_span(shown)}",
+            f"the first after the start: {first * 1e3:.0f} ms; as JSON, which waits for the store: {_span(asked)}",
+            f"with {bench.size(_OPEN, 5)} open pages: {_span(beside)}",
         ),
-        raw=tuple({"seconds": each} for each in (*alone, *beside)),
+        raw=tuple({"seconds": each} for each in (*shown, *asked, *beside)),
     )
+
+
+def _span(seconds: Sequence[float]) -> str:
+    return f"{median(seconds) * 1e3:.0f} ms ({min(seconds) * 1e3:.0f} to {max(seconds) * 1e3:.0f})"
 
 
 def _wait(url: str) -> None:
@@ -81,7 +88,10 @@ def _once(bench: Bench, url: str) -> float:
     with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - http by construction
         body = answer.read()
     seconds = time.perf_counter() - began
-    if not bench.quick and (body.count(b"<progress") < 50 or b">100<" not in body):
+    is_right = (
+        b'"running": 100' in body if url.endswith("json") else body.count(b"<progress") >= 50 and b">100<" in body
+    )
+    if not (bench.quick or is_right):
         raise WrongAnswerError(f"the page lacks running operations: {body[:2000]!r}")
     return seconds
 

@@ -69,7 +69,7 @@ class _Site:
         async def answer(request: Request) -> Response:
             try:
                 parameters = _parameters(page, request)
-                view = await self.views.view(page, parameters)
+                view = await self.views.view(page, parameters, is_exact=_wants_json(request))
             except NotFoundError as error:
                 return self._error(request, 404, "Not found", str(error))
             except QueryError as error:

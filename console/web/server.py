@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import threading
-from typing import Final, cast
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -50,8 +51,14 @@ def listen_on(listen: tuple[str, int]) -> socket.socket:
         raise ListenError(why_not(error, listen, "listen")) from error
 
 
-def serve(app: ASGIApp, streams: Streams, listener: socket.socket, stop: Stop) -> None:
-    """Serve until a stop is requested."""
+def serve(
+    app: ASGIApp,
+    streams: Streams,
+    listener: socket.socket,
+    stop: Stop,
+    prepare: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
+    """Serve until a stop is requested; ``prepare`` runs once, beside."""
     config = uvicorn.Config(
         app,
         http=BoundedProtocol,
@@ -65,7 +72,7 @@ def serve(app: ASGIApp, streams: Streams, listener: socket.socket, stop: Stop) -
         timeout_graceful_shutdown=_END_S,
     )
     # Not in the main thread: there uvicorn would take over the signals.
-    arguments = (uvicorn.Server(config), streams, listener, stop)
+    arguments = (uvicorn.Server(config), streams, listener, stop, prepare)
     thread = threading.Thread(target=_run, args=arguments, name="precache-web", daemon=True)
     thread.start()
     while thread.is_alive() and not stop.wait(HANDLERS_S):
@@ -73,13 +80,22 @@ def serve(app: ASGIApp, streams: Streams, listener: socket.socket, stop: Stop) -
     thread.join(_END_S + 1)
 
 
-def _run(server: uvicorn.Server, streams: Streams, listener: socket.socket, stop: Stop) -> None:
+def _run(
+    server: uvicorn.Server,
+    streams: Streams,
+    listener: socket.socket,
+    stop: Stop,
+    prepare: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
     async def main() -> None:
+        preparing = asyncio.create_task(prepare())
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not serving.done() and not stop.requested:
             await asyncio.wait({serving}, timeout=HANDLERS_S)
         streams.closing.set()
         server.should_exit = True
-        await serving
+        preparing.cancel()
+        await asyncio.wait({serving, preparing})
+        serving.result()
 
     asyncio.run(main())

@@ -32,7 +32,7 @@ def run(config: WebConfig, stop: Stop, on_listening: Callable[[str], None] = lam
     reader.start()
     try:
         views = Views(answers, live, config.operators)
-        serve(application(views, streams, config.base_path), streams, listener, stop)
+        serve(application(views, streams, config.base_path), streams, listener, stop, views.prepare)
     finally:
         stop.request("the server ended")
         answers.close()

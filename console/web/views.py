@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from console.web.answers import Answers
+from console.web.answers import Answers, BusyError
 from console.web.live import Live
 from console.web.pages import bridges, lists, operation, operations, overview, residency
 from console.web.pages.page import Context, Page, Parameters, View
 from precache.config.operators import OperatorsBlock
 from precache.contract.times import NS_PER_S
-from precache.query.api import Reader
+from precache.query.api import QueryError, Reader
 
 NAVIGATION: Final = (
     overview.PAGE,
@@ -42,8 +43,18 @@ class Views:
         self._operators = operators
         self._clock_ns = clock_ns
 
-    async def view(self, page: Page, parameters: Parameters) -> View:
+    async def prepare(self) -> None:
+        """Ask for the first page, so that the first who looks does not wait for the store."""
+        with suppress(QueryError, BusyError):
+            await self.view(overview.PAGE, {})
+
+    async def view(self, page: Page, parameters: Parameters, *, is_exact: bool = False) -> View:
         """Return what a page shows now.
+
+        Args:
+            page: the page.
+            parameters: of its address.
+            is_exact: do not begin with what was known a while ago: nothing newer follows by a stream.
 
         Raises:
             NotFoundError: there is no such thing.
@@ -59,7 +70,7 @@ class Views:
             (page.name, *parameters.items()),
             ask,
             fresh_s=page.fresh_s,
-            usable_s=page.usable_s,
+            usable_s=0.0 if is_exact else page.usable_s,
             token=page.token(self._live, parameters),
         )
         return page.view(found, parameters, context)
