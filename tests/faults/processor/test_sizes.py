@@ -80,7 +80,7 @@ def ends(arena: Arena, sent: int) -> None:
 @pytest.mark.parametrize(
     ("count", "hosts", "most_bytes"),
     # The libraries alone take some 70 MB.
-    [(40, 500, 110 * 10**6), pytest.param(1_000, 2_000, 400 * 10**6, marks=pytest.mark.soak)],
+    [(40, 500, 125 * 10**6), pytest.param(1_000, 2_000, 400 * 10**6, marks=pytest.mark.soak)],
 )
 def test_open_operations_fit_into_memory(
     make_arena: Callable[..., Arena], capsys: pytest.CaptureFixture[str], count: int, hosts: int, most_bytes: int
