@@ -52,6 +52,8 @@ def logs_as_they_were() -> Iterator[None]:
     """A test that runs the command sets up logs for the whole process: the next test must not find them so."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    # Every event can be captured, whatever a process of its own would show.
+    structlog.reset_defaults()
     yield
     structlog.reset_defaults()
     logging.captureWarnings(capture=False)

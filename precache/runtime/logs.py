@@ -44,6 +44,15 @@ class _Stderr:
             return
 
 
+def quiet() -> None:
+    """Write errors alone, to stderr: what holds until a command sets its logs up. stdout is for answers."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.WriteLoggerFactory(file=_Stderr()),  # type: ignore[arg-type]
+        cache_logger_on_first_use=False,
+    )
+
+
 def configure(fmt: Format = "auto", level: Level = "info") -> None:
     """Set up the logs of the whole process; may be called again.
 
@@ -108,3 +117,7 @@ def _to_json(event: Any, **_options: Any) -> str:
     except TypeError:
         # A lone surrogate or a number beyond 64 bits: what came off a wire must not stop who logs it.
         return json.dumps(event, default=str, skipkeys=True)
+
+
+if not structlog.is_configured():
+    quiet()

@@ -9,6 +9,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,9 @@ class Prometheus:
                 result: Rows = json.load(answer)["data"]["result"]
                 return result
         except urllib.error.HTTPError as error:
+            # It listens, and does not answer yet.
+            if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
+                return []
             raise AssertionError(f"{params}: {error.read().decode()}") from error
         except urllib.error.URLError:
             return []

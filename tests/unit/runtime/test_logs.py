@@ -116,3 +116,16 @@ def test_whatever_a_field_holds_can_be_written(capsys: pytest.CaptureFixture[str
     logs.configure("json")
     logs.log.info("x", odd=object, raw=b"\xff", keys={1: 2}, far=2**70, bad="\ud800", error=OSError("gone"))
     assert [line["event"] for line in lines(capsys)] == ["x"]
+
+
+def test_until_a_command_sets_its_logs_up_nothing_but_errors_is_written_and_never_to_stdout(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.quiet()
+    logs.log.debug("a.debug")
+    logs.log.warning("a.warning")
+    logs.log.error("an.error", why="d")
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert len(written.err.splitlines()) == 1
+    assert "an.error" in written.err
