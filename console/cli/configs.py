@@ -18,7 +18,6 @@ Model = TypeVar("Model", bound=BaseModel)
 
 CONFIG_PATH: Final = click.Path(path_type=Path)
 
-
 _MODELS: Final[dict[Kind, tuple[str, str]]] = {
     "bridge": ("bridge.config", "BridgeConfig"),
     "processor": ("processor.config", "ProcessorConfig"),
@@ -70,7 +69,8 @@ def _another_kind(path: Path, model: type[BaseModel]) -> str:
     keys = top_level_keys(path)
     kind = kind_of_keys(keys)
     wanted = next((each for each, (_, name) in _MODELS.items() if name == model.__name__), kind)
-    if kind == wanted or not keys <= KEYS_OF.get(kind, frozenset()):
+    # A file that can't be read has no keys, and is of no kind.
+    if not keys or kind == wanted or not keys <= KEYS_OF.get(kind, frozenset()):
         return ""
     return f"{path} is {FILE_OF[kind]}, and {FILE_OF[wanted]} is needed here"
 

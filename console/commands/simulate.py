@@ -21,17 +21,25 @@ Exit codes:
 """
 
 
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal():
-        raise click.BadParameter("HOST:PORT, such as 127.0.0.1:8774")
-    return host.strip("[]"), int(port)
+def _address(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[str, int] | None:
+    if text is None:
+        return None
+    from pydantic import TypeAdapter, ValidationError
+
+    from precache.config.types import Listen
+
+    try:
+        found: tuple[str, int] = TypeAdapter(Listen).validate_python(text)
+    except ValidationError as error:
+        raise click.BadParameter("should be HOST:PORT, such as 127.0.0.1:8774") from error
+    return found
 
 
 @click.command(epilog=_EPILOG)
 @click.option(
     "--transport-url",
-    envvar="PRECACHE_TRANSPORT_URL",
+    # Not the variable of `watch` and `start`: that may name the RabbitMQ of a real cloud.
+    envvar="PRECACHE_SIMULATOR_URL",
     default="rabbit://precache:precache@127.0.0.1:5672/",
     help="The RabbitMQ, as in nova.conf. Default: that of docker-compose.yml.",
 )
@@ -39,7 +47,7 @@ def _address(text: str) -> tuple[str, int]:
 @click.option(
     "--api",
     metavar="HOST:PORT",
-    callback=lambda _context, _parameter, value: value and _address(value),
+    callback=_address,
     help="Serve the clouds' OpenStack APIs, too, below /paris, /rome and /oslo: for `start` and `keep`.",
 )
 @click.option("--once", is_flag=True, help="One round of four operations, then end.")
@@ -57,10 +65,11 @@ def simulate(
     stop = Stop().on_signals()
     from console.simulator.parts import PartError
     from console.simulator.rounds import run
+    from precache.runtime.http import ListenError
 
     invocation.configure_logs(default_level="error")
     try:
         run(transport_url, stop, every_s=every_s, once=once, api=api, show=click.echo)
-    except PartError as error:
+    except (ListenError, PartError) as error:
         raise CommandError(str(error), FATAL) from error
     return OK

@@ -3,8 +3,6 @@
 import logging
 from typing import Any, Final
 
-import pika
-import pika.credentials
 from pika import exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
@@ -12,7 +10,7 @@ from bridge.config import CloudBlock
 from bridge.source import transport_url as transport
 from bridge.source.amqp import dial, errors
 from bridge.source.amqp.errors import QueuePlace
-from bridge.source.amqp.parameters import parameters
+from bridge.source.amqp.parameters import connect_once
 from bridge.source.rabbit import lasting
 from bridge.source.transport_url import Host, Transport
 from console.doctor import returns
@@ -110,19 +108,7 @@ def _queue(cloud: CloudBlock, read: Transport, connection: Any, place: QueuePlac
 
 
 def _connect(cloud: CloudBlock, read: Transport, host: Host) -> Any:
-    tls = dial.tls_context(read.options)
-    return pika.BlockingConnection(
-        parameters(
-            read,
-            host,
-            f"precache doctor {cloud.name}",
-            ssl_options=None if tls is None else pika.SSLOptions(tls, host.name),
-            connection_attempts=1,
-            socket_timeout=_TIMEOUT_S,
-            stack_timeout=_TIMEOUT_S,
-            blocked_connection_timeout=_TIMEOUT_S,
-        )
-    )
+    return connect_once(read, host, f"precache doctor {cloud.name}", _TIMEOUT_S)
 
 
 def _place(cloud: CloudBlock, read: Transport, host: Host) -> QueuePlace:

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self
 
-import pika
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError
 
 from bridge.source import transport_url as transport
 from bridge.source.amqp import dial
-from bridge.source.amqp.parameters import parameters
+from bridge.source.amqp.parameters import connect_once
 from console.simulator import clouds
 from console.simulator.api import CloudApi
 from console.simulator.clouds import SimulatedRequest
@@ -21,7 +20,7 @@ from console.simulator.nova import Nova
 from console.simulator.parts import Part, PartError
 from console.simulator.schedule import Step, schedule
 from console.simulator.server import serving
-from precache.runtime.http import address_of, why_not
+from precache.runtime.http import address_of
 from precache.runtime.shutdown import Stop
 
 EXCHANGE: Final = "nova"
@@ -54,7 +53,8 @@ def run(
         show: is given a line for each round and each request.
 
     Raises:
-        PartError: RabbitMQ is away or refuses, a cloud could not send, or the address can't be listened on.
+        PartError: RabbitMQ is away or refuses, or a cloud could not send.
+        ListenError: the address of the APIs can't be listened on.
     """
     _check(transport_url)
     with _Requests(transport_url, show) as requests, _apis(api, requests):
@@ -87,6 +87,9 @@ class _Requests:
     def begin(self, request: SimulatedRequest) -> None:
         """Send what comes of a request."""
         self._show(f"{request.cloud}: asked to cache {len(request.images)} images on {request.aggregate.name}")
+        for part in self._parts:
+            if not part.is_running and part.error is not None:
+                self._show(f"{part.name} could not send: {part.error}")
         self._parts = [part for part in self._parts if part.is_running]
         self._parts.append(_cloud(self._transport_url, request.cloud, schedule([request])[request.cloud]))
 
@@ -100,11 +103,8 @@ def _apis(listen: tuple[str, int] | None, requests: _Requests) -> Iterator[None]
         name: CloudApi(name, f"http://{address_of(*listen)}/{name}", aggregates, requests.begin)
         for name, aggregates in clouds.aggregates().items()
     }
-    try:
-        with serving(listen, made):
-            yield
-    except OSError as error:
-        raise PartError(why_not(error, listen, "--api")) from error
+    with serving(listen, made, "--api"):
+        yield
 
 
 def _check(transport_url: str) -> None:
@@ -117,10 +117,7 @@ def _check(transport_url: str) -> None:
     # It logs each failed attempt with a traceback; its error says the same.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     try:
-        tls = dial.tls_context(read.options)
-        options = None if tls is None else pika.SSLOptions(tls, host.name)
-        more = {"ssl_options": options, "connection_attempts": 1, "socket_timeout": _CONNECT_S}
-        pika.BlockingConnection(parameters(read, host, "precache simulate", **more)).close()
+        connect_once(read, host, "precache simulate", _CONNECT_S).close()
     except (AMQPError, AMQPConnectorException, OSError, dial.DialError) as error:
         raise PartError(f"no RabbitMQ for simulated clouds at {host.name}:{host.port}: {error!r}") from error
 

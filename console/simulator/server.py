@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 from console.simulator.api import CloudApi, refused
+from precache.runtime.http import ListenError, why_not
 
 _POLL_S: Final = 0.1
 # More than a request of precache ever has.
@@ -16,13 +17,16 @@ _NO_CLOUD: Final = refused(404, "no simulated cloud is there: the path begins wi
 
 
 @contextmanager
-def serving(listen: tuple[str, int], clouds: Mapping[str, CloudApi]) -> Iterator[None]:
-    """Serve while the block runs.
+def serving(listen: tuple[str, int], clouds: Mapping[str, CloudApi], key: str) -> Iterator[None]:
+    """Serve while the block runs; ``key``: where the address comes from, for an error.
 
     Raises:
-        OSError: the address can't be listened on.
+        ListenError: the address can't be listened on.
     """
-    server = ThreadingHTTPServer(listen, _handler(clouds))
+    try:
+        server = ThreadingHTTPServer(listen, _handler(clouds))
+    except OSError as error:
+        raise ListenError(why_not(error, listen, key)) from error
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(_POLL_S,), name="simulated-apis", daemon=True)
     thread.start()

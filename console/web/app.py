@@ -137,7 +137,9 @@ def _parameters(page: Page, request: Request) -> dict[str, str]:
 
 
 def _wants_json(request: Request) -> bool:
-    return request.query_params.get(_FORMAT) == "json" or request.headers.get("accept", "") == "application/json"
+    # Clients of other languages name more kinds after it; a browser begins with text/html.
+    asked = request.headers.get("accept", "").startswith("application/json")
+    return asked or request.query_params.get(_FORMAT) == "json"
 
 
 def _json(value: Mapping[str, Any], status: int = 200) -> Response:

@@ -16,9 +16,9 @@ _HERE: Final = Path(__file__).parent
 STATIC: Final = _HERE / "static"
 _MINUTE_S: Final = 60.0
 
-# Colour is never alone: each word has a mark of its own kind.
 # Hosts a minute.
 _WHOLE_FROM: Final = 10.0
+# Colour is never alone: each word has a mark of its own kind.
 MARKS: Final[Mapping[str, str]] = {
     "running": "▶",
     "ending": "▶",

@@ -1,9 +1,10 @@
-"""What pika is given to connect to one host: the same for the bridge and for `precache doctor`."""
+"""What pika is given to connect to one host: the same for the bridge, `precache doctor` and `precache simulate`."""
 
 from typing import Any
 
 import pika
 
+from bridge.source.amqp import dial
 from bridge.source.transport_url import Host, Transport
 from precache import __version__
 
@@ -26,4 +27,25 @@ def parameters(transport: Transport, host: Host, name: str, **more: Any) -> pika
         credentials=pika.credentials.ExternalCredentials() if external else plain,
         client_properties={"connection_name": name, "product": "precache", "version": __version__},
         **more,
+    )
+
+
+def connect_once(transport: Transport, host: Host, name: str, timeout_s: float) -> pika.BlockingConnection:
+    """Connect to one host, without a second attempt; ``timeout_s`` bounds each step.
+
+    Raises:
+        AMQPError, AMQPConnectorException, OSError, DialError: no connection.
+    """
+    tls = dial.tls_context(transport.options)
+    return pika.BlockingConnection(
+        parameters(
+            transport,
+            host,
+            name,
+            ssl_options=None if tls is None else pika.SSLOptions(tls, host.name),
+            connection_attempts=1,
+            socket_timeout=timeout_s,
+            stack_timeout=timeout_s,
+            blocked_connection_timeout=timeout_s,
+        )
     )

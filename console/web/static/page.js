@@ -31,7 +31,7 @@ function alike(parent, other) {
   while (parent.childNodes.length > news.length) parent.lastChild.remove();
 }
 
-function tell(text) {
+function announce(text) {
   if (connection.textContent !== text) connection.textContent = text;
 }
 
@@ -42,10 +42,10 @@ function open() {
     const made = document.createElement("template");
     made.innerHTML = JSON.parse(event.data);
     alike(part, made.content);
-    tell("");
+    announce("");
   });
   source.addEventListener("error", () => {
-    tell("No connection: the figures are old. Trying again.");
+    announce("No connection: the figures are old. Trying again.");
     // A browser gives up after an answer that is no stream.
     if (source && source.readyState === EventSource.CLOSED) {
       close();
@@ -65,7 +65,7 @@ if (button && part) {
     wanted = !wanted;
     button.setAttribute("aria-pressed", String(wanted));
     button.textContent = wanted ? "Live" : "Paused";
-    tell(wanted ? "" : "Paused: the figures stay as they are.");
+    announce(wanted ? "" : "Paused: the figures stay as they are.");
     if (wanted) open();
     else close();
   });

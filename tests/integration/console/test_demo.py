@@ -3,9 +3,12 @@
 import json
 import os
 import pty
+import re
+import signal
 import sqlite3
 import subprocess
-from contextlib import closing
+import urllib.request
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -69,3 +72,25 @@ def test_on_a_terminal(tmp_path: Path) -> None:
     assert b"completed_with_errors" in text
     assert b"no difference" in text
     assert b"Aggregate 'my-application' host" not in text
+
+
+@pytest.mark.timeout(240)
+def test_it_ends_with_the_page_on_its_data_until_ctrl_c(tmp_path: Path) -> None:
+    """Twice at once: the second finds the usual port taken, and shows its page all the same."""
+    with ExitStack() as running:
+        demos = [
+            running.enter_context(
+                Precache(["demo", "--fast", "--web", "--store", f"{number}.sqlite"], tmp_path, name=f"demo-{number}")
+            )
+            for number in (1, 2)
+        ]
+        for demo in demos:
+            demo.wait_text("The page of this data: ", timeout_s=120)
+        urls = [re.findall(r"The page of this data: (\S+)", demo.stderr)[0] for demo in demos]
+        assert urls[0] != urls[1]
+        for demo, url in zip(demos, urls, strict=True):
+            with urllib.request.urlopen(f"{url}?format=json", timeout=20) as answer:
+                view = json.load(answer)
+            assert (view["totals"]["ended"], view["totals"]["wrong"]) == (4, 2)
+            demo.process.send_signal(signal.SIGINT)
+            assert demo.wait_end(30) == 0, demo.stderr

@@ -43,7 +43,7 @@ class Demo:
             "PRECACHE_INFLUX_TOKEN": bucket.token,
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "OS_CLIENT_CONFIG_FILE": str(folder / "clouds.yaml"),
-            "PRECACHE_TRANSPORT_URL": cloud.transport_url,
+            "PRECACHE_SIMULATOR_URL": cloud.transport_url,
         }
         for file in (ROOT / "config" / "compose").iterdir():
             text = file.read_text().replace("8774", str(self.ports["api"]))

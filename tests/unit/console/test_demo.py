@@ -1,6 +1,9 @@
 """The demo's clouds, its schedule, and its comparison: a store that differs in anything must be told."""
 
+import os
 import sqlite3
+import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import pairwise
@@ -11,6 +14,7 @@ import orjson
 import pytest
 
 from console.demo import compare, settings
+from console.demo.place import new_file
 from console.demo.run import conclude
 from console.demo.screens import QUERIES, JsonDemo, PlainDemo, labels
 from console.simulator.clouds import SimulatedRequest, requests
@@ -189,3 +193,30 @@ def test_the_queries_to_try_find_something(store: Path) -> None:
             rows = connection.execute(query).fetchall()
             # The bridge's heartbeats come with a bridge.
             assert rows or "bridges" in query, what
+
+
+def aged(folder: Path, hours: float, *names: str) -> Path:
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text("x")
+    then = time.time() - hours * 3_600
+    for each in [*folder.iterdir(), folder]:
+        os.utime(each, (then, then))
+    return folder
+
+
+def test_old_demos_of_ones_own_go_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old = [
+        aged(tmp_path / "precache-demo-a", 2, "demo.sqlite", "demo.sqlite-wal"),
+        aged(tmp_path / "precache-demo-b", 2),
+    ]
+    kept = [
+        aged(tmp_path / "precache-demo-young", 0.5, "demo.sqlite"),
+        aged(tmp_path / "precache-demo-mine", 2, "demo.sqlite", "notes.txt"),
+        aged(tmp_path / "another", 2, "demo.sqlite"),
+    ]
+    file = new_file()
+    assert (file.name, file.parent.parent) == ("demo.sqlite", tmp_path)
+    assert not any(each.exists() for each in old)
+    assert all(each.exists() for each in kept)

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ from monitoring.__main__ import DASHBOARDS, files
 from monitoring.grafana import Dashboard
 from monitoring.metrics import names
 from precache.contract.tables.measurements import MEASUREMENTS
+from tests.unit.docs.test_commands import command_of
 
 ROOT = Path(__file__).parents[3]
 ALERTS = ROOT / "config" / "prometheus" / "alerts"
@@ -65,8 +67,18 @@ def test_queries_and_alerts_name_metrics_and_measurements_that_exist() -> None:
     assert found <= names()
 
 
-def rules(file: Path) -> list[dict[str, str]]:
+def rules(file: Path) -> list[dict[str, Any]]:
     return [rule for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+
+
+def test_the_commands_that_alerts_name_exist() -> None:
+    actions = [rule["annotations"]["action"] for file in ALERTS.iterdir() for rule in rules(file)]
+    commands = [command for action in actions for command in re.findall(r"`(precache [^`]+)`", action)]
+    assert len(commands) > 8
+    for command in commands:
+        words = re.sub(r"\{\{[^}]+\}\}", "x", command).split()
+        known = {option for parameter in command_of(words).params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, command
 
 
 def test_each_alert_has_a_case_in_which_it_fires_and_what_to_do() -> None:

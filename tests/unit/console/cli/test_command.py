@@ -232,6 +232,28 @@ def test_usage_of_watch(args: list[str], text: str, capsys: pytest.CaptureFixtur
     assert text in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["bridge", "processor", "keep", "web"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "x.yaml: cannot be read: No such file or directory"),
+        ("", "x.yaml: is empty"),
+        ("kafka:\n\ta: 1\n", "x.yaml:2: not valid YAML: a tab: indent with spaces"),
+        ("- a\n", "x.yaml:1: "),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_of_no_kind(
+    command: str, text: str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "x.yaml"
+    if text is not None:
+        file.write_text(text)
+    assert main.run([command, "--config", str(file)]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert "is needed here" not in err
+
+
 @pytest.mark.parametrize(
     ("command", "file", "said"),
     [
