@@ -101,7 +101,7 @@ soak: venv ## The long forms, on real servers
 	$(with-services) $(BIN)/pytest -m soak && $(BIN)/pytest -n 2 --hypothesis-profile=soak --timeout=0 tests/unit/processor/core/test_properties.py tests/unit/processor/test_rebuild_store.py
 
 demo: venv ## The main job on three simulated clouds, no server needed; on a terminal it ends with the page
-	@$(BIN)/precache demo $$(if [[ -t 1 ]]; then echo --web; fi)
+	@options=(); if [[ -t 1 ]]; then options=(--web); fi; $(BIN)/precache demo "$${options[@]}"
 
 demo-openstack: venv ## The whole story on a real small OpenStack: start, follow, query, boot
 	$(with-services) $(BIN)/python -m tests.demo_openstack

@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.process import PRECACHE, Precache
 
+ROOT = Path(__file__).parents[3]
 SUMMARY = """
 paris: my-application, images c3b84ecf-43e9-4c6c-adfd-ab6db0e2bca2
 Completed 95 hosts, 8 errors in """
@@ -94,3 +95,19 @@ def test_it_ends_with_the_page_on_its_data_until_ctrl_c(tmp_path: Path) -> None:
             assert (view["totals"]["ended"], view["totals"]["wrong"]) == (4, 2)
             demo.process.send_signal(signal.SIGINT)
             assert demo.wait_end(30) == 0, demo.stderr
+
+
+def test_make_demo_asks_for_the_page_on_a_terminal_alone(tmp_path: Path) -> None:
+    program = tmp_path / "precache"
+    program.write_text('#!/bin/sh\necho "given: $*"\n')
+    program.chmod(0o755)
+    # What a Makefile's `venv` would set up is there: it runs these tests.
+    command = ["make", "-o", ".venv/.synced", f"BIN={tmp_path}", "demo"]
+    environ = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
+    piped = subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True, text=True)
+    assert piped.stdout == "given: demo\n"
+    ours, its = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        subprocess.run(command, cwd=ROOT, env=environ, check=True, stdout=its, stderr=its)
+        os.close(its)
+        assert terminal.read(1_000).decode().splitlines() == ["given: demo --web"]
